@@ -1,0 +1,4 @@
+"""Ingestion of electric-utility readings into QuestDB, and the SQL asked of them.
+
+The command is `ingestion-service` (`cli`). `docs/ARCHITECTURE.md` has the data path with file names.
+"""
