@@ -1,0 +1,91 @@
+"""The rules a record must keep beyond its types, and the names of all the ways to fail.
+
+Types, lengths and signs are checked by the decoder from the record type's annotations; what is
+left here are the rules that msgspec cannot state: the range of `ts` and U+0000.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from utility_ts_analytics.records.reading import Reading
+
+ParseCode = Literal[
+    "invalid-json",
+    "invalid-utf8",
+    "line-too-long",
+    "missing-field",
+    "wrong-type",
+    "invalid-timestamp",
+    "invalid-number",
+]
+"""The line is not a record: counted in `parse_errors`."""
+
+RuleCode = Literal[
+    "timestamp-out-of-range",
+    "negative-value",
+    "text-length",
+    "forbidden-character",
+    "sink-rejected",
+]
+"""The record breaks a rule: counted in `rejected`."""
+
+RowCode = ParseCode | RuleCode
+PARSE_CODES: frozenset[str] = frozenset(get_args(ParseCode))
+RULE_CODES: frozenset[str] = frozenset(get_args(RuleCode))
+
+TS_MIN = datetime(2000, 1, 1, tzinfo=UTC)
+"""First instant that is stored."""
+TS_END = datetime(2100, 1, 1, tzinfo=UTC)
+"""First instant that is no longer stored."""
+
+
+class RowError(Struct, frozen=True, gc=False):
+    """Why one line or array element was not taken.
+
+    Attributes:
+        position: Line number from 1, or array index from 0.
+        code: One of the closed set above.
+        field: The field at fault, if one is.
+        detail: One short sentence. Never holds a value from the record.
+    """
+
+    position: int
+    code: RowCode
+    field: str | None
+    detail: str
+
+
+def latest_ts(now_ns: int, max_future_minutes: int) -> datetime:
+    """Return the first instant that is too late for a reading.
+
+    Args:
+        now_ns: Wall time, nanoseconds since 1970-01-01 UTC.
+        max_future_minutes: How far ahead of it a reading may be, minutes; 0 switches this off.
+    """
+    if max_future_minutes == 0:
+        return TS_END
+    now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
+    return min(TS_END, now + timedelta(minutes=max_future_minutes, seconds=1))
+
+
+def all_in_range(rows: Sequence[Reading], ts_end: datetime) -> bool:
+    """Tell whether every `ts` is in [2000-01-01, `ts_end`)."""
+    instants = [row.ts for row in rows]
+    return not instants or (min(instants) >= TS_MIN and max(instants) < ts_end)
+
+
+def broken_rule(row: Reading, position: int, ts_end: datetime) -> RowError | None:
+    """Return the first rule that a decoded record breaks, in field order, or None."""
+    if not TS_MIN <= row.ts < ts_end:
+        detail = "ts must be from 2000-01-01 up to, not including, 2100-01-01"
+        if row.ts >= ts_end and ts_end != TS_END:
+            detail = "ts is further in the future than max_future_minutes allows"
+        return RowError(position, "timestamp-out-of-range", "ts", detail)
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, str) and "\x00" in value:
+            return RowError(position, "forbidden-character", name, "text must not hold U+0000")
+    return None
