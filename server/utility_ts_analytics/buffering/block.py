@@ -1,0 +1,108 @@
+"""Rows on their way, and the account of what became of them.
+
+A row that was taken ends in exactly one of: stored, rejected, failed. `Settlement` keeps that
+account for one request; the lane reports into it, the request waits on it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.validation import RowError
+
+FailureCode = Literal["sink-unavailable", "schema-missing", "table-suspended", "draining"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why rows were given back unstored. Every failure may be tried again.
+
+    Attributes:
+        code: The error code of the HTTP answer.
+        detail: One line for the client; no payload, no secret.
+        retry_after_s: Whole seconds, >= 1.
+    """
+
+    code: FailureCode
+    detail: str
+    retry_after_s: int = 5
+
+
+class Settlement:
+    """What became of the rows of one request. Used on one event loop only.
+
+    Attributes:
+        taken_rows: Rows handed over so far.
+        stored_rows: Rows that reached the table's write-ahead log.
+        rejected: Rows that the database refused for good.
+        failed_rows: Rows given back unstored.
+        failure: The first failure, if any.
+    """
+
+    def __init__(self) -> None:
+        self.taken_rows = 0
+        self.stored_rows = 0
+        self.rejected: list[RowError] = []
+        self.failed_rows = 0
+        self.failure: Failure | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def open_rows(self) -> int:
+        """Rows taken whose end is not known yet."""
+        return self.taken_rows - self.stored_rows - len(self.rejected) - self.failed_rows
+
+    def take(self, rows: int) -> None:
+        """Count `rows` as handed over."""
+        self.taken_rows += rows
+
+    def store(self, rows: int) -> None:
+        """Count `rows` as stored."""
+        self.stored_rows += rows
+        self._wake_if_settled()
+
+    def reject(self, error: RowError) -> None:
+        """Record one row that the database refuses for good."""
+        self.rejected.append(error)
+        self._wake_if_settled()
+
+    def fail(self, rows: int, failure: Failure) -> None:
+        """Count `rows` as given back; the first reason is kept."""
+        self.failed_rows += rows
+        if self.failure is None:
+            self.failure = failure
+        self._wake_if_settled()
+
+    async def settled(self) -> None:
+        """Return once every row taken so far has its end. One waiter at a time.
+
+        Cancelling the wait changes nothing about the rows.
+        """
+        while self.open_rows:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def _wake_if_settled(self) -> None:
+        if self.open_rows < 0:
+            raise AssertionError("a row was settled twice")
+        if self.open_rows == 0 and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Decoded, valid rows of one request, in the order of their lines.
+
+    Attributes:
+        rows: Never empty; nobody changes them any more.
+        positions: Line number (or array index) of each row; as long as `rows`.
+        size_bytes: Bytes of the body that the rows came from: what the byte bound counts.
+        settlement: Where the end of each row is reported.
+    """
+
+    rows: Sequence[Reading]
+    positions: Sequence[int]
+    size_bytes: int
+    settlement: Settlement

@@ -1,0 +1,128 @@
+"""The door between the HTTP edge and the lanes: admission, room, and the account of a request.
+
+The edge sees this and nothing behind it. Rows enter through an `IntakeSession`, one per request,
+which stays on one lane so that a request's rows keep the order of their lines.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+
+from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.records.reading import Reading
+
+
+class IntakeSession:
+    """One request's way into its lane. Use as a context manager: leaving it frees its place.
+
+    Attributes:
+        settlement: The account of this request's rows.
+    """
+
+    def __init__(self, queue: BlockQueue, closed: Callable[[], None]) -> None:
+        self.settlement = Settlement()
+        self._queue = queue
+        self._closed = closed
+        self._adding = True
+        queue.add_producer()
+
+    def __enter__(self) -> "IntakeSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_of_rows()
+        self._closed()
+
+    async def submit(
+        self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
+    ) -> Failure | None:
+        """Hand valid rows over, waiting for room: this wait is the back-pressure.
+
+        Args:
+            rows: In the order of their lines; may be empty. Not to be changed afterwards.
+            positions: Line number or index of each row.
+            size_bytes: Body bytes that the rows came from.
+            wait_s: Longest wait for room per part, seconds.
+
+        Returns:
+            None when all were taken, or the failure if room did not come in time. Rows of earlier
+            parts stay taken; `settlement` accounts for them.
+        """
+        part_rows = max(1, self._queue.rows_max // 2) if len(rows) > self._queue.rows_max else 0
+        if not part_rows:
+            return await self._submit_part(rows, positions, size_bytes, wait_s)
+        for start in range(0, len(rows), part_rows):
+            part = rows[start : start + part_rows]
+            share = size_bytes * len(part) // len(rows)
+            part_positions = positions[start : start + part_rows]
+            failure = await self._submit_part(part, part_positions, share, wait_s)
+            if failure is not None:
+                return failure
+        return None
+
+    def end_of_rows(self) -> None:
+        """Say that no more rows will come, so that the lane need not wait for them. Idempotent."""
+        if self._adding:
+            self._adding = False
+            self._queue.remove_producer()
+
+    async def _submit_part(
+        self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
+    ) -> Failure | None:
+        if not rows:
+            return None
+        if not self._queue.has_room(len(rows), size_bytes):
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._queue.reserve(len(rows), size_bytes)
+            except TimeoutError:
+                return Failure(
+                    "sink-unavailable", "no room in the buffer in time: it is not being emptied"
+                )
+        else:
+            await self._queue.reserve(len(rows), size_bytes)
+        self.settlement.take(len(rows))
+        self._queue.put(Block(rows, positions, size_bytes, self.settlement))
+        return None
+
+
+class Intake:
+    """All lanes of one worker, as the HTTP edge sees them. One event loop.
+
+    Args:
+        queues: One per lane, at least one.
+        sessions_max: Requests admitted at once.
+        refusal: Returns why new requests must be refused just now, or None.
+    """
+
+    def __init__(
+        self,
+        queues: Sequence[BlockQueue],
+        *,
+        sessions_max: int,
+        refusal: Callable[[], Failure | None],
+    ) -> None:
+        self.sessions = 0
+        self.refusal = refusal
+        self._queues = queues
+        self._sessions_max = sessions_max
+        self._turn = itertools.cycle(range(len(queues)))
+
+    def try_open(self) -> IntakeSession | None:
+        """Admit one request, or return None when the worker is at its limit.
+
+        A worker is at its limit with `sessions_max` requests, or when every lane has requests
+        waiting for room already.
+        """
+        if self.sessions >= self._sessions_max:
+            return None
+        for _ in self._queues:
+            queue = self._queues[next(self._turn)]
+            if queue.has_room(1, 0):
+                self.sessions += 1
+                return IntakeSession(queue, self._close_session)
+        return None
+
+    def _close_session(self) -> None:
+        self.sessions -= 1

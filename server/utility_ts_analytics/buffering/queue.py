@@ -1,0 +1,137 @@
+"""The bounded queue between requests and one lane.
+
+Room is reserved for a whole block before it is put, and given back only when the block is settled:
+the bound covers what waits and what is in flight. Reservations are served in the order they came,
+so that a large block is not starved by small ones.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+
+from utility_ts_analytics.buffering.block import Block
+
+
+class BlockQueue:
+    """Blocks of many requests, first in first out, bounded in rows and bytes.
+
+    One event loop, any number of producers, one consumer.
+
+    Args:
+        rows_max: Rows held at once, waiting or in flight, >= 1.
+        bytes_max: Body bytes held at once, >= 1. A single block may be larger: it then waits until
+            the queue is empty, so that no size can wait for ever.
+    """
+
+    def __init__(self, *, rows_max: int, bytes_max: int) -> None:
+        self.rows_max = rows_max
+        self.bytes_max = bytes_max
+        self.held_rows = 0
+        self.held_bytes = 0
+        self.waiting_rows = 0
+        self.producers = 0
+        """Requests that may still add to the next batch."""
+        self._blocks: deque[Block] = deque()
+        self._reservations: deque[tuple[int, int, asyncio.Future[None]]] = deque()
+        self._changed = asyncio.Event()
+
+    def has_room(self, rows: int, size_bytes: int) -> bool:
+        """Tell whether a reservation of this size would be granted at once."""
+        return not self._reservations and self._fits(rows, size_bytes)
+
+    async def reserve(self, rows: int, size_bytes: int) -> None:
+        """Wait until a block of this size fits, then hold that room.
+
+        Args:
+            rows: 1..`rows_max`; split a larger block first.
+            size_bytes: Body bytes of the block, >= 0.
+
+        Raises:
+            asyncio.CancelledError: Nothing is held then.
+        """
+        if not 1 <= rows <= self.rows_max:
+            raise AssertionError("a block must be split to the queue's size before it is reserved")
+        if self.has_room(rows, size_bytes):
+            self._hold(rows, size_bytes)
+            return
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reservations.append((rows, size_bytes, granted))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                self.release(rows, size_bytes)
+            else:
+                with contextlib.suppress(ValueError):  # `_grant` may have dropped it already
+                    self._reservations.remove((rows, size_bytes, granted))
+                self._grant()
+            raise
+
+    def put(self, block: Block) -> None:
+        """Add a block whose room was reserved. Never waits."""
+        self._blocks.append(block)
+        self.waiting_rows += len(block.rows)
+        self._changed.set()
+
+    def take(self, rows_max: int) -> list[Block]:
+        """Remove and return blocks from the front, whole ones only.
+
+        Returns:
+            Blocks in order, together at most `rows_max` rows, but at least one block if any waits.
+            Their room stays held until `release`.
+        """
+        taken: list[Block] = []
+        rows = 0
+        while self._blocks and (not taken or rows + len(self._blocks[0].rows) <= rows_max):
+            block = self._blocks.popleft()
+            rows += len(block.rows)
+            taken.append(block)
+        self.waiting_rows -= rows
+        return taken
+
+    def release(self, rows: int, size_bytes: int) -> None:
+        """Give back the room of rows that are settled; wakes whoever can go on now."""
+        self.held_rows -= rows
+        self.held_bytes -= size_bytes
+        if self.held_rows < 0 or self.held_bytes < 0:
+            raise AssertionError("more room was released than held")
+        self._grant()
+        self._changed.set()
+
+    async def wait_changed(self) -> None:
+        """Return when something was put, released, or a producer came or went since last asked."""
+        await self._changed.wait()
+        self._changed.clear()
+
+    def add_producer(self) -> None:
+        """Say that a request may put blocks soon."""
+        self.producers += 1
+
+    def remove_producer(self) -> None:
+        """Say that a request will put no more; the lane may stop waiting for it."""
+        self.producers -= 1
+        self._changed.set()
+
+    def _fits(self, rows: int, size_bytes: int) -> bool:
+        if self.held_rows == 0:
+            return True
+        return (
+            self.held_rows + rows <= self.rows_max
+            and self.held_bytes + size_bytes <= self.bytes_max
+        )
+
+    def _hold(self, rows: int, size_bytes: int) -> None:
+        self.held_rows += rows
+        self.held_bytes += size_bytes
+
+    def _grant(self) -> None:
+        while self._reservations:
+            rows, size_bytes, granted = self._reservations[0]
+            if granted.done():
+                self._reservations.popleft()
+                continue
+            if not self._fits(rows, size_bytes):
+                return
+            self._reservations.popleft()
+            self._hold(rows, size_bytes)
+            granted.set_result(None)
