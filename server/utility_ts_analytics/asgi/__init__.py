@@ -1,0 +1,1 @@
+"""The HTTP edge: one request from its head to its answer. Knows the intake, never a sink."""

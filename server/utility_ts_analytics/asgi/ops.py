@@ -1,0 +1,55 @@
+"""The operations port: is the service alive, is it ready, and what does it know."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from utility_ts_analytics.asgi.app import Lifecycle, refuse, run_lifespan
+from utility_ts_analytics.asgi.responses import Json, send_json
+from utility_ts_analytics.asgi.types import Receive, Scope, Send
+from utility_ts_analytics.errors import MethodNotAllowed, NotFound
+
+
+class Facts(Lifecycle, Protocol):
+    """What the operations port reports."""
+
+    def unready_reasons(self) -> Sequence[str]:
+        """Return one line per reason why readings are not being stored; empty when ready."""
+        ...
+
+    def status(self) -> Mapping[str, Json]:
+        """Return what is known of the service and the database. Never holds a secret."""
+        ...
+
+
+class OpsApp:
+    """Routes `/healthz`, `/readyz` and `/status.json`.
+
+    `/healthz` says only that the service's processes run: restarting it would not bring QuestDB
+    back, so the database is `/readyz`'s matter.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "lifespan":
+            await run_lifespan(receive, send, self._facts)
+        elif scope["path"] not in ("/healthz", "/readyz", "/status.json"):
+            detail = "there are: /healthz, /readyz, /status.json"
+            await refuse(scope, receive, send, NotFound(detail))
+        elif scope["method"] not in ("GET", "HEAD"):
+            allow = MethodNotAllowed("this port is read only", "GET, HEAD")
+            await refuse(scope, receive, send, allow)
+        else:
+            await self._answer(scope["path"], send)
+
+    async def _answer(self, path: str, send: Send) -> None:
+        if path == "/healthz":
+            await send_json(send, 200, {"status": "ok"})
+        elif path == "/readyz":
+            reasons = list(self._facts.unready_reasons())
+            document: dict[str, Json] = {"ready": not reasons, "reasons": [*reasons]}
+            await send_json(send, 503 if reasons else 200, document)
+        else:
+            await send_json(send, 200, self._facts.status())

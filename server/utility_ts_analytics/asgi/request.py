@@ -1,0 +1,118 @@
+"""What the head of a request says: media type, encoding, length, parameters. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from utility_ts_analytics.asgi.types import Scope
+from utility_ts_analytics.errors import (
+    InvalidEncoding,
+    UnknownParameter,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+)
+
+Encoding = Literal["identity", "gzip", "zstd"]
+
+_NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+_JSON_TYPES = frozenset({"application/json"})
+_CURL_DEFAULT_TYPE = "application/x-www-form-urlencoded"
+_ENCODINGS: dict[str, Encoding] = {
+    "": "identity",
+    "identity": "identity",
+    "gzip": "gzip",
+    "x-gzip": "gzip",  # RFC 9110 section 8.4.1.3: the same as gzip
+    "zstd": "zstd",
+}
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """The judged head of one ingest request.
+
+    Attributes:
+        ndjson: The NDJSON route; otherwise the array route.
+        encoding: How the body is compressed.
+        content_length: Bytes announced, or None.
+        expects_continue: The client waits for `100 Continue` before it sends the body.
+        strict: The first bad line ends the request.
+        validate_only: Check everything, store nothing.
+    """
+
+    ndjson: bool
+    encoding: Encoding
+    content_length: int | None
+    expects_continue: bool
+    strict: bool
+    validate_only: bool
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return the value of a header (lower-case `name`), the first if repeated, or None."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHead:
+    """Judge media type, encoding, length and parameters of an ingest request.
+
+    Raises:
+        UnsupportedMediaType: The type is not one of the route's.
+        UnsupportedEncoding: The encoding is none of identity, gzip, zstd.
+        InvalidEncoding: Content-Length is no number.
+        UnknownParameter: A parameter is unknown, repeated, or neither true nor false.
+    """
+    _check_media_type(_text(header(scope, b"content-type")), ndjson=ndjson)
+    encoding_name = _text(header(scope, b"content-encoding"))
+    encoding = _ENCODINGS.get(encoding_name)
+    if encoding is None:
+        raise UnsupportedEncoding("Content-Encoding must be identity, gzip or zstd")
+    parameters = _parameters(scope["query_string"])
+    return RequestHead(
+        ndjson=ndjson,
+        encoding=encoding,
+        content_length=_content_length(header(scope, b"content-length")),
+        expects_continue=_text(header(scope, b"expect")) == "100-continue",
+        strict=parameters.get("strict", strict_default),
+        validate_only=parameters.get("validate_only", False),
+    )
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("latin-1").strip().lower()
+
+
+def _check_media_type(content_type: str, *, ndjson: bool) -> None:
+    essence = content_type.partition(";")[0].strip()
+    if essence in ("", _CURL_DEFAULT_TYPE):
+        return
+    allowed = _NDJSON_TYPES if ndjson else _JSON_TYPES
+    if essence not in allowed:
+        names = ", ".join(sorted(allowed))
+        raise UnsupportedMediaType(f"the Content-Type of this route must be one of: {names}")
+
+
+def _content_length(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    if not value.isdigit():
+        raise InvalidEncoding("Content-Length must be a whole number of bytes")
+    return int(value)
+
+
+def _parameters(query: bytes) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in ("strict", "validate_only"):
+            raise UnknownParameter("the query parameters are: strict, validate_only")
+        if name in found:
+            raise UnknownParameter(f"the query parameter {name} must stand only once")
+        if value not in _BOOLEANS:
+            raise UnknownParameter(f"the query parameter {name} must be true or false")
+        found[name] = _BOOLEANS[value]
+    return found

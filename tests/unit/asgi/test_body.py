@@ -1,0 +1,127 @@
+"""Every wait of a body is timed, every byte counted, and only the framing's end is the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.errors import BodyTimeout, BodyTooLarge, Draining, TruncatedBody
+
+Step = bytes | float | str
+
+
+def scripted(steps: list[Step], *, end: bool = True) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Return a receive that hands over chunks, waits seconds, or disconnects."""
+    left = list(steps)
+
+    async def receive() -> dict[str, Any]:
+        while left and isinstance(left[0], float):
+            await asyncio.sleep(left.pop(0))  # type: ignore[arg-type]
+        if left:
+            step = left.pop(0)
+            if isinstance(step, str):
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": step, "more_body": True}
+        if not end:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
+
+
+def body_of(
+    steps: list[Step], *, end: bool = True, bytes_max: int = 0, idle_s: float = 5.0, rate: int = 0
+) -> RequestBody:
+    return RequestBody(
+        scripted(steps, end=end),
+        bytes_max=bytes_max,
+        limit_name="max_body_bytes",
+        idle_timeout_s=idle_s,
+        min_rate_bytes=rate,
+    )
+
+
+async def read(body: RequestBody) -> bytes:
+    return b"".join([chunk async for chunk in body.chunks()])
+
+
+def test_a_complete_body_is_handed_over_unchanged() -> None:
+    body = body_of([b"ab", b"", b"c"])
+    assert asyncio.run(read(body)) == b"abc"
+    assert body.complete
+    assert body.received_bytes == 3
+
+
+def test_a_disconnect_is_never_taken_for_the_end() -> None:
+    body = body_of([b"ab", "disconnect"])
+    with pytest.raises(TruncatedBody):
+        asyncio.run(read(body))
+    assert not body.complete
+
+
+def test_the_limit_names_its_setting_and_holds_for_what_arrives() -> None:
+    with pytest.raises(BodyTooLarge, match=r"4 bytes \(max_body_bytes\)"):
+        asyncio.run(read(body_of([b"abc", b"de"], bytes_max=4)))
+    assert asyncio.run(read(body_of([b"abc", b"d"], bytes_max=4))) == b"abcd"
+
+
+@pytest.mark.parametrize(("length", "refused"), [(None, False), (4, False), (5, True)])
+def test_an_announced_length_is_judged_before_anything_is_read(
+    length: int | None, refused: bool
+) -> None:
+    body = body_of([b"x"], bytes_max=4)
+    if refused:
+        with pytest.raises(BodyTooLarge):
+            body.check_length_or_raise(length)
+    else:
+        body.check_length_or_raise(length)
+    assert not body.started
+
+
+def test_silence_ends_in_a_timeout() -> None:
+    with pytest.raises(BodyTimeout, match="body_idle_timeout_ms"):
+        asyncio.run(read(body_of([b"a"], end=False, idle_s=0.02)))
+
+
+def test_a_trickle_below_the_minimum_rate_ends_in_a_timeout() -> None:
+    steps: list[Step] = [piece for _ in range(50) for piece in (0.01, b"x")]
+    with pytest.raises(BodyTimeout, match="body_min_rate_bytes"):
+        asyncio.run(read(body_of(steps, idle_s=0.05, rate=10_000)))
+
+
+def test_time_in_which_the_service_does_not_read_does_not_count_against_the_client() -> None:
+    async def read_slowly(body: RequestBody) -> int:
+        count = 0
+        async for _ in body.chunks():
+            await asyncio.sleep(0.02)
+            count += 1
+        return count
+
+    body = body_of([b"x"] * 10, idle_s=0.05, rate=10_000)
+    assert asyncio.run(read_slowly(body)) == 10
+
+
+def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
+    async def run() -> None:
+        body = body_of([b"a"], end=False)
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.02, lambda: body.cut(loop.time()))
+        await read(body)
+
+    with pytest.raises(Draining):
+        asyncio.run(run())
+
+
+def test_the_rest_is_dropped_after_an_early_answer() -> None:
+    left: list[Step] = [b"a", b"b", b"c"]
+    body = body_of(left)
+
+    async def run() -> None:
+        async for _ in body.chunks():
+            break
+        await body.discard_rest()
+        assert await body._receive() == {"type": "http.request", "body": b"", "more_body": False}
+
+    asyncio.run(run())

@@ -1,0 +1,220 @@
+"""One request, top to bottom, against a real intake whose lane is a scripted consumer."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from utility_ts_analytics.asgi.app import StreamApp
+from utility_ts_analytics.asgi.auth import BearerAuth
+from utility_ts_analytics.asgi.ingest import Ack, IngestEndpoint, IngestSettings
+from utility_ts_analytics.asgi.types import IngestLimits
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.buffering.intake import Intake
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.reading.ndjson import NdjsonDecoder
+from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.validation import RowError
+
+GOOD = '{"ts":"2024-01-01T00:%02d:00Z","meter_id":"m","kwh":1}\n'
+BAD = '{"ts":"2024-01-01T00:00:00Z","meter_id":"m"}\n'
+NDJSON, ARRAY = "/ingest/meter_usage/ndjson", "/ingest/meter_usage"
+
+
+@dataclass
+class Service:
+    """One stream's application with a lane that does what `fate` says with every block."""
+
+    fate: str = "store"
+    ack: Ack = "committed"
+    strict: bool = False
+    sessions_max: int = 4
+    tokens: Sequence[str] = ()
+    refusal: Failure | None = None
+    max_request_records: int = 0
+    stored: list[Any] = field(default_factory=list)
+
+    def post(self, path: str, *chunks: str | bytes, **options: Any) -> tuple[int, Any]:
+        return asyncio.run(self._post(path, list(chunks), **options))
+
+    async def _post(
+        self,
+        path: str,
+        chunks: list[str | bytes],
+        query: str = "",
+        method: str = "POST",
+        cut: bool = False,
+        token: str | None = None,
+    ) -> tuple[int, Any]:
+        queue = BlockQueue(rows_max=100, bytes_max=10_000)
+        consumer = asyncio.create_task(self._consume(queue))
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            if chunks:
+                chunk = chunks.pop(0)
+                data = chunk.encode() if isinstance(chunk, str) else chunk
+                return {"type": "http.request", "body": data, "more_body": True}
+            if cut:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+        scope: dict[str, Any] = {
+            "type": "http",
+            "path": path,
+            "method": method,
+            "headers": headers,
+            "query_string": query.encode(),
+        }
+        await self._app(queue)(scope, receive, send)
+        consumer.cancel()
+        assert queue.producers == 0
+        return sent[0]["status"], json.loads(sent[1]["body"])
+
+    def _app(self, queue: BlockQueue) -> StreamApp:
+        spec = STREAMS["meter_usage"]
+        limits = IngestLimits(
+            max_body_bytes=100_000,
+            max_ndjson_body_bytes=0,
+            max_decompressed_bytes=100_000,
+            max_request_records=self.max_request_records,
+            max_line_bytes=1_000,
+            max_future_minutes=0,
+            body_idle_timeout_s=5.0,
+            body_min_rate_bytes=0,
+            delivery_timeout_s=5.0,
+        )
+        settings = IngestSettings("meter_usage", limits, self.strict, self.ack)
+        intake = Intake([queue], sessions_max=self.sessions_max, refusal=lambda: self.refusal)
+        endpoint = IngestEndpoint(
+            settings,
+            NdjsonDecoder(spec, spec.record_type),
+            intake,
+            BearerAuth(self.tokens),
+            ManualClock(),
+        )
+        return StreamApp("meter_usage", endpoint, None)  # type: ignore[arg-type]  # no lifespan here
+
+    async def _consume(self, queue: BlockQueue) -> None:
+        while True:
+            await queue.wait_changed()
+            for block in queue.take(1000):
+                rows = len(block.rows)
+                if self.fate == "store":
+                    self.stored += block.rows
+                    block.settlement.store(rows)
+                elif self.fate == "fail":
+                    block.settlement.fail(rows, Failure("sink-unavailable", "away", 7))
+                else:
+                    for position in block.positions:
+                        error = RowError(position, "sink-rejected", None, "no")
+                        block.settlement.reject(error)
+                queue.release(rows, block.size_bytes)
+
+
+def test_every_good_line_is_accepted_and_every_bad_one_named() -> None:
+    service = Service()
+    status, answer = service.post(NDJSON, GOOD % 1, "\n" + BAD, GOOD % 2, "nonsense")
+    assert status == 200
+    assert (answer["accepted"], answer["parse_errors"], answer["rejected"]) == (2, 2, 0)
+    assert [(error["line"], error["code"]) for error in answer["errors"]] == [
+        (3, "missing-field"),
+        (5, "invalid-json"),
+    ]
+    assert answer["ack"] == "committed"
+    assert len(service.stored) == 2
+
+
+def test_arrays_are_numbered_by_index() -> None:
+    good = json.loads(GOOD % 1)
+    status, answer = Service().post(ARRAY, json.dumps([good, {**good, "kwh": -1}]))
+    assert status == 200
+    assert answer["rejected"] == 1
+    assert answer["errors"][0]["index"] == 1
+    assert answer["errors"][0]["code"] == "negative-value"
+
+
+def test_nothing_accepted_although_there_were_lines_is_422_and_an_empty_body_is_not() -> None:
+    status, answer = Service().post(NDJSON, BAD)
+    assert (status, answer["code"], answer["parse_errors"]) == (422, "nothing-accepted", 1)
+    assert Service().post(NDJSON, "\n\n")[0] == 200
+
+
+def test_strict_ends_at_the_first_bad_line_and_says_what_is_stored() -> None:
+    service = Service(strict=True)
+    status, answer = service.post(NDJSON, GOOD % 1, BAD, GOOD % 2)
+    assert (status, answer["code"]) == (400, "strict-rejected")
+    assert answer["accepted"] == len(service.stored)
+    assert answer["errors"][0]["line"] == 2
+    assert Service(strict=True).post(NDJSON, GOOD % 1, BAD, query="strict=false")[0] == 200
+
+
+def test_validate_only_checks_and_stores_nothing_even_without_a_database() -> None:
+    service = Service(refusal=Failure("sink-unavailable", "away"))
+    status, answer = service.post(NDJSON, GOOD % 1, BAD, query="validate_only=true")
+    assert (status, answer["accepted"], answer["parse_errors"]) == (200, 1, 1)
+    assert answer["ack"] == "validated"
+    assert service.stored == []
+
+
+def test_a_cut_body_loses_its_last_line_and_is_never_complete() -> None:
+    service = Service()
+    status, answer = service.post(NDJSON, GOOD % 1 + (GOOD % 2).strip(), cut=True)
+    assert (status, answer["code"]) == (400, "truncated-body")
+    assert answer["accepted"] == len(service.stored) <= 1
+
+
+@pytest.mark.parametrize("ack", ["committed", "enqueued"])
+def test_rows_given_back_are_never_accepted(ack: Ack) -> None:
+    status, answer = Service(fate="fail", ack=ack).post(NDJSON, GOOD % 1, GOOD % 2)
+    if ack == "committed":
+        assert (status, answer["code"], answer["accepted"]) == (503, "sink-unavailable", 0)
+        assert answer["retryable"] is True
+    else:
+        assert status in (200, 503)  # buffered rows may fail before or after the answer
+
+
+def test_rows_refused_by_the_database_are_reported_with_their_line() -> None:
+    status, answer = Service(fate="reject").post(NDJSON, "\n", GOOD % 1)
+    assert (status, answer["rejected"]) == (422, 1)
+    assert answer["errors"][0]["line"] == 2
+    assert answer["errors"][0]["code"] == "sink-rejected"
+
+
+def test_limits_and_refusals_answer_before_anything_is_taken() -> None:
+    assert Service(sessions_max=0).post(NDJSON, GOOD % 1)[1]["code"] == "overloaded"
+    suspended = Service(refusal=Failure("table-suspended", "resume it"))
+    status, answer = suspended.post(NDJSON, GOOD % 1)
+    assert (status, answer["code"], answer["detail"]) == (503, "table-suspended", "resume it")
+    assert Service(tokens=["t"]).post(NDJSON, GOOD % 1)[0] == 401
+    assert Service(tokens=["t"]).post(NDJSON, GOOD % 1, token="t")[0] == 200
+    assert suspended.stored == []
+
+
+def test_too_many_records_name_the_limit() -> None:
+    status, answer = Service(max_request_records=2).post(NDJSON, (GOOD % 1) * 3)
+    assert (status, answer["code"]) == (413, "too-many-records")
+    assert "2" in answer["detail"]
+
+
+def test_a_block_larger_than_the_queue_is_taken_in_parts() -> None:
+    service = Service()
+    status, answer = service.post(NDJSON, "".join(GOOD % (n % 60) for n in range(350)))
+    assert (status, answer["accepted"]) == (200, 350)
+    assert len(service.stored) == 350
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [("/ingest/other/ndjson", "POST", 404), (NDJSON, "GET", 405), (ARRAY + "/", "POST", 404)],
+)
+def test_other_paths_and_methods(path: str, method: str, status: int) -> None:
+    assert Service().post(path, "x", method=method)[0] == status

@@ -1,0 +1,81 @@
+"""The operations port says what is the case, and its status code says the same."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from utility_ts_analytics.asgi.ops import OpsApp
+from utility_ts_analytics.asgi.responses import Json
+
+
+class FixedFacts:
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = reasons
+        self.phases: list[str] = []
+
+    async def startup(self) -> None:
+        self.phases.append("startup")
+
+    async def shutdown(self) -> None:
+        self.phases.append("shutdown")
+
+    def unready_reasons(self) -> Sequence[str]:
+        return self.reasons
+
+    def status(self) -> Mapping[str, Json]:
+        return {"version": "1"}
+
+
+def get(path: str, reasons: Sequence[str] = (), method: str = "GET") -> tuple[int, Any]:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "path": path, "method": method, "headers": []}
+    asyncio.run(OpsApp(FixedFacts(reasons))(scope, receive, send))
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def test_alive_does_not_depend_on_the_database() -> None:
+    assert get("/healthz", ["QuestDB is away"])[0] == 200
+
+
+def test_ready_only_without_reasons() -> None:
+    assert get("/readyz") == (200, {"ready": True, "reasons": []})
+    assert get("/readyz", ["QuestDB is away"]) == (
+        503,
+        {"ready": False, "reasons": ["QuestDB is away"]},
+    )
+
+
+def test_status_is_what_is_known() -> None:
+    assert get("/status.json") == (200, {"version": "1"})
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"), [("/nope", "GET", 404), ("/healthz", "POST", 405)]
+)
+def test_other_paths_and_methods_are_refused(path: str, method: str, status: int) -> None:
+    assert get(path, method=method)[0] == status
+
+
+def test_lifespan_starts_and_stops_what_watches() -> None:
+    facts = FixedFacts([])
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "lifespan"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(OpsApp(facts)({"type": "lifespan"}, receive, send))
+    assert facts.phases == ["startup", "shutdown"]
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

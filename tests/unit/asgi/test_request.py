@@ -1,0 +1,107 @@
+"""The head of a request is judged before its body."""
+
+from typing import Any
+
+import pytest
+
+from utility_ts_analytics.asgi.request import RequestHead, read_head
+from utility_ts_analytics.errors import (
+    ClientError,
+    InvalidEncoding,
+    UnknownParameter,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+)
+
+
+def head(
+    headers: dict[str, str] | None = None,
+    query: str = "",
+    *,
+    ndjson: bool = True,
+    strict_default: bool = False,
+) -> RequestHead:
+    raw = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
+    scope: dict[str, Any] = {"headers": raw, "query_string": query.encode()}
+    return read_head(scope, ndjson=ndjson, strict_default=strict_default)
+
+
+@pytest.mark.parametrize(
+    ("ndjson", "media_type"),
+    [
+        (True, None),
+        (True, "application/x-ndjson"),
+        (True, "application/ndjson"),
+        (True, "Application/JSONL; charset=utf-8"),
+        (True, "application/x-www-form-urlencoded"),
+        (False, None),
+        (False, "application/json; charset=utf-8"),
+        (False, "application/x-www-form-urlencoded"),
+    ],
+)
+def test_the_types_of_the_route_are_taken(ndjson: bool, media_type: str | None) -> None:
+    assert head({"Content-Type": media_type} if media_type else {}, ndjson=ndjson).ndjson is ndjson
+
+
+@pytest.mark.parametrize(
+    ("ndjson", "media_type"),
+    [(True, "application/json"), (True, "text/csv"), (False, "application/x-ndjson")],
+)
+def test_other_types_are_refused(ndjson: bool, media_type: str) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        head({"Content-Type": media_type}, ndjson=ndjson)
+
+
+@pytest.mark.parametrize(
+    ("given", "encoding"),
+    [
+        ("", "identity"),
+        ("identity", "identity"),
+        ("GZIP", "gzip"),
+        ("x-gzip", "gzip"),
+        ("zstd",) * 2,
+    ],
+)
+def test_known_encodings_are_taken(given: str, encoding: str) -> None:
+    assert head({"Content-Encoding": given}).encoding == encoding
+
+
+@pytest.mark.parametrize("given", ["br", "deflate", "gzip, gzip"])
+def test_other_encodings_are_refused(given: str) -> None:
+    with pytest.raises(UnsupportedEncoding):
+        head({"Content-Encoding": given})
+
+
+@pytest.mark.parametrize(
+    ("query", "strict", "validate_only"),
+    [
+        ("", True, False),
+        ("strict=false", False, False),
+        ("strict=true&validate_only=true", True, True),
+        ("validate_only=false", True, False),
+    ],
+)
+def test_parameters_override_the_default(query: str, strict: bool, validate_only: bool) -> None:
+    found = head(query=query, strict_default=True)
+    assert (found.strict, found.validate_only) == (strict, validate_only)
+
+
+@pytest.mark.parametrize(
+    "query", ["strikt=true", "strict=1", "strict=", "strict=true&strict=true", "Strict=true"]
+)
+def test_unknown_repeated_and_unclear_parameters_are_refused(query: str) -> None:
+    with pytest.raises(UnknownParameter):
+        head(query=query)
+
+
+def test_length_and_expectation_are_read() -> None:
+    found = head({"Content-Length": "12", "Expect": "100-Continue"})
+    assert found.content_length == 12
+    assert found.expects_continue
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "x", "1 2"])
+def test_a_length_that_is_no_number_is_refused(length: str) -> None:
+    with pytest.raises(InvalidEncoding) as caught:
+        head({"Content-Length": length})
+    assert isinstance(caught.value, ClientError)
