@@ -1,0 +1,1 @@
+"""Bytes -> records: lines, decoding, diagnosis, decompression. No sockets, no waiting."""

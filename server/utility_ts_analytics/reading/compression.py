@@ -1,0 +1,159 @@
+"""Decompress bodies as they arrive, in pieces of bounded size and with a bound on their sum.
+
+Neither a small chunk that expands a million times nor a header that asks for a huge window makes
+these hold more than a few hundred KiB of output, plus 8 MiB of window for zstd.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import Final, Literal, Protocol, assert_never
+
+from utility_ts_analytics.errors import DecompressedTooLarge, InvalidEncoding, TruncatedBody
+from utility_ts_analytics.reading.zstd_frames import ZstdStream
+
+Encoding = Literal["identity", "gzip", "zstd"]
+
+PIECE_BYTES_MAX: Final = 262_144
+"""Largest piece of decompressed output."""
+
+_GZIP_INPUT_BYTES: Final = 16_384
+"""zlib copies the input behind a member's end: this bounds what thousands of tiny members cost."""
+
+_GZIP_WBITS: Final = 31
+"""A 32 KiB window, with the gzip header and trailer (zlib manual, `inflateInit2`)."""
+
+
+class Decompressor(Protocol):
+    """One body on its way. Not to be used after it raised."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what `chunk` expands to. Run the iterator to its end before the next call.
+
+        Raises:
+            InvalidEncoding: The bytes are not what the encoding says.
+            DecompressedTooLarge: The sum of the pieces went over the bound.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Check that the body is complete.
+
+        Raises:
+            TruncatedBody: It ends before its compression says so.
+        """
+        ...
+
+
+def decompressor(
+    encoding: Encoding,
+    decompressed_bytes_max: int,
+    limit_name: str = "max_decompressed_bytes",
+) -> Decompressor:
+    """Return what turns a body of `encoding` into plain bytes.
+
+    Args:
+        encoding: `identity` passes chunks on unchanged and without a bound: they are no larger
+            than what came in, which the caller counts.
+        decompressed_bytes_max: Bound on the plain bytes of a compressed body, >= 1.
+        limit_name: The setting to name in the error.
+    """
+    match encoding:
+        case "identity":
+            return _Identity()
+        case "gzip":
+            return _Gzip(_Budget(decompressed_bytes_max, limit_name))
+        case "zstd":
+            return _Zstd(_Budget(decompressed_bytes_max, limit_name))
+        case _:
+            assert_never(encoding)
+
+
+class _Budget:
+    """Counts the plain bytes of one body."""
+
+    def __init__(self, bytes_max: int, limit_name: str) -> None:
+        self.left_bytes = bytes_max
+        self._bytes_max = bytes_max
+        self._limit_name = limit_name
+
+    def spend(self, piece: bytes) -> None:
+        self.left_bytes -= len(piece)
+        if self.left_bytes < 0:
+            raise DecompressedTooLarge(
+                f"cannot take the body: decompressed, it is over {self._bytes_max} bytes"
+                f" ({self._limit_name})"
+            )
+
+
+class _Identity:
+    """A body that is not compressed."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        yield chunk
+
+    def finish(self) -> None:
+        """End: only the framing of HTTP can tell whether anything is missing."""
+
+
+class _Gzip:
+    """RFC 1952: one or more members, nothing after the last."""
+
+    def __init__(self, budget: _Budget) -> None:
+        self._budget = budget
+        self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
+        self._inside = False
+        self._members_done = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        for start in range(0, len(chunk), _GZIP_INPUT_BYTES):
+            rest = chunk[start : start + _GZIP_INPUT_BYTES]
+            while rest:
+                self._inside = True
+                yield from self._expand(rest)
+                if not self._member.eof:
+                    break
+                rest = self._member.unused_data
+                self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
+                self._inside = False
+                self._members_done += 1
+
+    def finish(self) -> None:
+        if self._inside or not self._members_done:
+            raise TruncatedBody("cannot take the body: its gzip data ends early")
+
+    def _expand(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` adds to this member."""
+        while True:
+            # One byte over the budget is enough to know that it is over.
+            size_max = min(PIECE_BYTES_MAX, self._budget.left_bytes + 1)
+            try:
+                piece = self._member.decompress(data, size_max)
+            except zlib.error:
+                where = "after its first member" if self._members_done else "in its first member"
+                raise InvalidEncoding(
+                    f"cannot decompress the body: it is not gzip {where}"
+                ) from None
+            self._budget.spend(piece)
+            if piece:
+                yield piece
+            data = self._member.unconsumed_tail
+            # A full piece may have left output inside zlib with all input used up.
+            if self._member.eof or (not data and len(piece) < size_max):
+                return
+
+
+class _Zstd:
+    """RFC 8878: one or more frames, nothing after the last; windows as RFC 9659 has them."""
+
+    def __init__(self, budget: _Budget) -> None:
+        self._budget = budget
+        self._stream = ZstdStream()
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        for piece in self._stream.feed(chunk):
+            self._budget.spend(piece)
+            yield piece
+
+    def finish(self) -> None:
+        if not self._stream.at_frame_end:
+            raise TruncatedBody("cannot take the body: its zstd data ends early")

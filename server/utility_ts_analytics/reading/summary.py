@@ -1,0 +1,71 @@
+"""The account of what was read of one request, and the errors its answer lists."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from utility_ts_analytics.reading.ndjson import Decoded
+from utility_ts_analytics.records.validation import PARSE_CODES, RULE_CODES, RowCode, RowError
+
+ERRORS_LISTED_MAX: Final = 100
+"""CONTRACT section 3: at most so many errors are listed; all are counted."""
+
+
+class ReadSummary:
+    """Counts over one request, and its first errors by position.
+
+    Attributes:
+        lines: Lines (or elements) that are not blank.
+        valid_rows: Lines that were a valid record, whatever became of them later.
+        counts: Errors by code; codes that did not occur are absent.
+    """
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.valid_rows = 0
+        self.counts: Counter[RowCode] = Counter()
+        self._errors: list[RowError] = []
+
+    def add(self, decoded: Decoded) -> None:
+        """Count what some lines came to."""
+        self.lines += decoded.line_count
+        self.valid_rows += len(decoded.rows)
+        self.add_errors(decoded.errors)
+
+    def add_errors(self, errors: Sequence[RowError]) -> None:
+        """Count errors of lines that are counted already, such as rows the database refused.
+
+        Args:
+            errors: In any order; those with the lowest positions over all calls are listed.
+        """
+        if not errors:
+            return
+        self.counts.update(error.code for error in errors)
+        self._errors = sorted((*self._errors, *errors), key=_position)[:ERRORS_LISTED_MAX]
+
+    @property
+    def errors(self) -> Sequence[RowError]:
+        """The first errors in order of position, at most `ERRORS_LISTED_MAX`."""
+        return tuple(self._errors)
+
+    @property
+    def errors_truncated(self) -> bool:
+        """Whether there were more errors than are listed."""
+        return self.counts.total() > len(self._errors)
+
+    @property
+    def parse_errors(self) -> int:
+        """Lines that are not a record."""
+        return self._count(PARSE_CODES)
+
+    @property
+    def rejected(self) -> int:
+        """Records that break a rule, or that the database refused."""
+        return self._count(RULE_CODES)
+
+    def _count(self, codes: frozenset[str]) -> int:
+        return sum(count for code, count in self.counts.items() if code in codes)
+
+
+def _position(error: RowError) -> int:
+    return error.position

@@ -1,0 +1,132 @@
+"""Walk the blocks of zstd frames, so that no step of decompression yields more than a block or two.
+
+The client library returns all that its input expands to, which for a 200 KiB chunk can be 8 GiB.
+A block expands to at most 128 KiB (RFC 8878 section 3.1.1.2.4), so the input is cut at the borders
+of blocks: their three-byte headers say where they end.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import zstandard
+
+from utility_ts_analytics.errors import InvalidEncoding
+
+WINDOW_BYTES_MAX: Final = 8_388_608
+"""Largest window of a frame: RFC 9659 allows the coding no more; levels up to 19 keep it."""
+
+_MAGIC: Final = 0xFD2FB528
+_SKIPPABLE_MAGIC: Final = 0x184D2A50
+_MAGIC_BYTES: Final = 4
+_SKIP_SIZE_BYTES: Final = 4
+_BLOCK_HEADER_BYTES: Final = 3
+_CHECKSUM_BYTES: Final = 4
+_DICTIONARY_ID_BYTES: Final = (0, 1, 2, 4)
+_CONTENT_SIZE_BYTES: Final = (0, 2, 4, 8)
+
+_Part = Literal["magic", "skip size", "descriptor", "block header"]
+_PART_BYTES: Final[dict[_Part, int]] = {
+    "magic": _MAGIC_BYTES,
+    "skip size": _SKIP_SIZE_BYTES,
+    "descriptor": 1,
+    "block header": _BLOCK_HEADER_BYTES,
+}
+
+
+class ZstdStream:
+    """Decompresses frame after frame. Not to be used after it raised."""
+
+    def __init__(self) -> None:
+        self._context = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._part: _Part = "magic"
+        self._head = bytearray()
+        self._body_left_bytes = 0
+        self._has_checksum = False
+        self._frames_seen = False
+
+    @property
+    def at_frame_end(self) -> bool:
+        """Whether at least one frame came and the last one is complete."""
+        between = self._part == "magic" and not self._head and not self._body_left_bytes
+        return between and self._frames_seen
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what `chunk` expands to, in pieces of at most 256 KiB, none empty.
+
+        Raises:
+            InvalidEncoding: The bytes are not zstd, are damaged, or need too large a window.
+        """
+        start = 0
+        while start < len(chunk):
+            if self._body_left_bytes:
+                data = chunk[start : start + self._body_left_bytes]
+                start += len(data)
+                self._body_left_bytes -= len(data)
+            else:
+                missing = _PART_BYTES[self._part] - len(self._head)
+                self._head += chunk[start : start + missing]
+                start += missing
+                if len(self._head) < _PART_BYTES[self._part]:
+                    return
+                data = bytes(self._head)
+                self._head.clear()
+                self._read_head(int.from_bytes(data, "little"))
+            piece = self._expand(data)
+            if piece:
+                yield piece
+
+    def _expand(self, data: bytes) -> bytes:
+        if self._frame is None:
+            return b""
+        try:
+            return self._frame.decompress(data)
+        except zstandard.ZstdError as error:
+            cause = "its zstd data is damaged"
+            if "too much memory" in str(error):
+                cause = f"its zstd window is over {WINDOW_BYTES_MAX} bytes (RFC 9659)"
+            raise InvalidEncoding(f"cannot decompress the body: {cause}") from error
+
+    def _read_head(self, value: int) -> None:
+        """Learn from a complete head what follows it."""
+        match self._part:
+            case "magic":
+                self._read_magic(value)
+            case "skip size":
+                self._body_left_bytes = value
+                self._part = "magic"
+            case "descriptor":
+                self._read_descriptor(value)
+            case "block header":
+                self._read_block_header(value)
+
+    def _read_magic(self, value: int) -> None:
+        """Section 3.1.1 for frames, 3.1.2 for the skippable ones, whose magic ends in any digit."""
+        self._frames_seen = True
+        if value == _MAGIC:
+            self._frame = self._context.decompressobj()
+            self._part = "descriptor"
+        elif value >> 4 == _SKIPPABLE_MAGIC >> 4:
+            self._frame = None
+            self._part = "skip size"
+        else:
+            raise InvalidEncoding(
+                "cannot decompress the body: there is no zstd frame where one starts"
+            )
+
+    def _read_descriptor(self, value: int) -> None:
+        """Section 3.1.1.1.1: which fields the rest of the frame header has."""
+        single_segment = value >> 5 & 1
+        self._has_checksum = bool(value >> 2 & 1)
+        content_size = _CONTENT_SIZE_BYTES[value >> 6] or single_segment
+        window = 1 - single_segment
+        self._body_left_bytes = window + _DICTIONARY_ID_BYTES[value & 3] + content_size
+        self._part = "block header"
+
+    def _read_block_header(self, value: int) -> None:
+        """Section 3.1.1.2: bit 0 says last, bits 1 and 2 the type, the rest the size."""
+        last, block_type, size = value & 1, value >> 1 & 3, value >> 3
+        self._body_left_bytes = 1 if block_type == 1 else size
+        if last:
+            self._body_left_bytes += _CHECKSUM_BYTES if self._has_checksum else 0
+            self._part = "magic"

@@ -1,0 +1,103 @@
+"""The walk over zstd frames: kinds of frames and blocks, and what is refused."""
+
+import pytest
+import zstandard
+
+from utility_ts_analytics.errors import InvalidEncoding
+from utility_ts_analytics.reading.zstd_frames import WINDOW_BYTES_MAX, ZstdStream
+
+MAGIC = bytes.fromhex("28b52ffd")
+SKIPPABLE = bytes.fromhex("5a2a4d18") + (3).to_bytes(4, "little") + b"abc"
+
+
+def expand(body: bytes, chunk_bytes: int = 1 << 20) -> list[bytes]:
+    stream = ZstdStream()
+    pieces = [
+        piece
+        for start in range(0, len(body), chunk_bytes)
+        for piece in stream.feed(body[start : start + chunk_bytes])
+    ]
+    assert stream.at_frame_end
+    return pieces
+
+
+def block(kind: int, size: int, *, last: bool) -> bytes:
+    return (size << 3 | kind << 1 | last).to_bytes(3, "little")
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20])
+@pytest.mark.parametrize("write_checksum", [False, True])
+@pytest.mark.parametrize("write_content_size", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 300, 70_000, 400_000])
+def test_each_kind_of_frame_header_is_walked(
+    size: int, write_content_size: bool, write_checksum: bool, chunk_bytes: int
+) -> None:
+    content = bytes(n % 251 for n in range(size))
+    packer = zstandard.ZstdCompressor(
+        write_checksum=write_checksum, write_content_size=write_content_size
+    )
+    assert b"".join(expand(packer.compress(content), chunk_bytes)) == content
+
+
+def test_raw_and_run_length_blocks_are_walked() -> None:
+    body = MAGIC + b"\x00\x58" + block(0, 3, last=False) + b"abc" + block(1, 5, last=True) + b"z"
+    for chunk_bytes in (1, 2, 100):
+        assert b"".join(expand(body, chunk_bytes)) == b"abczzzzz"
+
+
+def test_chunk_of_run_length_blocks_comes_out_block_by_block() -> None:
+    """Four bytes that expand to 128 KiB: the densest bomb there is."""
+    blocks = (block(1, 131_072, last=False) + b"z") * 20 + block(0, 0, last=True)
+    pieces = expand(MAGIC + b"\x00\x58" + blocks)
+    assert sum(map(len, pieces)) == 20 * 131_072
+    assert max(map(len, pieces)) <= 262_144
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 100])
+def test_skippable_frames_are_skipped_wherever_they_stand(chunk_bytes: int) -> None:
+    frame = zstandard.ZstdCompressor().compress(b"content")
+    body = SKIPPABLE + frame + SKIPPABLE + SKIPPABLE + frame + SKIPPABLE
+    assert b"".join(expand(body, chunk_bytes)) == b"contentcontent"
+
+
+def test_cut_skippable_frame_is_not_at_an_end() -> None:
+    stream = ZstdStream()
+    assert list(stream.feed(SKIPPABLE[:-1])) == []
+    assert not stream.at_frame_end
+
+
+def test_window_of_the_bound_is_taken_and_a_larger_one_is_not() -> None:
+    content = b"0123456789" * 10
+
+    def frame(window_log: int) -> bytes:
+        parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=window_log)
+        packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        return packer.compress(content) + packer.flush()
+
+    assert b"".join(expand(frame(23))) == content
+    with pytest.raises(InvalidEncoding, match=f"window is over {WINDOW_BYTES_MAX} bytes"):
+        expand(frame(24))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x00\x00\x00\x00",
+        b"\x1f\x8b\x08\x00",
+        bytes.fromhex("25b52ffd") + bytes(20),
+        MAGIC + b"\x08\x58" + block(0, 0, last=True),
+        MAGIC + b"\x00\x58" + block(3, 0, last=True),
+        MAGIC + b"\x00\x58" + block(0, 200_000, last=True),
+        MAGIC + b"\x00\x58" + block(2, 4, last=True) + b"junk",
+    ],
+    ids=["zeros", "gzip", "legacy", "reserved-bit", "reserved-block", "big-block", "bad-block"],
+)
+def test_what_is_not_zstd_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidEncoding, match="cannot decompress the body"):
+        expand(body)
+
+
+def test_wrong_checksum_is_refused() -> None:
+    frame = zstandard.ZstdCompressor(write_checksum=True).compress(b"content")
+    with pytest.raises(InvalidEncoding, match="damaged"):
+        expand(frame[:-1] + bytes([frame[-1] ^ 1]))
