@@ -1,0 +1,42 @@
+"""The frozen configuration: model, loading from file and environment, checks across keys.
+
+Pure but for reading files: no network, no process state.
+"""
+
+from utility_ts_analytics.config.load import load_config, parse_config, read_tables
+from utility_ts_analytics.config.model import (
+    Config,
+    MetricsConfig,
+    QuestDBConfig,
+    ServerConfig,
+    SinkConfig,
+    SourceConfig,
+    StreamConfig,
+)
+from utility_ts_analytics.config.redaction import redacted
+from utility_ts_analytics.config.values import (
+    Address,
+    BearerToken,
+    BindAddress,
+    DatabaseUri,
+    Secret,
+)
+
+__all__ = [
+    "Address",
+    "BearerToken",
+    "BindAddress",
+    "Config",
+    "DatabaseUri",
+    "MetricsConfig",
+    "QuestDBConfig",
+    "Secret",
+    "ServerConfig",
+    "SinkConfig",
+    "SourceConfig",
+    "StreamConfig",
+    "load_config",
+    "parse_config",
+    "read_tables",
+    "redacted",
+]

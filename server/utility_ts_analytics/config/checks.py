@@ -1,0 +1,112 @@
+"""Rules across keys: combinations of good values that cannot work together. Pure, no network."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from utility_ts_analytics.config.model import Config, SinkConfig, SourceConfig
+from utility_ts_analytics.config.values import BindAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Values that do not go together.
+
+    Attributes:
+        paths: Dotted paths of all of them; the problem is reported at the first.
+        message: What is wrong and what to change, following the path and a colon.
+    """
+
+    paths: tuple[str, ...]
+    message: str
+
+
+def conflicts(config: Config) -> Iterator[Conflict]:
+    """Yield every conflict, stream by stream, then those between sections."""
+    for name, stream in config.streams.items():
+        yield from _source_conflicts(f"{name}.source", stream.source)
+        yield from _sink_conflicts(f"{name}.sink", stream.sink)
+        yield from _capacity_conflicts(name, stream.source, stream.sink)
+    yield from _table_conflicts(config)
+    yield from _listener_conflicts(config)
+    yield from _login_conflicts(config)
+
+
+def _source_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
+    if source.auth_bearer_token is not None and source.auth_bearer_tokens is not None:
+        yield Conflict(
+            (f"{path}.auth_bearer_token", f"{path}.auth_bearer_tokens"),
+            "cannot stand beside auth_bearer_tokens: put every token into that list",
+        )
+    limits = {
+        "channel_capacity_bytes": source.channel_bytes_max,
+        "max_decompressed_bytes": source.decompressed_bytes_max,
+        "max_ndjson_body_bytes": source.ndjson_body_bytes_max or source.line_bytes_max,
+    }
+    for key, limit in limits.items():
+        if source.line_bytes_max > limit:
+            yield Conflict(
+                (f"{path}.max_line_bytes", f"{path}.{key}"),
+                f"must be at most {key} ({limit}), is {source.line_bytes_max}",
+            )
+
+
+def _sink_conflicts(path: str, sink: SinkConfig) -> Iterator[Conflict]:
+    if (sink.kind, sink.transport, sink.ack) == ("ilp", "tcp", "committed"):
+        yield Conflict(
+            (f"{path}.ack", f"{path}.transport", f"{path}.kind"),
+            'cannot be "committed": ILP over TCP is not acknowledged; '
+            'set ack = "enqueued" or transport = "http"',
+        )
+    if sink.request_timeout_ms > sink.delivery_timeout_ms:
+        yield Conflict(
+            (f"{path}.request_timeout_ms", f"{path}.delivery_timeout_ms"),
+            f"must be at most delivery_timeout_ms ({sink.delivery_timeout_ms}), which bounds every "
+            f"send of a batch together, is {sink.request_timeout_ms}",
+        )
+
+
+def _capacity_conflicts(name: str, source: SourceConfig, sink: SinkConfig) -> Iterator[Conflict]:
+    capacity = f"{name}.source.channel_capacity"
+    for key, rows in (("batch_size", sink.batch_rows_max), ("workers", sink.lanes)):
+        if rows > source.channel_rows_max:
+            yield Conflict(
+                (f"{name}.sink.{key}", capacity),
+                f"must be at most {capacity} ({source.channel_rows_max}), is {rows}",
+            )
+
+
+def _table_conflicts(config: Config) -> Iterator[Conflict]:
+    for (one, first), (other, second) in itertools.combinations(config.streams.items(), 2):
+        # QuestDB takes table names in either case for the same table.
+        if first.table.lower() == second.table.lower():
+            yield Conflict(
+                (f"{other}.name", f"{one}.name"),
+                f"is the table of {one} too ({first.table}): each stream needs its own",
+            )
+
+
+def _listener_conflicts(config: Config) -> Iterator[Conflict]:
+    listeners: dict[str, BindAddress] = {
+        f"{name}.source.http_bind_addr": stream.source.bind_address
+        for name, stream in config.streams.items()
+    }
+    listeners["metrics.bind_addr"] = config.metrics.bind_address
+    for (one, first), (other, second) in itertools.combinations(listeners.items(), 2):
+        shared_host = first.host == second.host or first.is_wildcard or second.is_wildcard
+        if first.port == second.port and shared_host:
+            yield Conflict(
+                (other, one), f"takes port {second.port}, which {one} takes already: change one"
+            )
+
+
+def _login_conflicts(config: Config) -> Iterator[Conflict]:
+    user, password = config.questdb.ilp_user, config.questdb.ilp_password
+    if (user is None) != (password is None):
+        given, missing = (
+            ("ilp_password", "ilp_user") if user is None else ("ilp_user", "ilp_password")
+        )
+        yield Conflict(
+            (f"questdb.{given}", f"questdb.{missing}"),
+            f"needs {missing} beside it: set both or none",
+        )

@@ -1,0 +1,85 @@
+"""Finds and reads the configuration: file, then environment, then the checks across keys."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from utility_ts_analytics.config.checks import conflicts
+from utility_ts_analytics.config.environment import with_environment
+from utility_ts_analytics.config.model import Config
+from utility_ts_analytics.config.problems import Problems
+from utility_ts_analytics.config.tree import overlay
+from utility_ts_analytics.errors import ConfigError
+
+PATH_VARIABLE = "INGESTION_CONFIG"
+DEFAULT_PATH = Path("ingestion-config.toml")
+FILE_BYTES_MAX = 1_048_576
+
+
+def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Return the configuration of a file and the environment.
+
+    Args:
+        path: What `--config` says; None leaves it to `$INGESTION_CONFIG`, and without that to
+            `ingestion-config.toml` in the working directory.
+        environ: The environment, as `os.environ`.
+
+    Raises:
+        ConfigError: With every problem of file and environment, or that the file cannot be read.
+    """
+    return parse_config(read_tables(find_path(path, environ)), environ)
+
+
+def find_path(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return the path that `load_config` reads. Nothing says that it exists."""
+    if path is not None:
+        return path
+    return Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH)
+
+
+def read_tables(path: Path) -> dict[str, object]:
+    """Return the TOML tables of a file; may be empty, as every key has a default.
+
+    Raises:
+        ConfigError: It is missing, cannot be read, or is not TOML in UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        hint = (
+            "there is no such file; make one with "
+            f"`cp ingestion-config.example.toml {DEFAULT_PATH}`, or name another with --config"
+        )
+        raise ConfigError([f"{path}: cannot read the configuration: {hint}"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot read the configuration: {error.strerror}"]) from error
+    if len(content) > FILE_BYTES_MAX:
+        raise ConfigError(
+            [f"{path}: cannot read the configuration: it is larger than {FILE_BYTES_MAX} bytes"]
+        )
+    try:
+        # An editor of Windows may have put a byte order mark first.
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([f"{path}: cannot parse the configuration: {error}"]) from error
+
+
+def parse_config(tables: Mapping[str, object], environ: Mapping[str, str]) -> Config:
+    """Return the configuration that TOML tables and the environment make together.
+
+    Args:
+        tables: As `read_tables` returns them; an empty mapping gives the defaults.
+        environ: Beats `tables`; an empty mapping leaves them as they are.
+
+    Raises:
+        ConfigError: With every problem, in the order of the tables; those across keys come last.
+    """
+    problems = Problems()
+    config = overlay(Config(), with_environment(tables, environ, problems), problems)
+    for conflict in conflicts(config):
+        # A key that is wrong by itself holds its default here, which says nothing.
+        if problems.paths.isdisjoint(conflict.paths):
+            problems.add(conflict.paths[0], conflict.message)
+    problems.raise_if_any()
+    return config

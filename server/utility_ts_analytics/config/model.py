@@ -1,0 +1,222 @@
+"""What can be set, with its TOML key, default and range: the only list of the keys.
+
+Python names put the unit last; the TOML keys are those of CONTRACT section 4, through `name=`.
+Ranges stand in `Meta`, values in `values`, rules across keys in `checks`. Each key has its sentence
+in `ingestion-config.example.toml`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from utility_ts_analytics.config.values import (
+    Address,
+    BearerToken,
+    BindAddress,
+    DatabaseUri,
+    Secret,
+)
+
+_MIB = 1024 * 1024
+_GIB = 1024 * _MIB
+
+TableName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,126}\Z",
+        description="up to 127 letters, digits and underscores, the first one no digit",
+    ),
+]
+UserName = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file. Every value stands in exactly one section."""
+
+
+class QuestDBConfig(Section, frozen=True, kw_only=True):
+    """Where QuestDB is: `[questdb]`.
+
+    Attributes:
+        uri: PostgreSQL wire: fallback sink, checks, queries.
+        connections_max: Connections of one process over that wire, 1..1000.
+        ilp_http_address: ILP over HTTP, acknowledged.
+        ilp_tcp_address: ILP over TCP, for sinks with `transport = "tcp"`.
+        ilp_user: For HTTP basic authentication; None without.
+        ilp_password: Set if and only if `ilp_user` is.
+    """
+
+    uri: DatabaseUri = DatabaseUri("postgresql://admin:quest@localhost:8812/qdb")
+    connections_max: Annotated[int, Meta(ge=1, le=1000)] = field(name="max_connections", default=10)
+    ilp_http_address: Address = field(name="ilp_http_addr", default=Address("127.0.0.1", 9000))
+    ilp_tcp_address: Address = field(name="ilp_tcp_addr", default=Address("127.0.0.1", 9009))
+    ilp_user: UserName | None = None
+    ilp_password: Secret | None = None
+
+
+class SourceConfig(Section, frozen=True, kw_only=True):
+    """How a stream comes in: `[<stream>.source]`.
+
+    Attributes:
+        bind_address: Of this stream's HTTP port.
+        workers: Processes, 0..256; 0 is one per core.
+        channel_rows_max: Rows held per worker, waiting or in flight.
+        channel_bytes_max: Body bytes of those rows.
+        body_bytes_max: Of an array body, which is held in memory; also once decompressed.
+        ndjson_body_bytes_max: Of an NDJSON body, also once decompressed; 0 is no limit.
+        decompressed_bytes_max: Of any compressed body, once decompressed.
+        request_records_max: Records of one request; 0 is no limit.
+        line_bytes_max: Of one NDJSON line, without its newline.
+        concurrent_requests_max: Per worker; beyond it 429.
+        body_idle_timeout_ms: No byte for so long ends in 408.
+        body_rate_bytes_min: Bytes per second, averaged over the idle time-out; 0 is off.
+        ndjson_strict: Whether the first bad line ends a request, unless the request says.
+        allow_negative: Whether energy and power below zero are readings.
+        future_minutes_max: How far `ts` may lie after now, minutes; 0 is no such bound.
+        auth_bearer_token: One token; not together with `auth_bearer_tokens`.
+        auth_bearer_tokens: Several tokens, each as good as the other.
+    """
+
+    bind_address: BindAddress = field(name="http_bind_addr")
+    workers: Annotated[int, Meta(ge=0, le=256)]
+    channel_rows_max: Annotated[int, Meta(ge=1, le=10_000_000)] = field(
+        name="channel_capacity", default=50_000
+    )
+    channel_bytes_max: Annotated[int, Meta(ge=1, le=64 * _GIB)] = field(
+        name="channel_capacity_bytes", default=64 * _MIB
+    )
+    body_bytes_max: Annotated[int, Meta(ge=1, le=_GIB)] = field(
+        name="max_body_bytes", default=10 * _MIB
+    )
+    ndjson_body_bytes_max: Annotated[int, Meta(ge=0, le=2**50)] = field(
+        name="max_ndjson_body_bytes", default=0
+    )
+    decompressed_bytes_max: Annotated[int, Meta(ge=1, le=2**50)] = field(
+        name="max_decompressed_bytes", default=_GIB
+    )
+    request_records_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
+        name="max_request_records", default=0
+    )
+    line_bytes_max: Annotated[int, Meta(ge=1, le=64 * _MIB)] = field(
+        name="max_line_bytes", default=_MIB
+    )
+    concurrent_requests_max: Annotated[int, Meta(ge=1, le=10_000)] = field(
+        name="max_concurrent_requests", default=128
+    )
+    body_idle_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
+    body_rate_bytes_min: Annotated[int, Meta(ge=0, le=_GIB)] = field(
+        name="body_min_rate_bytes", default=1024
+    )
+    ndjson_strict: bool = False
+    allow_negative: bool = False
+    future_minutes_max: Annotated[int, Meta(ge=0, le=52_560_000)] = field(
+        name="max_future_minutes", default=0
+    )
+    auth_bearer_token: BearerToken | None = None
+    # At least one: an empty list would open the stream to everyone without saying so.
+    auth_bearer_tokens: (
+        Annotated[tuple[BearerToken, ...], Meta(min_length=1, max_length=64)] | None
+    ) = None
+
+    @property
+    def tokens(self) -> tuple[BearerToken, ...]:
+        """Every token that opens this stream; empty if none is needed."""
+        if self.auth_bearer_token is not None:
+            return (self.auth_bearer_token,)
+        return self.auth_bearer_tokens or ()
+
+
+class SinkConfig(Section, frozen=True, kw_only=True):
+    """How a stream goes out: `[<stream>.sink]`.
+
+    Attributes:
+        kind: First choice of the way into QuestDB.
+        transport: Of ILP; only "http" is acknowledged.
+        fallback: What takes over while ILP fails; "pgwire" after kind "pgwire" is none.
+        ack: What a 200 means: committed in the write-ahead log, or in this process's buffer.
+        lanes: Connections per process, 1..64; a request's rows stay on one.
+        batch_rows_max: Rows of one send, which is one transaction.
+        batch_linger_ms_max: How long a batch may wait for more rows, 0..60000.
+        retries_max: Sends after the first one, 0..100.
+        retry_backoff_ms: Bound of the first wait between sends; later ones double.
+        request_timeout_ms: Of one send.
+        delivery_timeout_ms: Of one batch, every send and wait included.
+    """
+
+    kind: Literal["ilp", "pgwire"] = "ilp"
+    transport: Literal["http", "tcp"] = "http"
+    fallback: Literal["pgwire", "none"] = "pgwire"
+    ack: Literal["committed", "enqueued"] = "committed"
+    lanes: Annotated[int, Meta(ge=1, le=64)] = field(name="workers", default=1)
+    batch_rows_max: Annotated[int, Meta(ge=1, le=100_000)] = field(
+        name="batch_size", default=25_000
+    )
+    batch_linger_ms_max: Annotated[int, Meta(ge=0, le=60_000)] = field(
+        name="max_batch_linger_ms", default=200
+    )
+    retries_max: Annotated[int, Meta(ge=0, le=100)] = field(name="max_retries", default=5)
+    retry_backoff_ms: Annotated[int, Meta(ge=1, le=60_000)] = 200
+    request_timeout_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
+    delivery_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
+
+
+class StreamConfig(Section, frozen=True, kw_only=True):
+    """One stream: `[<stream>]`.
+
+    Attributes:
+        table: The QuestDB table that its rows go to.
+        source: How they come in.
+        sink: How they go out.
+    """
+
+    table: TableName = field(name="name")
+    source: SourceConfig
+    sink: SinkConfig = SinkConfig()
+
+
+class MetricsConfig(Section, frozen=True, kw_only=True):
+    """The operations port: `[metrics]`."""
+
+    bind_address: BindAddress = field(name="bind_addr", default=BindAddress("0.0.0.0", 9090))  # noqa: S104 - CONTRACT section 4
+
+
+class ServerConfig(Section, frozen=True, kw_only=True):
+    """The service as a whole: `[server]`.
+
+    Attributes:
+        drain_timeout_s: From the signal to stop until what is left is cut off, 1..1200 seconds.
+        log_level: The least serious level that is logged.
+        log_format: "auto" is "console" at a terminal and "json" elsewhere.
+    """
+
+    drain_timeout_s: Annotated[int, Meta(ge=1, le=1200)] = 30
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+
+def _stream(name: str, *, port: int, workers: int) -> StreamConfig:
+    address = BindAddress("0.0.0.0", port)  # noqa: S104 - CONTRACT section 4
+    return StreamConfig(table=name, source=SourceConfig(bind_address=address, workers=workers))
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """Everything. `Config()` has the defaults of CONTRACT section 4.
+
+    A further stream is one line here: its section, named as in `records.streams`, and all in which
+    its defaults differ.
+    """
+
+    questdb: QuestDBConfig = QuestDBConfig()
+    meter_usage: StreamConfig = _stream("meter_usage", port=7001, workers=0)
+    generation_output: StreamConfig = _stream("generation_output", port=7002, workers=1)
+    metrics: MetricsConfig = MetricsConfig()
+    server: ServerConfig = ServerConfig()
+
+    @property
+    def streams(self) -> Mapping[str, StreamConfig]:
+        """Every stream's section by the stream's name, in the order above."""
+        sections = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return MappingProxyType({k: v for k, v in sections if isinstance(v, StreamConfig)})

@@ -1,0 +1,104 @@
+"""Walks the model's sections: lays the tables of a file over the defaults, and lists the keys.
+
+msgspec stops at the first error; an operator wants all of them. So the walk is ours, and what it
+knows of keys and types it asks the model.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from msgspec.inspect import Type, type_info
+
+from utility_ts_analytics.config.leaf import read_leaf
+from utility_ts_analytics.config.model import Config, Section
+from utility_ts_analytics.config.problems import Problems, join_path, shown_value
+
+_SectionT = TypeVar("_SectionT", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One key that holds a value.
+
+    Attributes:
+        keys: TOML keys from the top.
+        type: The model's type.
+        value: What the section holds there; None if it is not set.
+    """
+
+    keys: tuple[str, ...]
+    type: Type
+    value: object
+
+    @property
+    def path(self) -> str:
+        """Dotted TOML path."""
+        return ".".join(self.keys)
+
+
+def leaves(section: Section, keys: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Yield every key under `section` that holds a value, in the model's order.
+
+    Args:
+        section: The whole configuration, or a part of it.
+        keys: Where `section` stands.
+    """
+    for info in msgspec.structs.fields(section):
+        value = getattr(section, info.name)
+        where = (*keys, info.encode_name)
+        if isinstance(value, Section):
+            yield from leaves(value, where)
+        else:
+            yield Leaf(where, type_info(info.type), value)
+
+
+def overlay(
+    defaults: _SectionT, table: Mapping[str, object], problems: Problems, path: str = ""
+) -> _SectionT:
+    """Return `defaults` with the values of `table` in their place.
+
+    Args:
+        defaults: Keeps every value that `table` does not have, or has wrong.
+        table: A TOML table; values may be `EnvironmentText`.
+        problems: Gets every unknown key and every wrong value, in the table's order.
+        path: Where `table` stands, dotted.
+    """
+    infos = {info.encode_name: info for info in msgspec.structs.fields(defaults)}
+    changes: dict[str, object] = {}
+    for key, value in table.items():
+        where = join_path(path, key)
+        if key not in infos:
+            problems.add(where, "is no known key" + _suggestion(key, infos, path))
+            continue
+        info = infos[key]
+        current = getattr(defaults, info.name)
+        if not isinstance(current, Section):
+            read = read_leaf(type_info(info.type), value, where, problems)
+            if read is not None:
+                changes[info.name] = read
+        elif isinstance(value, dict):
+            changes[info.name] = overlay(current, value, problems, where)
+        else:
+            problems.add(where, f"must be a table, is {_kind(value)}")
+    return msgspec.structs.replace(defaults, **changes)
+
+
+def _suggestion(key: str, keys: Iterable[str], path: str) -> str:
+    """Return a question that names the key that was probably meant, or nothing."""
+    top = path.partition(".")[0]
+    elsewhere = [
+        leaf.path
+        for leaf in leaves(Config())
+        if leaf.keys[-1] == key and (not top or leaf.keys[0] == top)
+    ]
+    # The right name in the wrong table says more than a like name in the right one.
+    meant = elsewhere or difflib.get_close_matches(key, list(keys), n=1)
+    return f"; did you mean {meant[0]}?" if meant else ""
+
+
+def _kind(value: object) -> str:
+    # A text in the place of a table may be a secret that slipped.
+    return "a text" if isinstance(value, str) else shown_value(value)

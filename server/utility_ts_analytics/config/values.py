@@ -1,0 +1,194 @@
+"""Config values that are more than a number or a text: addresses and secrets.
+
+Each type has `parse`, which raises `ValueError` with a phrase that follows "must be" and never
+holds the text itself. They are plain classes and no dataclasses on purpose: msgspec would encode a
+dataclass field by field, secrets included; a plain class it refuses.
+"""
+
+import ipaddress
+import re
+from typing import Final, Self
+from urllib.parse import SplitResult, urlsplit
+
+MASK = "***"
+SECRET_CHARACTERS_MAX = 4096
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", re.ASCII)
+_HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})", re.ASCII)
+_VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
+_NUMERIC_HOST = re.compile(r"[0-9.]+", re.ASCII)
+
+
+class Address:
+    """A host and port to connect to, written `host:port` or `[ipv6]:port`.
+
+    Attributes:
+        host: A name or an IP literal, without brackets.
+        port: 1..65535.
+    """
+
+    __slots__ = ("host", "port")
+
+    expected = "host:port with a port 1..65535"
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host: Final = host
+        self.port: Final = port
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is not `host:port`, or the host is neither a name nor an IP literal.
+        """
+        match = _HOST_PORT.fullmatch(text)
+        if match is None or not 1 <= int(match[3]) <= 65535:
+            raise ValueError(cls.expected)
+        return cls(cls._host(match[1], match[2]), int(match[3]))
+
+    @classmethod
+    def _host(cls, bracketed: str | None, plain: str) -> str:
+        if bracketed is not None:
+            try:
+                return str(ipaddress.IPv6Address(bracketed))
+            except ValueError:
+                raise ValueError(cls.expected) from None
+        if _NUMERIC_HOST.fullmatch(plain):  # "999.1.1.1" is a mistake, not a host name
+            try:
+                return str(ipaddress.IPv4Address(plain))
+            except ValueError:
+                raise ValueError(cls.expected) from None
+        if _HOST_NAME.fullmatch(plain) is None:
+            raise ValueError(cls.expected)
+        return plain
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class BindAddress(Address):
+    """An address to listen on. The HTTP server needs an IP literal; `localhost` is 127.0.0.1."""
+
+    __slots__ = ()
+
+    expected = 'an IP address and a port 1..65535, such as "0.0.0.0:7001"'
+
+    @classmethod
+    def _host(cls, bracketed: str | None, plain: str) -> str:
+        if plain == "localhost":
+            return "127.0.0.1"
+        host = super()._host(bracketed, plain)
+        if bracketed is None and _NUMERIC_HOST.fullmatch(plain) is None:
+            raise ValueError(cls.expected)
+        return host
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it takes the port on every address of the machine."""
+        return ipaddress.ip_address(self.host).is_unspecified
+
+
+class Secret:
+    """A text that never shows by itself: `str` and `repr` are masked, `reveal` is asked for."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`: 1..4096 characters, none of them a control character.
+
+        Raises:
+            ValueError: It is something else. The message does not hold the text.
+        """
+        if not 1 <= len(text) <= SECRET_CHARACTERS_MAX or not text.isprintable():
+            raise ValueError(f"1..{SECRET_CHARACTERS_MAX} printable characters")
+        return cls(text)
+
+    def reveal(self) -> str:
+        """Return the secret itself, to use and not to keep."""
+        return self._text
+
+    def masked(self) -> str:
+        """Return what logs and the status page may show."""
+        return MASK
+
+    def __str__(self) -> str:
+        return self.masked()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.masked()!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class BearerToken(Secret):
+    """A token that clients send in `Authorization: Bearer`; visible ASCII only (RFC 6750)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`: 1..4096 visible ASCII characters, no blanks.
+
+        Raises:
+            ValueError: It is something else. The message does not hold the text.
+        """
+        if len(text) > SECRET_CHARACTERS_MAX or _VISIBLE_ASCII.fullmatch(text) is None:
+            raise ValueError(
+                f"1..{SECRET_CHARACTERS_MAX} visible ASCII characters without blanks "
+                "(leave the key out for a stream without a token)"
+            )
+        return cls(text)
+
+
+class DatabaseUri(Secret):
+    """A `postgresql://user:password@host:port/database` URI; only the password is masked."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no such URI. The message does not hold the text.
+        """
+        expected = "postgresql://user:password@host:port/database"
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port, parts = None, None, SplitResult("", "", "", "", "")
+        if parts.scheme not in {"postgresql", "postgres"} or not host or not text.isprintable():
+            raise ValueError(expected)
+        # An unescaped "/", "?" or "#" in a password moves its rest into a later part of the URI,
+        # where it would be shown; such a password must be escaped.
+        if port == 0 or parts.fragment or "@" in parts.path + parts.query:
+            raise ValueError(f"{expected}, special characters of the password as %XX")
+        return cls(text)
+
+    def masked(self) -> str:
+        """Return the URI without its password and without its query, which may hold another."""
+        parts = urlsplit(self._text)
+        user, has_password, _ = parts.netloc.rpartition("@")[0].partition(":")
+        place = parts.netloc.rpartition("@")[2]
+        login = f"{user}:{MASK}" if has_password else user
+        query = f"?{MASK}" if parts.query else ""
+        return f"{parts.scheme}://{login}{'@' if login else ''}{place}{parts.path}{query}"

@@ -1,0 +1,195 @@
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utility_ts_analytics.config.values import (
+    Address,
+    BearerToken,
+    BindAddress,
+    DatabaseUri,
+    Secret,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:9000", "127.0.0.1", 9000),
+        ("questdb:1", "questdb", 1),
+        ("quest-db.example.org:65535", "quest-db.example.org", 65535),
+        ("quest_db:9000", "quest_db", 9000),
+        ("localhost:9000", "localhost", 9000),
+        ("[::1]:9000", "::1", 9000),
+        ("[2001:DB8::0001]:9000", "2001:db8::1", 9000),
+    ],
+)
+def test_address_is_read(text: str, host: str, port: int) -> None:
+    address = Address.parse(text)
+    assert (address.host, address.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "9000",
+        ":9000",
+        "host:",
+        "host",
+        "host:0",
+        "host:65536",
+        "host:-1",
+        "host:9000 ",
+        " host:9000",
+        "host:9000\n",
+        "host:٩٠٠٠",
+        "ho st:9000",
+        "host;x=1:9000",
+        "http://host:9000",
+        "user@host:9000",
+        "999.1.1.1:9000",
+        "1.2.3:9000",
+        "::1:9000",
+        "[::1]",
+        "[:::1]:9000",
+        "[1.2.3.4]:9000",
+        "[fe80::1%eth0]:9000",
+        "-host:9000",
+        "h" * 254 + ":9000",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="host:port with a port"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:9000", "questdb:9000", "[::1]:9000"])
+def test_address_reads_what_it_writes(text: str) -> None:
+    assert str(Address.parse(text)) == text
+    assert Address.parse(text) == Address.parse(str(Address.parse(text)))
+    assert hash(Address.parse(text)) == hash(Address.parse(text))
+
+
+def test_addresses_differ_by_host_port_and_kind() -> None:
+    assert Address("a", 1) != Address("a", 2)
+    assert Address("a", 1) != Address("b", 1)
+    assert BindAddress("127.0.0.1", 1) != Address("127.0.0.1", 1)
+
+
+def test_address_shows_itself() -> None:
+    assert repr(BindAddress("::", 7001)) == "BindAddress('[::]:7001')"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("0.0.0.0:7001", "0.0.0.0:7001"),
+        ("localhost:7001", "127.0.0.1:7001"),
+        ("[::]:7001", "[::]:7001"),
+    ],
+)
+def test_bind_address_is_an_ip_address(text: str, written: str) -> None:
+    assert str(BindAddress.parse(text)) == written
+
+
+@pytest.mark.parametrize(
+    "text", ["myhost:7001", "LOCALHOST:7001", "7001", "127.0.0.1", "1.2.3:7001"]
+)
+def test_bind_address_with_a_name_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="an IP address and a port"):
+        BindAddress.parse(text)
+
+
+def test_wildcards_are_known() -> None:
+    assert BindAddress.parse("0.0.0.0:1").is_wildcard
+    assert BindAddress.parse("[::]:1").is_wildcard
+    assert not BindAddress.parse("127.0.0.1:1").is_wildcard
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.text(min_size=4, max_size=50).filter(lambda text: text not in "Secret('***')"))
+def test_secret_shows_only_when_asked(text: str) -> None:
+    secret = Secret(text)
+    assert secret.reveal() == text
+    for shown in (str(secret), repr(secret), f"{secret}", f"{secret!r}", f"{[secret]}"):
+        assert text not in shown
+
+
+def test_secret_is_not_encoded() -> None:
+    with pytest.raises(TypeError, match="unsupported"):
+        msgspec.json.encode(Secret("quiet"))
+
+
+def test_secrets_are_equal_by_text_and_kind() -> None:
+    assert Secret("a") == Secret("a")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert Secret("a") != BearerToken("a")
+
+
+@pytest.mark.parametrize("text", ["x", "with blank", "pässwort", "x" * 4096])
+def test_secret_of_printable_characters_is_read(text: str) -> None:
+    assert Secret.parse(text).reveal() == text
+
+
+@pytest.mark.parametrize("text", ["", "tab\there", "line\n", "nul\0", "x" * 4097])
+def test_secret_with_other_characters_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"1\.\.4096 printable characters"):
+        Secret.parse(text)
+
+
+@pytest.mark.parametrize("text", ["x", "abc-._~+/123==", "!#$%", "x" * 4096])
+def test_token_of_visible_ascii_is_read(text: str) -> None:
+    assert BearerToken.parse(text).reveal() == text
+
+
+@pytest.mark.parametrize("text", ["", " ", "a b", " a", "a\n", "a\t", "tökén", "x" * 4097])
+def test_token_that_no_header_could_carry_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="visible ASCII characters without blanks"):
+        BearerToken.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("postgresql://admin:quest@db:8812/qdb", "postgresql://admin:***@db:8812/qdb"),
+        ("postgres://admin:a@b:c@db/qdb", "postgres://admin:***@db/qdb"),
+        ("postgresql://admin@db:8812/qdb", "postgresql://admin@db:8812/qdb"),
+        ("postgresql://db", "postgresql://db"),
+        ("postgresql://u:p@[::1]:8812/qdb", "postgresql://u:***@[::1]:8812/qdb"),
+        ("postgresql://u:p%23%2F@db/qdb?sslmode=require", "postgresql://u:***@db/qdb?***"),
+        ("postgresql://u@db/qdb?password=hush", "postgresql://u@db/qdb?***"),
+    ],
+)
+def test_uri_masks_password_and_query(text: str, masked: str) -> None:
+    uri = DatabaseUri.parse(text)
+    assert uri.reveal() == text
+    assert str(uri) == masked
+    assert repr(uri) == f"DatabaseUri({masked!r})"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "db:8812",
+        "http://db:8812/qdb",
+        "postgresql:///qdb",
+        "postgresql://admin:hush@/qdb",
+        "postgresql://admin:hush@db:0/qdb",
+        "postgresql://admin:hush@db:99999/qdb",
+        "postgresql://admin:hush@db:port/qdb",
+        "postgresql://admin:hush@[::1/qdb",
+        "postgresql://admin:hush@db/q\ndb",
+        "postgresql://admin:1#hush@db/qdb",
+        "postgresql://admin:1/hush@db/qdb",
+        "postgresql://admin:1?hush@db/qdb",
+    ],
+)
+def test_bad_uri_is_refused_without_its_password(text: str) -> None:
+    with pytest.raises(
+        ValueError, match="postgresql://user:password@host:port/database"
+    ) as refusal:
+        DatabaseUri.parse(text)
+    assert "hush" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
