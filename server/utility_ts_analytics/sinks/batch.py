@@ -1,0 +1,131 @@
+"""The rows of one send: parts of blocks in order, and the way back to each request's account."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from utility_ts_analytics.buffering.block import Block, Failure
+from utility_ts_analytics.records.validation import RowError
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Rows `start`..`stop` of a block; never empty."""
+
+    block: Block
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows, >= 1."""
+        return self.stop - self.start
+
+    @property
+    def size_bytes(self) -> int:
+        """This share of the block's bytes; the shares of a block add up to exactly its size."""
+        block = self.block
+        row_count = len(block.rows)
+        return (
+            block.size_bytes * self.stop // row_count - block.size_bytes * self.start // row_count
+        )
+
+    def as_block(self) -> Block:
+        """Return what a sink encodes; the block itself if the share is all of it."""
+        block = self.block
+        if self.start == 0 and self.stop == len(block.rows):
+            return block
+        rows = block.rows[self.start : self.stop]
+        positions = block.positions[self.start : self.stop]
+        return Block(rows, positions, self.size_bytes, block.settlement)
+
+    def split(self, rows: int) -> "tuple[Share, Share]":
+        """Return the first `rows` rows and the rest; 0 < `rows` < `self.rows`."""
+        middle = self.start + rows
+        return Share(self.block, self.start, middle), Share(self.block, middle, self.stop)
+
+
+class Batch:
+    """Shares in the order in which their rows reach the table.
+
+    Every row leaves exactly once: by `store`, `fail` or `reject`, each of which reports to the
+    row's settlement and gives the room back.
+
+    Args:
+        release: Gives room back: `BlockQueue.release`.
+    """
+
+    def __init__(self, release: Callable[[int, int], None]) -> None:
+        self.rows = 0
+        self.size_bytes = 0
+        self.shares: list[Share] = []
+        self._release = release
+
+    def add(self, share: Share) -> None:
+        """Append a share."""
+        self.shares.append(share)
+        self.rows += share.rows
+        self.size_bytes += share.size_bytes
+
+    def store(self) -> None:
+        """Settle every row as stored."""
+        for share in self._leave():
+            share.block.settlement.store(share.rows)
+            self._release(share.rows, share.size_bytes)
+
+    def fail(self, failure: Failure) -> None:
+        """Settle every row as given back."""
+        for share in self._leave():
+            share.block.settlement.fail(share.rows, failure)
+            self._release(share.rows, share.size_bytes)
+
+    def reject(self, row_index: int, reason: str) -> None:
+        """Settle one row as refused for good; the others stay, in order.
+
+        Args:
+            row_index: From 0, < `rows`.
+            reason: What the database said, without payload.
+        """
+        before, rest = self._cut(self.shares, row_index)
+        bad, after = self._cut(rest, 1)
+        self.replace([*before, *after])
+        share = bad[0]
+        position = share.block.positions[share.start]
+        share.block.settlement.reject(RowError(position, "sink-rejected", None, reason))
+        self._release(1, share.size_bytes)
+
+    def halves(self) -> "tuple[Batch, Batch]":
+        """Move the rows into two batches, first half first; this one is empty afterwards.
+
+        At least two rows are needed.
+        """
+        middle = self.rows // 2
+        parts = self._cut(self._leave(), middle)
+        first, second = Batch(self._release), Batch(self._release)
+        for batch, shares in zip((first, second), parts, strict=True):
+            batch.replace(shares)
+        return first, second
+
+    def replace(self, shares: list[Share]) -> None:
+        """Hold exactly these shares. The caller answers for the rows that leave by this."""
+        self.shares = shares
+        self.rows = sum(share.rows for share in shares)
+        self.size_bytes = sum(share.size_bytes for share in shares)
+
+    def _leave(self) -> list[Share]:
+        shares = self.shares
+        self.replace([])
+        return shares
+
+    @staticmethod
+    def _cut(shares: list[Share], rows: int) -> tuple[list[Share], list[Share]]:
+        """Return the first `rows` rows and the rest."""
+        before: list[Share] = []
+        for index, share in enumerate(shares):
+            if rows == 0:
+                return before, shares[index:]
+            if share.rows > rows:
+                first, rest = share.split(rows)
+                return [*before, first], [rest, *shares[index + 1 :]]
+            before.append(share)
+            rows -= share.rows
+        return before, []

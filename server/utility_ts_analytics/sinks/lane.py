@@ -1,0 +1,258 @@
+"""One queue, one sink, one connection: what waits is sent, and every row's end is reported.
+
+A lane takes what is waiting (group commit), encodes it into one of two payloads while the other
+is on its way, and settles each request's share. Rows keep their order: there is never more than
+one send at a time, and a retry is over before the next batch goes.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+import structlog
+
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.sinks.batch import Batch, Share
+from utility_ts_analytics.sinks.contract import PayloadT, Sink
+from utility_ts_analytics.sinks.delivery import RetryPolicy
+from utility_ts_analytics.sinks.dispatch import BROKEN, Dispatch
+from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
+
+ENCODE_ROWS_MAX = 1_000
+"""Rows encoded between two yields to the loop: about 1 ms (docs/decisions/0003)."""
+
+_DRAINING = Failure("draining", "the service stopped before the rows were stored; send them again")
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How far a batch grows.
+
+    Attributes:
+        rows_max: Most rows of one send, >= 1.
+        bytes_max: Most body bytes behind one send; a single part of up to `ENCODE_ROWS_MAX` rows
+            may be larger. It bounds the payload: an encoded row is at most its body bytes twice
+            over plus about 150 bytes.
+        linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
+    """
+
+    rows_max: int
+    bytes_max: int = 16 * 1024 * 1024
+    linger_s: float = 0.2
+
+
+class Lane(Generic[PayloadT]):
+    """Moves the blocks of one queue into one sink. One event loop; `run` it as one task.
+
+    Args:
+        queue: Only this lane takes from it.
+        sink: Only this lane uses it; whoever made it closes it, after `run` has ended.
+        limits: Size and age of a batch.
+        policy: Attempts and time-outs of a delivery.
+        clock: Time.
+        random: Returns numbers in [0, 1), for the jitter.
+        observer: Counters and logs.
+    """
+
+    def __init__(
+        self,
+        queue: BlockQueue,
+        sink: Sink[PayloadT],
+        *,
+        limits: BatchLimits,
+        policy: RetryPolicy,
+        clock: Clock,
+        random: Callable[[], float],
+        observer: LaneObserver | None = None,
+    ) -> None:
+        self._queue = queue
+        self._sink = sink
+        self._limits = limits
+        self._policy = policy
+        self._clock = clock
+        self._observer: LaneObserver = observer or SilentObserver()
+        self._dispatch = Dispatch(
+            sink, policy=policy, clock=clock, random=random, observer=self._observer
+        )
+        self._carry: Share | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._in_flight = False
+        self._draining = False
+        self._gave_up = False
+        self._settled = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send what comes until cancelled, or until `drain` has nothing left to wait for.
+
+        No row that was put before the end stays unsettled, also when this is cancelled or its own
+        code fails. After a cancellation a payload may still be read by the sink's thread: close
+        the sink, do not use it again.
+
+        Raises:
+            asyncio.CancelledError: After everything held was settled as failed.
+        """
+        payloads = itertools.cycle([self._sink.new_payload(), self._sink.new_payload()])
+        try:
+            async with asyncio.TaskGroup() as group:
+                while not self._over():
+                    if self._gave_up:
+                        self._fail_waiting()
+                        if not self._in_flight:
+                            self._settled.set()
+                        await self._queue.wait_changed()
+                    else:
+                        await self._send_next(next(payloads), group)
+        finally:
+            self._fail_waiting()
+            self._settled.set()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Send what is held without lingering; return when all is settled or time is up.
+
+        What could not be stored by then fails with `draining`, and so does everything put later;
+        `run`, which must be running, ends by itself once no request can add any more.
+
+        Args:
+            timeout_s: Longest wait, seconds, >= 0.
+        """
+        self._draining = True
+        self._wake()
+        timer = asyncio.ensure_future(self._clock.sleep(timeout_s))
+        settled = asyncio.ensure_future(self._settled.wait())
+        try:
+            await asyncio.wait({timer, settled}, return_when=asyncio.FIRST_COMPLETED)
+            self._gave_up = True
+            if self._sending is not None:
+                self._sending.cancel()
+            self._wake()
+            await settled
+        finally:
+            timer.cancel()
+            settled.cancel()
+
+    def _over(self) -> bool:
+        """Tell whether a drain is done: nothing is held and nobody can add."""
+        idle = not self._in_flight and self._queue.held_rows == 0 and self._queue.producers == 0
+        return self._draining and idle
+
+    # Filling a batch
+
+    async def _send_next(self, payload: PayloadT, group: asyncio.TaskGroup) -> None:
+        """Fill one batch while its predecessor is on its way, then start sending it."""
+        batch = Batch(self._queue.release)
+        linger: asyncio.Task[None] | None = None
+        self._sink.clear(payload)
+        try:
+            await self._add_waiting(batch, payload)
+            while not self._due(batch, lingered=linger is not None and linger.done()):
+                if batch.rows and linger is None:
+                    linger = group.create_task(self._wake_after(self._limits.linger_s))
+                await self._queue.wait_changed()
+                await self._add_waiting(batch, payload)
+        except asyncio.CancelledError:
+            self._fail(batch, _DRAINING)
+            raise
+        except Exception:  # noqa: BLE001 - the lane's border: counted, logged, and it goes on
+            _log.exception("cannot encode a batch", sink=self._sink.name, rows=batch.rows)
+            self._fail(batch, BROKEN)
+        finally:
+            if linger is not None:
+                linger.cancel()
+        if self._gave_up:
+            self._fail(batch, _DRAINING)
+        elif batch.rows:
+            self._start_sending(batch, payload, group)
+
+    async def _add_waiting(self, batch: Batch, payload: PayloadT) -> None:
+        """Encode what waits, in order, until the batch is full or nothing waits."""
+        while batch.rows < self._limits.rows_max:
+            share = self._next_share(self._limits.rows_max - batch.rows)
+            if share is None:
+                return
+            if batch.rows and batch.size_bytes + share.size_bytes > self._limits.bytes_max:
+                self._put_back(share)
+                return
+            batch.add(share)
+            self._sink.encode(share.as_block(), payload)
+            await asyncio.sleep(0)
+
+    def _next_share(self, room_rows: int) -> Share | None:
+        """Take the next rows of the queue: at most `room_rows`, and quick to encode."""
+        share, self._carry = self._carry, None
+        if share is None:
+            blocks = self._queue.take(1)
+            if not blocks:
+                return None
+            share = Share(blocks[0], 0, len(blocks[0].rows))
+        rows = min(room_rows, ENCODE_ROWS_MAX)
+        if share.rows > rows:
+            share, self._carry = share.split(rows)
+        return share
+
+    def _put_back(self, share: Share) -> None:
+        """Keep a share that was taken for the next batch, in front of the rest of its block."""
+        stop = self._carry.stop if self._carry is not None else share.stop
+        self._carry = Share(share.block, share.start, stop)
+
+    def _due(self, batch: Batch, *, lingered: bool) -> bool:
+        """Tell whether to send now rather than wait for more."""
+        if self._gave_up:
+            return True
+        if self._in_flight:
+            return False
+        if batch.rows == 0:
+            return self._over()
+        full = self._carry is not None or batch.rows >= self._limits.rows_max
+        # Whoever waits for room can add nothing before this batch is settled, so waiting for more
+        # would only be waiting (test_lane: a producer without room is not lingered for).
+        nothing_can_come = self._queue.producers == 0 or not self._queue.has_room(1, 0)
+        return full or nothing_can_come or lingered or self._draining
+
+    # Sending it
+
+    def _start_sending(self, batch: Batch, payload: PayloadT, group: asyncio.TaskGroup) -> None:
+        def ended(_: asyncio.Task[None]) -> None:
+            # Rows are left only if the task was cancelled, perhaps before its first step.
+            self._fail(batch, _DRAINING)
+            self._in_flight = False
+            self._wake()
+
+        self._in_flight = True
+        self._sending = group.create_task(self._send(batch, payload))
+        self._sending.add_done_callback(ended)
+
+    async def _send(self, batch: Batch, payload: PayloadT) -> None:
+        deadline_s = self._clock.monotonic_s() + self._policy.delivery_timeout_s
+        await self._dispatch.settle(batch, payload, deadline_s)
+
+    # Ends other than stored
+
+    def _fail(self, batch: Batch, failure: Failure) -> None:
+        rows = batch.rows
+        if rows:
+            batch.fail(failure)
+            self._observer.failed(rows, failure.code)
+
+    def _fail_waiting(self) -> None:
+        """Settle everything that waits, and what was taken but not sent."""
+        batch = Batch(self._queue.release)
+        if self._carry is not None:
+            batch.add(self._carry)
+            self._carry = None
+        for block in self._queue.take(self._queue.rows_max):
+            batch.add(Share(block, 0, len(block.rows)))
+        self._fail(batch, _DRAINING)
+
+    async def _wake_after(self, duration_s: float) -> None:
+        await self._clock.sleep(duration_s)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let the lane look again: releasing nothing counts as a change of the queue."""
+        self._queue.release(0, 0)

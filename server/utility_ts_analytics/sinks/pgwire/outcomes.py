@@ -1,0 +1,43 @@
+"""What a failed INSERT means: were rows stored, and may they be sent again?
+
+Every error of QuestDB's pgwire has SQLSTATE 00000, so the text decides. Texts of QuestDB 9.3.4;
+`tests/contract/test_pgwire_outcomes.py` provokes each on a real server.
+"""
+
+import re
+
+from utility_ts_analytics.database.pool import AnswerLost, ConnectFailed, StatementRefused
+from utility_ts_analytics.sinks.contract import InDoubt, Outcome, Rejected, RetryLater
+
+_ROW = ("designated timestamp", "inconvertible value")
+"""The value of one row is at fault; the server does not say which row."""
+
+_SCHEMA = ("table does not exist", "Invalid column", "inconvertible types")
+
+_ARGUMENT = re.compile(r"invalid input for query argument \$\d+")
+"""The client's own check against the column's type; what follows it quotes the value."""
+
+_REASON_CHARACTERS_MAX = 300
+
+
+def outcome_of(error: ConnectFailed | AnswerLost | StatementRefused) -> Outcome:
+    """Classify an error of the connection.
+
+    A refusal whose text is not known is `RetryLater`: it may be the server's trouble rather than
+    the row's, and a row must not be given up for that.
+    """
+    if isinstance(error, ConnectFailed):
+        return RetryLater(str(error))
+    if isinstance(error, AnswerLost):
+        return InDoubt(str(error))
+    text = error.text[:_REASON_CHARACTERS_MAX]
+    argument = _ARGUMENT.match(text)
+    if argument is not None:
+        # Values have the types of the schema, so the column has another one.
+        reason = f"a column has an unusable type: {argument[0]}"
+        return RetryLater(reason, "schema-missing")
+    if any(sign in text for sign in _SCHEMA):
+        return RetryLater(f"cannot write to the table: {text}", "schema-missing")
+    if any(sign in text for sign in _ROW):
+        return Rejected(None, text)
+    return RetryLater(f"QuestDB refused the rows: {text}")

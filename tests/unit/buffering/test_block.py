@@ -1,0 +1,81 @@
+"""A settlement accounts for every row once."""
+
+import asyncio
+
+import pytest
+
+from utility_ts_analytics.buffering.block import Failure, Settlement
+from utility_ts_analytics.records.validation import RowError
+
+ODD = RowError(3, "sink-rejected", None, "odd")
+AWAY = Failure("sink-unavailable", "away")
+
+
+def test_nothing_taken_is_settled_at_once() -> None:
+    asyncio.run(Settlement().settled())
+
+
+def test_settled_returns_when_the_last_row_has_its_end() -> None:
+    async def main() -> None:
+        settlement = Settlement()
+        settlement.take(4)
+        waiting = asyncio.ensure_future(settlement.settled())
+        settlement.store(2)
+        settlement.reject(ODD)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        settlement.fail(1, AWAY)
+        await waiting
+        assert settlement.open_rows == 0
+        counts = (settlement.stored_rows, settlement.rejected, settlement.failed_rows)
+        assert counts == (2, [ODD], 1)
+
+    asyncio.run(main())
+
+
+def test_rows_taken_while_waiting_are_waited_for() -> None:
+    async def main() -> None:
+        settlement = Settlement()
+        settlement.take(1)
+        waiting = asyncio.ensure_future(settlement.settled())
+        await asyncio.sleep(0)
+        settlement.store(1)
+        settlement.take(1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        settlement.store(1)
+        await waiting
+
+    asyncio.run(main())
+
+
+def test_first_failure_is_kept() -> None:
+    settlement = Settlement()
+    settlement.take(2)
+    settlement.fail(1, AWAY)
+    settlement.fail(1, Failure("draining", "later"))
+    assert (settlement.failure, settlement.failed_rows) == (AWAY, 2)
+
+
+def test_settling_a_row_twice_is_a_fault() -> None:
+    settlement = Settlement()
+    settlement.take(1)
+    settlement.store(1)
+    with pytest.raises(AssertionError, match="settled twice"):
+        settlement.store(1)
+
+
+def test_giving_up_the_wait_changes_nothing() -> None:
+    async def main() -> None:
+        settlement = Settlement()
+        settlement.take(1)
+        waiting = asyncio.ensure_future(settlement.settled())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        settlement.store(1)
+        assert settlement.stored_rows == 1
+        await settlement.settled()
+
+    asyncio.run(main())

@@ -1,0 +1,125 @@
+"""Admission, room and the account of a request."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.buffering.intake import Intake, IntakeSession
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.reading import Reading
+
+TS = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def readings(rows: int) -> Sequence[MeterUsage]:
+    return [MeterUsage(ts=TS, meter_id=f"m-{number}", kwh=1.0) for number in range(rows)]
+
+
+def intake_of(*queues: BlockQueue, sessions_max: int = 10) -> Intake:
+    return Intake(queues, sessions_max=sessions_max, refusal=lambda: None)
+
+
+def opened(intake: Intake) -> IntakeSession:
+    session = intake.try_open()
+    assert session is not None
+    return session
+
+
+def queue_of(rows_max: int = 10) -> BlockQueue:
+    return BlockQueue(rows_max=rows_max, bytes_max=10_000)
+
+
+def test_rows_reach_the_queue_with_their_positions() -> None:
+    queue = queue_of()
+    rows = readings(3)
+    with opened(intake_of(queue)) as session:
+        assert asyncio.run(session.submit(rows, [2, 5, 9], 300, 1.0)) is None
+        (block,) = queue.take(10)
+        assert (block.rows, list(block.positions), block.size_bytes) == (rows, [2, 5, 9], 300)
+        assert session.settlement.taken_rows == 3
+
+
+def test_no_rows_are_taken_without_a_trace() -> None:
+    queue = queue_of()
+    with opened(intake_of(queue)) as session:
+        assert asyncio.run(session.submit([], [], 500, 1.0)) is None
+        assert (session.settlement.taken_rows, queue.held_bytes) == (0, 0)
+
+
+def test_rows_beyond_the_queue_are_split_and_none_is_lost() -> None:
+    async def main() -> None:
+        queue = queue_of(rows_max=10)
+        rows, seen_bytes = readings(33), 0
+        seen: list[tuple[int, Reading]] = []
+        with opened(intake_of(queue)) as session:
+            submitting = asyncio.ensure_future(session.submit(rows, range(33), 1000, 1.0))
+            while len(seen) < 33:
+                await asyncio.sleep(0)
+                for block in queue.take(10):
+                    seen += list(zip(block.positions, block.rows, strict=True))
+                    seen_bytes += block.size_bytes
+                    queue.release(len(block.rows), block.size_bytes)
+            assert await submitting is None
+        assert seen == list(enumerate(rows))
+        assert 990 <= seen_bytes <= 1000
+
+    asyncio.run(main())
+
+
+def test_no_room_in_time_is_a_failure_and_takes_nothing() -> None:
+    async def main() -> None:
+        queue = queue_of(rows_max=4)
+        with opened(intake_of(queue)) as session:
+            assert await session.submit(readings(4), range(4), 10, 1.0) is None
+            failure = await session.submit(readings(1), [4], 10, 0.0)
+            assert isinstance(failure, Failure)
+            assert failure.code == "sink-unavailable"
+            assert (session.settlement.taken_rows, queue.held_rows) == (4, 4)
+            assert not queue.has_room(1, 0)
+            queue.release(4, 10)
+            assert queue.has_room(4, 0)
+
+    asyncio.run(main())
+
+
+def test_place_is_freed_and_the_lane_told_when_a_session_ends() -> None:
+    queue = queue_of()
+    intake = intake_of(queue, sessions_max=1)
+    with opened(intake) as session:
+        assert (intake.sessions, queue.producers) == (1, 1)
+        assert intake.try_open() is None
+        session.end_of_rows()
+        session.end_of_rows()
+        assert (intake.sessions, queue.producers) == (1, 0)
+    assert (intake.sessions, queue.producers) == (0, 0)
+
+
+def test_place_is_freed_when_the_request_fails() -> None:
+    intake = intake_of(queue_of())
+    with pytest.raises(ValueError, match="gone"), opened(intake):
+        raise ValueError("gone")
+    assert intake.sessions == 0
+
+
+def test_full_lane_is_passed_over_and_all_full_is_a_refusal() -> None:
+    one, two = queue_of(), queue_of()
+    intake = intake_of(one, two)
+    asyncio.run(one.reserve(10, 0))
+    for _ in range(3):
+        opened(intake)
+    assert (one.producers, two.producers) == (0, 3)
+    asyncio.run(two.reserve(10, 0))
+    assert intake.try_open() is None
+    assert intake.sessions == 3
+
+
+def test_sessions_take_turns_between_lanes() -> None:
+    one, two = queue_of(), queue_of()
+    intake = intake_of(one, two)
+    for _ in range(4):
+        opened(intake)
+    assert (one.producers, two.producers) == (2, 2)

@@ -1,0 +1,122 @@
+"""Every row of a batch leaves once, in order, with its room."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.sinks.batch import Batch, Share
+
+TS = datetime(2026, 1, 1, tzinfo=UTC)
+AWAY = Failure("sink-unavailable", "away")
+
+
+def block_of(rows: int, size_bytes: int = 1000, first_position: int = 1) -> Block:
+    readings = [MeterUsage(ts=TS, meter_id=f"m-{n}", kwh=float(n)) for n in range(rows)]
+    settlement = Settlement()
+    settlement.take(rows)
+    return Block(readings, range(first_position, first_position + rows), size_bytes, settlement)
+
+
+class Room:
+    def __init__(self) -> None:
+        self.rows = 0
+        self.size_bytes = 0
+
+    def release(self, rows: int, size_bytes: int) -> None:
+        self.rows += rows
+        self.size_bytes += size_bytes
+
+
+def whole(block: Block) -> Share:
+    return Share(block, 0, len(block.rows))
+
+
+def ids(batch: Batch) -> list[str]:
+    rows = [row for share in batch.shares for row in share.as_block().rows]
+    return [row.meter_id for row in rows if isinstance(row, MeterUsage)]
+
+
+@settings(deadline=None)
+@given(
+    rows=st.integers(min_value=1, max_value=50),
+    size_bytes=st.integers(min_value=0, max_value=10_000),
+    data=st.data(),
+)
+def test_shares_of_a_block_add_up_to_its_rows_and_bytes(
+    rows: int, size_bytes: int, data: st.DataObject
+) -> None:
+    share = whole(block_of(rows, size_bytes))
+    shares: list[Share] = []
+    while share.rows > 1:
+        first, share = share.split(data.draw(st.integers(1, share.rows - 1)))
+        shares.append(first)
+    shares.append(share)
+    assert sum(part.rows for part in shares) == rows
+    assert sum(part.size_bytes for part in shares) == size_bytes
+
+
+def test_whole_share_is_the_block_itself() -> None:
+    block = block_of(3)
+    assert whole(block).as_block() is block
+
+
+def test_part_share_keeps_rows_and_positions_together() -> None:
+    part = Share(block_of(5), 1, 3).as_block()
+    assert list(part.positions) == [2, 3]
+    assert [row.kwh for row in part.rows if isinstance(row, MeterUsage)] == [1.0, 2.0]
+
+
+def test_store_settles_each_request_and_gives_its_room_back() -> None:
+    room, one, two = Room(), block_of(2, 100), block_of(3, 200)
+    batch = Batch(room.release)
+    batch.add(whole(one))
+    batch.add(whole(two))
+    batch.store()
+    assert (one.settlement.stored_rows, two.settlement.stored_rows) == (2, 3)
+    assert (room.rows, room.size_bytes) == (5, 300)
+    assert (batch.rows, batch.size_bytes) == (0, 0)
+
+
+def test_fail_gives_the_rows_back_with_the_reason() -> None:
+    room, block = Room(), block_of(2)
+    batch = Batch(room.release)
+    batch.add(whole(block))
+    batch.fail(AWAY)
+    assert (block.settlement.failed_rows, block.settlement.failure) == (2, AWAY)
+    assert room.rows == 2
+
+
+@pytest.mark.parametrize("row_index", [0, 1, 2, 3, 4])
+def test_reject_takes_exactly_one_row_out(row_index: int) -> None:
+    room, one, two = Room(), block_of(2, 100, 10), block_of(3, 200, 20)
+    batch = Batch(room.release)
+    batch.add(whole(one))
+    batch.add(whole(two))
+    expected = ids(batch)
+    del expected[row_index]
+    batch.reject(row_index, "too odd")
+    assert ids(batch) == expected
+    assert (batch.rows, room.rows) == (4, 1)
+    position = [10, 11, 20, 21, 22][row_index]
+    rejected = one.settlement.rejected + two.settlement.rejected
+    assert rejected == [RowError(position, "sink-rejected", None, "too odd")]
+    batch.store()
+    assert (room.rows, room.size_bytes) == (5, 300)
+
+
+@settings(deadline=None)
+@given(sizes=st.lists(st.integers(min_value=1, max_value=7), min_size=1, max_size=6))
+def test_halves_keep_the_order_and_every_row(sizes: list[int]) -> None:
+    batch = Batch(Room().release)
+    for size in [*sizes, 2]:
+        batch.add(whole(block_of(size)))
+    expected, rows = ids(batch), batch.rows
+    first, second = batch.halves()
+    assert ids(first) + ids(second) == expected
+    assert (first.rows, second.rows) == (rows // 2, rows - rows // 2)
+    assert batch.rows == 0
