@@ -1,0 +1,1 @@
+"""SQL text for the questions a utility asks. Pure: nothing here connects to anything."""

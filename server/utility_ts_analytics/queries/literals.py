@@ -1,0 +1,115 @@
+"""Values as they stand in SQL text: the one place where quoting is done.
+
+A value that cannot be written safely is refused with `ValueError`; nothing is cleaned or cut.
+Quoting then parsing gives the value back (STYLE section 4, law 10).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,126}")
+# Four digits at most: QuestDB takes `99999999999h` for `1h` without a word.
+_SAMPLE_BY = re.compile(r"([1-9][0-9]{0,3})([smhdwMy])")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleInterval:
+    """The stride of a SAMPLE BY.
+
+    Attributes:
+        count: How many units, 1..9999.
+        unit: `s`, `m` (minutes), `h`, `d`, `w`, `M` (months) or `y`; also the unit of `dateadd`.
+    """
+
+    count: int
+    unit: str
+
+    @property
+    def sql(self) -> str:
+        """The interval as SAMPLE BY wants it, such as `15m`."""
+        return f"{self.count}{self.unit}"
+
+
+def quote_text(value: str) -> str:
+    """Return `value` as a SQL text literal, quotes included.
+
+    Only the single quote is special to QuestDB: backslashes, line breaks, comment signs and `$1`
+    stand for themselves inside a literal.
+
+    Compare with it, select it or insert it; never cast it or hand it to a function: QuestDB 9.3.4
+    unquotes a constant argument twice, so that a text which starts with a quote loses both its
+    ends (`test_cast_keeps_a_text_that_starts_with_a_quote`).
+
+    Args:
+        value: Any text, also empty, without U+0000 and lone surrogates.
+
+    Raises:
+        ValueError: The text has a character that QuestDB cannot take.
+    """
+    if "\x00" in value:
+        msg = "cannot quote text: it holds U+0000, which QuestDB does not take"
+        raise ValueError(msg)
+    try:
+        value.encode()
+    except UnicodeEncodeError as cause:
+        msg = "cannot quote text: it holds half of a surrogate pair, which is no UTF-8"
+        raise ValueError(msg) from cause
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quote_timestamp(value: datetime) -> str:
+    """Return `value` as a literal that QuestDB reads as a TIMESTAMP: UTC, microseconds, quoted.
+
+    Args:
+        value: An aware time whose UTC time lies in the years 1..9999.
+
+    Raises:
+        ValueError: The time is naive, or outside those years once in UTC.
+    """
+    return "'" + in_utc(value).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z'"
+
+
+def in_utc(value: datetime) -> datetime:
+    """Return the same instant in UTC.
+
+    Raises:
+        ValueError: The time is naive, or outside the years 1..9999 once in UTC.
+    """
+    if value.utcoffset() is None:
+        msg = f"cannot use time {value.isoformat()}: it has no time zone, give it one (such as UTC)"
+        raise ValueError(msg)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as cause:
+        msg = f"cannot use time {value.isoformat()}: it is outside the years 1 to 9999 in UTC"
+        raise ValueError(msg) from cause
+
+
+def identifier(name: str) -> str:
+    """Return `name` if it can stand as a table or column name without quotes.
+
+    Args:
+        name: ASCII letters, digits and `_`, not starting with a digit, 1..127 characters.
+            SQL keywords pass: QuestDB refuses them itself, with a clear message.
+
+    Raises:
+        ValueError: The name is of another form.
+    """
+    if _IDENTIFIER.fullmatch(name) is None:
+        msg = f"cannot use {name!r} as a name: only letters, digits and _, not a digit first"
+        raise ValueError(msg)
+    return name
+
+
+def parse_sample_by(text: str) -> SampleInterval:
+    """Return the interval that `text`, such as `15m`, `1h` or `1d`, stands for.
+
+    Raises:
+        ValueError: The text is no whole number 1..9999 followed by one of `s m h d w M y`.
+    """
+    match = _SAMPLE_BY.fullmatch(text)
+    if match is None:
+        msg = f"cannot sample by {text!r}: give a number 1..9999 and one of s m h d w M y, as in 1h"
+        raise ValueError(msg)
+    return SampleInterval(count=int(match[1]), unit=match[2])
