@@ -1,0 +1,6 @@
+"""`python -m utility_ts_analytics` is `ingestion-service`."""
+
+from utility_ts_analytics.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

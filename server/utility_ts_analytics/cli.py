@@ -1,0 +1,109 @@
+"""The command `ingestion-service`: arguments in, exit code out (CONTRACT section 2)."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from utility_ts_analytics.errors import ConfigError, OperatorError
+from utility_ts_analytics.service import commands
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Without the program's name; default is the process's own.
+
+    Returns:
+        0 ok, 1 failed at run time, 2 bad config or usage, 3 workers crash in a loop.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"ingestion-service: {problem}", file=sys.stderr)
+        return error.exit_code
+    except OperatorError as error:
+        print(f"ingestion-service: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("ingestion-service: interrupted", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    config_path: Path | None = options.config
+    match options.command:
+        case "serve":
+            return commands.serve(config_path)
+        case "dev":
+            return commands.dev(config_path, data_dir=options.data_dir, once=options.once)
+        case "check":
+            return commands.check(config_path, as_json=options.json)
+        case "schema" if options.action == "apply":
+            return commands.schema_apply(config_path, as_json=options.json)
+        case "schema":
+            return commands.schema_show()
+        case "load":
+            return commands.load(
+                config_path, options.files, stream=options.into, as_json=options.json
+            )
+        case "status":
+            return commands.status(config_path, as_json=options.json)
+        case _:
+            raise AssertionError(f"the parser let an unknown command through: {options.command}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ingestion-service",
+        description="Takes utility readings over HTTP and stores each exactly once in QuestDB.",
+    )
+    commands_ = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    _command(commands_, "serve", "run the production server until SIGTERM")
+
+    dev = _command(commands_, "dev", "run everything here: QuestDB, schema, samples, server")
+    dev.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(".questdb"),
+        metavar="DIR",
+        help="where the embedded QuestDB keeps its data (default: .questdb)",
+    )
+    dev.add_argument("--once", action="store_true", help="stop once the samples are verified")
+
+    check = _command(commands_, "check", "check the config, QuestDB and its tables")
+    _json_option(check)
+
+    schema = _command(commands_, "schema", "apply or show the tables' definitions")
+    schema.add_argument("action", choices=["apply", "show"])
+    _json_option(schema)
+
+    load = _command(commands_, "load", "store readings from files")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="- is standard input")
+    load.add_argument("--into", required=True, metavar="STREAM", help="which stream they are")
+    _json_option(load)
+
+    status = _command(commands_, "status", "show what the running service reports")
+    _json_option(status)
+    return parser
+
+
+def _command(
+    commands_: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands_.add_parser(name, help=text, description=text.capitalize() + ".")
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="PATH",
+        help="default: $INGESTION_CONFIG, else ./ingestion-config.toml",
+    )
+    return command
+
+
+def _json_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print the facts as JSON")

@@ -1,0 +1,92 @@
+"""The checks of `ingestion-service check`: the cause of trouble before its effects."""
+
+import resource
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from utility_ts_analytics.config import Address, Config
+from utility_ts_analytics.database.schema import check_schema, specs_for
+from utility_ts_analytics.errors import OperatorError
+
+_CONNECT_TIMEOUT_S = 3.0
+_FILES_MIN = 4096
+"""Open files a worker may need: 256 connections a worker, and room for what else is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One line of the report.
+
+    Attributes:
+        text: What was checked and found; for a failure, what to do.
+        ok: False makes the command fail.
+    """
+
+    text: str
+    ok: bool
+
+
+async def run_checks(config: Config) -> list[CheckLine]:
+    """Check what can be checked from here; never raises for what it finds.
+
+    Args:
+        config: Loaded already, so its own problems are known by now.
+    """
+    lines = [CheckLine("the configuration is valid", ok=True)]
+    lines += _promises(config)
+    lines += _limits()
+    lines += _listeners(config)
+    lines += await _schema(config)
+    return lines
+
+
+def _promises(config: Config) -> Iterator[CheckLine]:
+    for name, stream in config.streams.items():
+        if stream.sink.ack == "enqueued":
+            text = f'{name}: ack = "enqueued": a 200 means held in memory; a crash loses such rows'
+            yield CheckLine(text, ok=True)
+        if stream.sink.transport == "tcp" and stream.sink.kind == "ilp":
+            text = f'{name}: transport = "tcp": QuestDB acknowledges nothing; refused rows vanish'
+            yield CheckLine(text, ok=True)
+        if not stream.source.tokens:
+            yield CheckLine(f"{name}: no bearer token: whoever reaches the port may post", ok=True)
+
+
+def _limits() -> Iterator[CheckLine]:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _FILES_MIN:
+        text = f"open files are limited to {soft}: raise it to {_FILES_MIN} (ulimit -n)"
+        yield CheckLine(text, ok=False)
+    else:
+        yield CheckLine(f"open files: {soft}", ok=True)
+
+
+def _listeners(config: Config) -> Iterator[CheckLine]:
+    """Try the ILP addresses that the streams use."""
+    used: dict[str, Address] = {}
+    for stream in config.streams.values():
+        if stream.sink.kind == "ilp" and stream.sink.transport == "http":
+            used["questdb.ilp_http_addr"] = config.questdb.ilp_http_address
+        elif stream.sink.kind == "ilp":
+            used["questdb.ilp_tcp_addr"] = config.questdb.ilp_tcp_address
+    for setting, address in used.items():
+        try:
+            with socket.create_connection((address.host, address.port), _CONNECT_TIMEOUT_S):
+                yield CheckLine(f"{setting}: {address} takes connections", ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            text = f"{setting}: cannot connect to {address}: {reason}; start QuestDB or change it"
+            yield CheckLine(text, ok=False)
+
+
+async def _schema(config: Config) -> Iterable[CheckLine]:
+    specs = specs_for((name, stream.table) for name, stream in config.streams.items())
+    try:
+        differences = await check_schema(config.questdb.uri.reveal(), specs)
+    except OperatorError as error:
+        return [CheckLine(str(error), ok=False)]
+    lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
+    if all(line.ok for line in lines):
+        lines.append(CheckLine(f"{len(specs)} tables are as sql/schema says", ok=True))
+    return lines

@@ -1,0 +1,152 @@
+"""What each command does; prints to the terminal, returns the exit code."""
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.config import Config, load_config, parse_config
+from utility_ts_analytics.config.load import read_tables
+from utility_ts_analytics.database.embedded import EmbeddedQuestDB
+from utility_ts_analytics.database.embedded_settings import Ports
+from utility_ts_analytics.database.schema import apply_schema, schema_text
+from utility_ts_analytics.errors import ConfigError, OperatorError
+from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.service.assembly import server_plans
+from utility_ts_analytics.service.checks import CheckLine, run_checks
+from utility_ts_analytics.service.first_day import FirstDay
+from utility_ts_analytics.service.load_command import load_files
+from utility_ts_analytics.service.ports import claim_or_raise
+from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
+from utility_ts_analytics.telemetry.logs import configure_logs
+
+SAMPLES_DIR = Path(__file__).parents[3] / "data-samples"
+"""In a checkout; an installed package has none."""
+
+_STATUS_TIMEOUT_S = 5.0
+
+
+def serve(config_path: Path | None) -> int:
+    """Run the production server until it is told to stop."""
+    config = load_config(config_path, os.environ)
+    configure_logs(level=config.server.log_level, log_format=config.server.log_format)
+    return _supervisor(config).run()
+
+
+def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
+    """Run everything on this machine: QuestDB, schema, samples, server."""
+    tables = read_tables(config_path) if config_path is not None else {}
+    # The embedded server is where it is, whatever the environment says of another one.
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("INGESTION__QUESTDB__")}
+    config = parse_config({**tables, "questdb": {}}, environ)
+    configure_logs(level=config.server.log_level, log_format=config.server.log_format)
+    for plan in server_plans(config):
+        claim_or_raise(plan.listener).close()  # before a JVM is started in vain
+    questdb = EmbeddedQuestDB(
+        data_dir, ports=Ports(), free_if_taken=True, notify=lambda line: print(line, flush=True)
+    )
+    with questdb as running:
+        where = {
+            "uri": running.pg_uri,
+            "ilp_http_addr": running.http_addr,
+            "ilp_tcp_addr": running.ilp_tcp_addr,
+        }
+        config = parse_config({**tables, "questdb": where}, environ)
+        asyncio.run(apply_schema(running.pg_uri))
+        first_day = FirstDay(config, f"http://{running.http_addr}/", SAMPLES_DIR, SystemClock())
+        return _supervisor(config).run(first_day.run, once=once)
+
+
+def check(config_path: Path | None, *, as_json: bool) -> int:
+    """Check config, QuestDB and its tables; one line per check."""
+    config = load_config(config_path, os.environ)
+    lines = asyncio.run(run_checks(config))
+    _print_checks(lines, as_json=as_json)
+    return EXIT_OK if all(line.ok for line in lines) else EXIT_FAILED
+
+
+def schema_apply(config_path: Path | None, *, as_json: bool) -> int:
+    """Apply `sql/schema`; never drops or alters anything."""
+    config = load_config(config_path, os.environ)
+    differences = asyncio.run(apply_schema(config.questdb.uri.reveal()))
+    lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
+    if not lines:
+        lines = [CheckLine("every table is there as sql/schema says", ok=True)]
+    _print_checks(lines, as_json=as_json)
+    return EXIT_OK if all(line.ok for line in lines) else EXIT_FAILED
+
+
+def schema_show() -> int:
+    """Print `sql/schema`."""
+    print(schema_text(), end="")
+    return EXIT_OK
+
+
+def load(config_path: Path | None, files: Sequence[Path], *, stream: str, as_json: bool) -> int:
+    """Store the readings of files."""
+    config = load_config(config_path, os.environ)
+    if stream not in STREAMS:
+        raise ConfigError([f"--into: must be one of {', '.join(STREAMS)}, is {stream!r}"])
+    # Unconfigured logs would go to standard output, in between the facts.
+    configure_logs(level=config.server.log_level, log_format=config.server.log_format)
+    return load_files(config, files, stream, as_json=as_json)
+
+
+def status(config_path: Path | None, *, as_json: bool) -> int:
+    """Print what the running service reports; exit code 0 only if it is ready."""
+    config = load_config(config_path, os.environ)
+    facts = _fetch_status(config)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print_status(facts)
+    return EXIT_OK if facts["ready"] else EXIT_FAILED
+
+
+def _supervisor(config: Config) -> Supervisor:
+    return Supervisor(
+        server_plans(config), drain_timeout_s=config.server.drain_timeout_s, clock=SystemClock()
+    )
+
+
+def _print_checks(lines: Sequence[CheckLine], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([{"ok": line.ok, "text": line.text} for line in lines], indent=2))
+        return
+    for line in lines:
+        print(f"{'ok  ' if line.ok else 'FAIL'} {line.text}")
+
+
+def _fetch_status(config: Config) -> dict[str, object]:
+    address = config.metrics.bind_address
+    host = "127.0.0.1" if address.is_wildcard else address.host
+    url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}/status.json"
+    try:
+        with urllib.request.urlopen(url, timeout=_STATUS_TIMEOUT_S) as answer:
+            facts: dict[str, object] = json.load(answer)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise OperatorError(
+            f"cannot read the service's status at {address}: {reason}; is it running?"
+        ) from error
+    return facts
+
+
+def _print_status(facts: dict[str, object]) -> None:
+    ready = "ready" if facts["ready"] else "NOT READY"
+    print(f"{ready}, version {facts['version']}, up {facts['uptime_s']} s")
+    reasons = facts["reasons"]
+    for reason in reasons if isinstance(reasons, list) else []:
+        print(f"  {reason}")
+    streams = facts["streams"]
+    for name, stream in streams.items() if isinstance(streams, dict) else []:
+        workers = sum(worker["state"] == "serving" for worker in stream["workers"])
+        print(
+            f"{name}: {workers} workers serving, {stream['stored_rows']} rows stored,"
+            f" {stream['rejected_rows']} rejected, {stream['failed_rows']} given back,"
+            f" {stream['held_rows']} held, {stream['retries']} retries"
+        )

@@ -1,0 +1,211 @@
+"""The first day: posts `data-samples/` through the real front door, checks them, says where we are.
+
+Runs as the supervisor's companion, in a process of its own, while the service serves.
+"""
+
+import asyncio
+import http.client
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.config import Address, BindAddress, Config
+from utility_ts_analytics.database.pool import Connection, connect
+from utility_ts_analytics.database.table_spec import table_specs
+from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.reference_csv import insert_csv
+
+_REFERENCE_OF = {
+    "meter_usage": ("meter_id", "meters"),
+    "generation_output": ("plant_id", "plants"),
+}
+"""Key of each stream, and the reference table that says which of them are the sample's."""
+
+_READY_TIMEOUT_S = 60.0
+_APPLIED_TIMEOUT_S = 60.0
+_POST_TIMEOUT_S = 120.0
+_QUERY_TIMEOUT_S = 30.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What `data-samples/expected.json` says of the sample.
+
+    Attributes:
+        folder: Where the files are.
+        rows: Rows of each table.
+        start: First interval, as SQL reads it.
+        end: End of the last one.
+    """
+
+    folder: Path
+    rows: Mapping[str, int]
+    start: str
+    end: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "Samples":
+        """Read the folder's `expected.json`.
+
+        Raises:
+            OperatorError: It is not there.
+        """
+        path = folder / "expected.json"
+        try:
+            document = json.loads(path.read_text())
+        except OSError as error:
+            raise OperatorError(
+                f"cannot read {path}: {error.strerror}; run this in a checkout of the project"
+            ) from error
+        period = document["period"]
+        return cls(folder, document["rows"], period["start"], period["end"])
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDay:
+    """What the companion needs.
+
+    Attributes:
+        config: Of the service that runs beside it.
+        console_url: QuestDB's own console.
+        samples_dir: The checkout's `data-samples/`.
+        clock: For waits.
+    """
+
+    config: Config
+    console_url: str
+    samples_dir: Path
+    clock: Clock
+
+    def run(self) -> int:
+        """Load what is missing, verify, print; returns the exit code."""
+        try:
+            return asyncio.run(self._run())
+        except OperatorError as error:
+            print(f"ingestion-service: {error}", file=sys.stderr, flush=True)
+            return error.exit_code
+
+    async def _run(self) -> int:
+        samples = Samples.read(self.samples_dir)
+        await self._wait_until_ready()
+        connection = await connect(self.config.questdb.uri.reveal())
+        try:
+            await self._load(connection, samples)
+            stored = await self._wait_until_stored(connection, samples)
+        finally:
+            await connection.close()
+        self._print(stored)
+        if stored != samples.rows:
+            print(f"the sample is not whole: expected {dict(samples.rows)}", file=sys.stderr)
+            return 1
+        print("verified: every row of data-samples/ is stored, once", flush=True)
+        return 0
+
+    async def _wait_until_ready(self) -> None:
+        deadline_s = self.clock.monotonic_s() + _READY_TIMEOUT_S
+        answer = "no answer"
+        while self.clock.monotonic_s() < deadline_s:
+            try:
+                status, body = _request(self.config.metrics.bind_address, "GET", "/readyz")
+            except OSError as error:
+                answer = str(error)
+            else:
+                if status == HTTPStatus.OK:
+                    return
+                answer = body.decode()
+            await self.clock.sleep(_POLL_S)
+        raise OperatorError(f"the service was not ready in {_READY_TIMEOUT_S:g} s: {answer}")
+
+    async def _load(self, connection: Connection, samples: Samples) -> None:
+        specs = table_specs()
+        for table in samples.rows:
+            path = _existing(samples.folder, f"{table}.csv", f"{table}.csv.gz")
+            if table not in self.config.streams and path is not None:
+                await insert_csv(connection, path, specs[table])
+        stored = await self._stored_rows(connection, samples)
+        for stream, settings in self.config.streams.items():
+            if stored[stream] != samples.rows[stream]:
+                body = (samples.folder / f"{stream}.ndjson.gz").read_bytes()
+                tokens = [token.reveal() for token in settings.source.tokens[:1]]
+                _post_sample(settings.source.bind_address, stream, body, tokens)
+
+    async def _wait_until_stored(
+        self, connection: Connection, samples: Samples
+    ) -> Mapping[str, int]:
+        deadline_s = self.clock.monotonic_s() + _APPLIED_TIMEOUT_S
+        while True:
+            stored = await self._stored_rows(connection, samples)
+            if stored == samples.rows or self.clock.monotonic_s() > deadline_s:
+                return stored
+            await self.clock.sleep(_POLL_S)
+
+    async def _stored_rows(self, connection: Connection, samples: Samples) -> dict[str, int]:
+        """Count the sample's own rows; what users have posted beside it does not count."""
+        counts: dict[str, int] = {}
+        for table in samples.rows:
+            rows = await connection.fetch(
+                self._count_sql(table, samples), timeout_s=_QUERY_TIMEOUT_S
+            )
+            count = int(str(rows[0][0]))
+            own = table in self.config.streams
+            counts[table] = count if own else min(count, samples.rows[table])
+        return counts
+
+    def _count_sql(self, table: str, samples: Samples) -> str:
+        # S608: the names are our own and the config's, which are letters, digits and underscores.
+        if table not in self.config.streams:
+            return f'SELECT count() FROM "{table}"'  # noqa: S608
+        key, reference = _REFERENCE_OF[table]
+        period = f"ts >= '{samples.start}' AND ts < '{samples.end}'"
+        own = f"{key} IN (SELECT {key} FROM {reference})"  # noqa: S608
+        name = self.config.streams[table].table
+        return f'SELECT count() FROM "{name}" WHERE {period} AND {own}'  # noqa: S608
+
+    def _print(self, stored: Mapping[str, int]) -> None:
+        print("stored rows of the sample:")
+        for table, rows in stored.items():
+            print(f"  {table:24} {rows:>9,}")
+        for stream, settings in self.config.streams.items():
+            host = _url_host(settings.source.bind_address)
+            print(f"post {stream} to http://{host}/ingest/{stream}/ndjson")
+        print(f"operations   http://{_url_host(self.config.metrics.bind_address)}/readyz")
+        print(f"QuestDB      {self.console_url}", flush=True)
+
+
+def _existing(folder: Path, *names: str) -> Path | None:
+    return next((folder / name for name in names if (folder / name).exists()), None)
+
+
+def _url_host(address: BindAddress) -> str:
+    return str(Address("localhost", address.port) if address.is_wildcard else address)
+
+
+def _post_sample(address: BindAddress, stream: str, body: bytes, tokens: Sequence[str]) -> None:
+    headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+    if tokens:
+        headers["Authorization"] = f"Bearer {tokens[0]}"
+    status, answer = _request(address, "POST", f"/ingest/{stream}/ndjson", body, headers)
+    if status != HTTPStatus.OK:
+        raise OperatorError(f"cannot post the sample of {stream}: {status} {answer.decode()}")
+
+
+def _request(
+    address: BindAddress,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, bytes]:
+    host = "127.0.0.1" if address.is_wildcard else address.host
+    connection = http.client.HTTPConnection(host, address.port, timeout=_POST_TIMEOUT_S)
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

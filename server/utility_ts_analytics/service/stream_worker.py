@@ -1,0 +1,182 @@
+"""What runs in one worker of a stream: lanes, health, signs of life, and the drain."""
+
+import asyncio
+import contextlib
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from utility_ts_analytics.asgi.ingest import IngestEndpoint
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.service.beacon import DRAINING, REFUSING, SERVING, STOPPED, Beacon
+from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
+from utility_ts_analytics.sinks.contract import Sink
+from utility_ts_analytics.sinks.lane import Lane
+
+jitter = random.SystemRandom().random
+"""Differs between workers that were forked from one process at the same moment."""
+
+_BEAT_S = 0.5
+_CLOSE_S = 2.0
+_BODY_SHARE_OF_DRAIN = 2 / 3
+"""Unfinished bodies get this share of the drain, so that the rest is left to store their rows."""
+
+_DRAINING = Failure("draining", "the service is stopping; send the request again", 1)
+
+_log = structlog.get_logger("worker")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the lanes of one worker did: a `sinks.lane.LaneObserver`."""
+
+    stored_rows: int = 0
+    rejected_rows: int = 0
+    failed_rows: int = 0
+    retries: int = 0
+
+    def delivered(self, rows: int, seconds: float) -> None:
+        """Count stored rows."""
+        self.stored_rows += rows
+
+    def retried(self, reason: str) -> None:
+        """Count and log one repeated send."""
+        self.retries += 1
+        _log.warning("a send failed and is repeated", reason=reason)
+
+    def failed(self, rows: int, reason: str) -> None:
+        """Count and log rows given back."""
+        self.failed_rows += rows
+        _log.error("rows were given back unstored", rows=rows, reason=reason)
+
+    def rejected(self, rows: int) -> None:
+        """Count and log rows that the database refused for good."""
+        self.rejected_rows += rows
+        _log.error("the database refused rows", rows=rows)
+
+
+class Watch(Protocol):
+    """Watches the database in the background."""
+
+    async def poll(self) -> None:
+        """Ask once; bounded in time, never raises for trouble with the database."""
+        ...
+
+    async def run(self) -> None:
+        """Poll until cancelled; never raises for trouble with the database."""
+        ...
+
+
+@dataclass(slots=True)
+class DrainState:
+    """Whether this worker is stopping; shared by the intake's refusal and the lifecycle."""
+
+    until_s: float | None = None
+
+    def failure(self) -> Failure | None:
+        """Return why new requests are refused, or None."""
+        return _DRAINING if self.until_s is not None else None
+
+
+@dataclass(slots=True)
+class StreamWorker:
+    """The `asgi.app.Lifecycle` of one worker of a stream.
+
+    Attributes:
+        lanes: Each with the queue it empties.
+        sinks: What the lanes send through; closed last.
+        endpoint: Told to cut bodies when a drain begins.
+        watch: The database's health.
+        refusal: Why requests are refused just now; what the intake asks too.
+        beacon: Where signs of life go.
+        counts: The lanes' observer.
+        drain: Shared with the intake.
+        drain_timeout_s: From the signal to stop until what is left is given back, seconds.
+        clock: Time.
+    """
+
+    lanes: Sequence[tuple[BlockQueue, Lane[Any]]]
+    sinks: Sequence[Sink[Any]]
+    endpoint: IngestEndpoint
+    watch: Watch
+    refusal: Callable[[], Failure | None]
+    beacon: Beacon
+    counts: Counts
+    drain: DrainState
+    drain_timeout_s: float
+    clock: Clock
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _lane_tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def startup(self) -> None:
+        """Start lanes and watchers. The database need not be there."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(DRAIN_SIGNAL, self._begin_drain)
+        self._lane_tasks = [asyncio.create_task(lane.run()) for _, lane in self.lanes]
+        for task in self._lane_tasks:
+            task.add_done_callback(self._lane_ended)
+        await self.watch.poll()  # so that the first requests are judged by what is the case
+        self._tasks = [
+            asyncio.create_task(self.watch.run()),
+            asyncio.create_task(self._beat()),
+        ]
+
+    async def shutdown(self) -> None:
+        """Deliver what is held within the drain limit; every request has ended by now."""
+        self._begin_drain()
+        assert self.drain.until_s is not None  # noqa: S101  for the type checker
+        left_s = max(0.5, self.drain.until_s - self.clock.monotonic_s())
+        await asyncio.gather(*(lane.drain(left_s) for _, lane in self.lanes))
+        for task in (*self._tasks, *self._lane_tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._lane_tasks, return_exceptions=True)
+        for sink in self.sinks:
+            with contextlib.suppress(TimeoutError):  # a flush may still hang in its thread
+                async with asyncio.timeout(_CLOSE_S):
+                    await sink.close()
+        self._say(STOPPED)
+
+    def _begin_drain(self) -> None:
+        if self.drain.until_s is not None:
+            return
+        self.drain.until_s = self.clock.monotonic_s() + self.drain_timeout_s
+        loop = asyncio.get_running_loop()
+        self.endpoint.cut_bodies(loop.time() + self.drain_timeout_s * _BODY_SHARE_OF_DRAIN)
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        """A lane ends only in a drain; anything else is our fault, and this worker is replaced."""
+        if self.drain.until_s is None:
+            error = None if task.cancelled() else task.exception()
+            _log.critical("a lane ended; the worker stops", error=repr(error))
+            os._exit(1)
+
+    async def _beat(self) -> None:
+        while True:
+            self._say(self._state())
+            await self.clock.sleep(_BEAT_S)
+
+    def _state(self) -> int:
+        if self.drain.until_s is not None:
+            return DRAINING
+        return REFUSING if self.refusal() is not None else SERVING
+
+    def _say(self, state: int) -> None:
+        counts = self.counts
+        held_rows = sum(queue.held_rows for queue, _ in self.lanes)
+        self.beacon.say(
+            state,
+            self.clock.monotonic_s(),
+            (
+                counts.stored_rows,
+                counts.rejected_rows,
+                counts.failed_rows,
+                held_rows,
+                counts.retries,
+            ),
+        )
