@@ -1,0 +1,136 @@
+"""One turn of one side: send all bodies, wait until every row is visible, say what it cost."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from loadtest.meter_posts import fault_of
+from loadtest.posting import Answer, Body, Target, post_bodies
+from loadtest.process_figures import ProcessFigures, cpu_spent_s, family
+from loadtest.questdb_rest import QuestDBRest
+from loadtest.stored_comparison import TABLE
+
+_BUSY_CPU_S = 0.05
+"""A process that takes less in one turn is no worker of this stream."""
+
+SideName = Literal["service", "direct"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two ways in: a file made ahead, cut into bodies, and where they go."""
+
+    name: SideName
+    path: Path
+    bodies: Sequence[Body]
+    target: Target
+    connections: int
+
+    @property
+    def megabytes(self) -> float:
+        """Size of all bodies, MB."""
+        return sum(body.size for body in self.bodies) / 1e6
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of one side. All CPU in seconds.
+
+    Attributes:
+        side: Whose turn.
+        rows: All were visible at its end, and no others.
+        megabytes: Bytes of the bodies, MB.
+        acknowledged_s: From the first byte to the last answer.
+        visible_s: From the first byte until all rows are visible.
+        service_cpu_s: All processes of the service together.
+        worker_cpu_s: Those of them that worked, the busiest first: shows an uneven spread.
+        questdb_cpu_s: QuestDB.
+        generator_cpu_s: This process.
+    """
+
+    side: SideName
+    rows: int
+    megabytes: float
+    acknowledged_s: float
+    visible_s: float
+    service_cpu_s: float
+    worker_cpu_s: list[float]
+    questdb_cpu_s: float
+    generator_cpu_s: float
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows stored and visible per second."""
+        return self.rows / self.visible_s
+
+
+class Bench:
+    """Runs turns against one QuestDB and one service; keeps what processes worked in them.
+
+    Args:
+        database: Where rows become visible. Its table is emptied before each turn.
+        database_pid: QuestDB's process.
+        service_pid: The service's first process; its workers are below it.
+    """
+
+    def __init__(self, database: QuestDBRest, *, database_pid: int, service_pid: int) -> None:
+        self._database = database
+        self._database_pid = database_pid
+        self._service_pid = service_pid
+        self._worker_pids: set[int] = set()
+
+    def run_turn(self, side: Side) -> Turn:
+        """Run one turn of `side`.
+
+        Raises:
+            RuntimeError: An answer was wrong, or other rows than those sent are visible.
+        """
+        self._database.truncate(TABLE)
+        rows = sum(body.rows for body in side.bodies)
+        service, questdb = family(self._service_pid), family(self._database_pid)
+        generator_s = time.process_time()
+        run = post_bodies(side.path, side.bodies, side.target, connections=side.connections)
+        self._database.wait_applied(TABLE)
+        visible_s = time.monotonic() - run.started_s
+        generator_s = time.process_time() - generator_s
+        service_spent = cpu_spent_s(service, family(self._service_pid))
+        questdb_spent = cpu_spent_s(questdb, family(self._database_pid))
+        self._check(side, run.answers, rows)
+        busy = {pid: spent_s for pid, spent_s in service_spent.items() if spent_s >= _BUSY_CPU_S}
+        if side.name == "service":
+            self._worker_pids |= busy.keys()
+        return Turn(
+            side=side.name,
+            rows=rows,
+            megabytes=round(side.megabytes, 1),
+            acknowledged_s=round(run.elapsed_s, 4),
+            visible_s=round(visible_s, 4),
+            service_cpu_s=round(sum(service_spent.values()), 2),
+            worker_cpu_s=sorted((round(spent_s, 2) for spent_s in busy.values()), reverse=True),
+            questdb_cpu_s=round(sum(questdb_spent.values()), 2),
+            generator_cpu_s=round(generator_s, 3),
+        )
+
+    def workers(self) -> list[ProcessFigures]:
+        """Return the processes of the service that worked in a turn and still live."""
+        return [entry for entry in family(self._service_pid) if entry.pid in self._worker_pids]
+
+    def _check(self, side: Side, answers: Sequence[Answer], rows: int) -> None:
+        for answer in answers:
+            fault = fault_of(answer) if side.name == "service" else _direct_fault(answer)
+            if fault is not None:
+                raise RuntimeError(f"cannot measure the {side.name} side: {fault}")
+        visible_rows = self._database.count(f"SELECT count() FROM {TABLE}")  # noqa: S608 - constant
+        if visible_rows != rows:
+            raise RuntimeError(
+                f"cannot measure the {side.name} side: {rows} rows were sent,"
+                f" {visible_rows} are visible"
+            )
+
+
+def _direct_fault(answer: Answer) -> str | None:
+    if answer.status == 204:
+        return None
+    return f"status {answer.status}: {answer.content.decode(errors='replace')[:500]}"

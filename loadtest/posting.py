@@ -1,0 +1,178 @@
+"""A load generator that costs little: bodies stay in a file and the kernel sends them from there.
+
+Python only writes the heads and reads the answers, so that on a small machine nearly all of the
+CPU is left to what is measured.
+"""
+
+import contextlib
+import http.client
+import socket
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_ANSWER_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Whole lines of a file, sent as one request.
+
+    Attributes:
+        offset: Of the first byte in the file.
+        size: Bytes, > 0.
+        rows: Lines, > 0.
+    """
+
+    offset: int
+    size: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how the bodies go.
+
+    Attributes:
+        port: On the loopback address.
+        path: With its leading slash.
+        content_type: Of every body.
+        chunk_bytes: Size of the chunks of a chunked body; 0 sends Content-Length instead.
+    """
+
+    port: int
+    path: str
+    content_type: str
+    chunk_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one body."""
+
+    body: Body
+    status: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PostedRun:
+    """What came back for a whole file.
+
+    Attributes:
+        answers: One for each body, connection by connection.
+        started_s: `time.monotonic()` when the connections were open and the first body began.
+        elapsed_s: From then to the last answer.
+    """
+
+    answers: Sequence[Answer]
+    started_s: float
+    elapsed_s: float
+
+
+def split_bodies(path: Path, rows_per_body: int) -> list[Body]:
+    """Cut a file of lines, each ended, into bodies of `rows_per_body` lines; the last may be less.
+
+    Memory does not grow with the file.
+    """
+    bodies: list[Body] = []
+    offset = size = rows = 0
+    with path.open("rb") as lines:
+        for line in lines:
+            size += len(line)
+            rows += 1
+            if rows == rows_per_body:
+                bodies.append(Body(offset, size, rows))
+                offset, size, rows = offset + size, 0, 0
+    if rows:
+        bodies.append(Body(offset, size, rows))
+    return bodies
+
+
+def post_bodies(
+    path: Path, bodies: Iterable[Body], target: Target, *, connections: int
+) -> PostedRun:
+    """Post every body once, over so many connections at a time, each body as soon as one is free.
+
+    An answer of any status is returned and not judged; nothing is sent a second time.
+
+    Raises:
+        OSError: A connection was refused, or broke without an answer.
+    """
+    waiting = deque(bodies)
+    with contextlib.ExitStack() as opened, ThreadPoolExecutor(connections) as threads:
+        # Connecting is no part of what is measured.
+        ends = [opened.enter_context(_Connection(target)) for _ in range(connections)]
+        started_s = time.monotonic()
+        shares = [threads.submit(_post_share, path, waiting, end) for end in ends]
+        answers = [answer for share in shares for answer in share.result()]
+        return PostedRun(answers, started_s, time.monotonic() - started_s)
+
+
+def _post_share(path: Path, waiting: deque[Body], connection: "_Connection") -> list[Answer]:
+    """Post on one connection until nothing is waiting."""
+    answers: list[Answer] = []
+    with path.open("rb") as file:
+        while True:
+            try:
+                body = waiting.popleft()
+            except IndexError:
+                return answers
+            answers.append(connection.post(file, body))
+
+
+class _Connection:
+    """One kept-alive connection, opened again where the server closes it."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._socket = self._open()
+
+    def __enter__(self) -> "_Connection":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._socket.close()
+
+    def post(self, file: BinaryIO, body: Body) -> Answer:
+        """Send one body and return its answer, also one that came before the body's end."""
+        # A server that answers early closes; its answer is still there to be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._send(file, body)
+        with http.client.HTTPResponse(self._socket, method="POST") as response:
+            response.begin()
+            answer = Answer(body, response.status, response.read())
+            closes = response.will_close
+        if closes:
+            self._socket.close()
+            self._socket = self._open()
+        return answer
+
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection(("127.0.0.1", self._target.port), _ANSWER_TIMEOUT_S)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
+
+    def _send(self, file: BinaryIO, body: Body) -> None:
+        target = self._target
+        framing = "transfer-encoding: chunked"
+        if not target.chunk_bytes:
+            framing = f"content-length: {body.size}"
+        self._socket.sendall(
+            f"POST {target.path} HTTP/1.1\r\nhost: 127.0.0.1:{target.port}\r\n"
+            f"content-type: {target.content_type}\r\n{framing}\r\n\r\n".encode()
+        )
+        if not target.chunk_bytes:
+            self._socket.sendfile(file, body.offset, body.size)
+            return
+        end = body.offset + body.size
+        for offset in range(body.offset, end, target.chunk_bytes):
+            size = min(target.chunk_bytes, end - offset)
+            self._socket.sendall(b"%x\r\n" % size)
+            self._socket.sendfile(file, offset, size)
+            self._socket.sendall(b"\r\n")
+        self._socket.sendall(b"0\r\n\r\n")

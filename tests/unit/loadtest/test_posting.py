@@ -1,0 +1,117 @@
+"""The load generator: what it sends is the file, and what comes back is not judged."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from loadtest.posting import Body, Target, post_bodies, split_bodies
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Takes bodies of both framings and keeps them."""
+
+    protocol_version = "HTTP/1.1"
+    received: ClassVar[list[bytes]]
+    chunk_sizes: ClassVar[list[int]]
+    refused: ClassVar[bytes | None]
+
+    def do_POST(self) -> None:
+        length = self.headers.get("content-length")
+        body = self.rfile.read(int(length)) if length else b"".join(self.chunks())
+        self.received.append(body)
+        refuse = self.refused is not None and body.startswith(self.refused)
+        self.send_response(429 if refuse else 200)
+        if refuse:
+            self.send_header("connection", "close")
+        content = str(len(body)).encode()
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(), 16):
+            self.chunk_sizes.append(size)
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[int, type[Receiver]]]:
+    class Fresh(Receiver):
+        received: ClassVar[list[bytes]] = []
+        chunk_sizes: ClassVar[list[int]] = []
+        refused: ClassVar[bytes | None] = None
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Fresh) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_address[1], Fresh
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "lines"
+    path.write_bytes(b"".join(b"line %d\n" % number for number in range(1000)))
+    return path
+
+
+def test_bodies_are_whole_lines_and_together_the_file(lines: Path) -> None:
+    bodies = split_bodies(lines, 300)
+    assert [body.rows for body in bodies] == [300, 300, 300, 100]
+    content = lines.read_bytes()
+    parts = [content[body.offset : body.offset + body.size] for body in bodies]
+    assert b"".join(parts) == content
+    assert all(part.endswith(b"\n") for part in parts)
+
+
+def test_file_of_full_bodies_has_no_empty_one_at_its_end(lines: Path) -> None:
+    assert [body.rows for body in split_bodies(lines, 500)] == [500, 500]
+
+
+def test_empty_file_has_no_bodies(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert split_bodies(tmp_path / "empty", 10) == []
+
+
+@pytest.mark.parametrize("chunk_bytes", [0, 1000, 10_000_000])
+def test_every_body_is_sent_once_byte_for_byte(
+    receiver: tuple[int, type[Receiver]], lines: Path, chunk_bytes: int
+) -> None:
+    port, seen = receiver
+    bodies = split_bodies(lines, 90)
+    run = post_bodies(lines, bodies, Target(port, "/", "text/plain", chunk_bytes), connections=3)
+    content = lines.read_bytes()
+    sent = {content[body.offset : body.offset + body.size] for body in bodies}
+    assert len(seen.received) == len(bodies)
+    assert set(seen.received) == sent
+    assert {answer.body for answer in run.answers} == set(bodies)
+    assert all(answer.content == str(answer.body.size).encode() for answer in run.answers)
+    assert bool(seen.chunk_sizes) == bool(chunk_bytes)
+    assert all(size <= chunk_bytes for size in seen.chunk_sizes)
+
+
+def test_refused_body_is_returned_and_the_rest_goes_on_over_a_new_connection(
+    receiver: tuple[int, type[Receiver]], lines: Path
+) -> None:
+    port, seen = receiver
+    seen.refused = b"line 0\n"
+    run = post_bodies(
+        lines, split_bodies(lines, 500), Target(port, "/", "text/plain"), connections=1
+    )
+    assert [answer.status for answer in run.answers] == [429, 200]
+
+
+def test_nobody_there_is_an_error(lines: Path) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        port = server.server_address[1]
+    with pytest.raises(ConnectionRefusedError):
+        post_bodies(lines, [Body(0, 7, 1)], Target(port, "/", "text/plain"), connections=2)
