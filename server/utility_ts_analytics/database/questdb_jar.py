@@ -1,0 +1,98 @@
+"""Finds the jar of QuestDB: the operator's copy, the cache, else Maven Central through `jgo`."""
+
+import hashlib
+import importlib
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from utility_ts_analytics.errors import OperatorError
+
+QUESTDB_VERSION = "9.3.4"
+QUESTDB_JAR_SHA256 = "939bc53ab22f93dbaa6545143a6e7c536d4904c07b7f2d381e8eef10436be062"
+
+_COORDINATE = f"org.questdb:questdb:{QUESTDB_VERSION}"
+_JAR_NAME = f"questdb-{QUESTDB_VERSION}.jar"
+_DOWNLOAD_STEP_TIMEOUT_S = 30
+
+Download = Callable[[Path], Path]
+"""Resolves the jar into a directory of its own and returns the path of the file."""
+
+
+def download_jar(repository: Path) -> Path:
+    """Resolve the jar of `QUESTDB_VERSION` into the empty directory `repository`.
+
+    Raises:
+        OperatorError: `jgo` is not installed.
+        OSError, RuntimeError, AssertionError: What `jgo` raises for network trouble and bad sums.
+    """
+    try:
+        jgo_maven = importlib.import_module("jgo.maven")
+    except ImportError as error:
+        raise OperatorError(
+            f"cannot get {_JAR_NAME}: jgo is not installed; install the extra 'embedded' of this "
+            "package, or set QUESTDB_JAR to a copy of the file"
+        ) from error
+    context = jgo_maven.MavenContext(
+        repo_cache=repository, local_repos=[], timeout=_DOWNLOAD_STEP_TIMEOUT_S
+    )
+    return Path(context.create_dependency(_COORDINATE).artifact.resolve())
+
+
+def find_jar(
+    environ: Mapping[str, str],
+    *,
+    notify: Callable[[str], None] = lambda _: None,
+    download: Download = download_jar,
+) -> Path:
+    """Return the path of the QuestDB jar, fetching it once per user if need be.
+
+    `QUESTDB_JAR` is taken as it is. Otherwise the file lives in `$XDG_CACHE_HOME` or `~/.cache`,
+    under `utility-ts-analytics/`; it is checked against `QUESTDB_JAR_SHA256` before it gets its
+    name there, so that a download cut short is never taken for a jar.
+
+    Args:
+        environ: Where to look for `QUESTDB_JAR`, `XDG_CACHE_HOME` and `HOME`.
+        notify: Told in one line before a download starts (30 MB).
+        download: Fetches the file; replaced in tests.
+
+    Raises:
+        OperatorError: There is no jar and it cannot be fetched; one line that says what to do.
+    """
+    if given := environ.get("QUESTDB_JAR"):
+        jar = Path(given)
+        if not jar.is_file():
+            raise OperatorError(f"cannot start QuestDB: QUESTDB_JAR={given} is not a file")
+        return jar
+    jar = _cache_dir(environ) / _JAR_NAME
+    if not jar.is_file():
+        notify(f"fetching QuestDB {QUESTDB_VERSION} (30 MB, once) into {jar.parent}")
+        _fetch(jar, download)
+    return jar
+
+
+def _fetch(jar: Path, download: Download) -> None:
+    try:
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=jar.parent, prefix="download-") as repository:
+            fetched = download(Path(repository))
+            with fetched.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != QUESTDB_JAR_SHA256:
+                raise OperatorError(
+                    f"cannot use {_JAR_NAME} as downloaded: its SHA-256 is {found}, not "
+                    f"{QUESTDB_JAR_SHA256}; try again, or set QUESTDB_JAR to a good copy"
+                )
+            fetched.replace(jar)
+    # jgo's own failures are bare RuntimeErrors and assertions; requests' are OSErrors.
+    except (OSError, RuntimeError, AssertionError) as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise OperatorError(
+            f"cannot get {_JAR_NAME} from Maven Central: {cause}; run once with network access, "
+            "or set QUESTDB_JAR to a copy of the file"
+        ) from error
+
+
+def _cache_dir(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
+    return Path(base) / "utility-ts-analytics"

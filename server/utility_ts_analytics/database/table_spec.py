@@ -1,0 +1,161 @@
+"""What a table has to be, as `sql/schema` says it: statements -> `TableSpec`. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+
+from utility_ts_analytics.database.schema_text import Statement, schema_statements
+from utility_ts_analytics.errors import OperatorError
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One column.
+
+    Attributes:
+        name: As written; QuestDB compares names without case.
+        type: QuestDB's name of the type, in capitals.
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One table of the schema.
+
+    Attributes:
+        name: As written.
+        columns: In the order of the statement, never empty.
+        timestamp: Name of the designated timestamp column.
+        partition_by: `DAY`, `MONTH`, ...; `NONE` if not partitioned.
+        wal: Whether it goes through the write-ahead log.
+        dedup_keys: DEDUP UPSERT KEYS in the order written; empty without DEDUP.
+    """
+
+    name: str
+    columns: tuple[ColumnSpec, ...]
+    timestamp: str
+    partition_by: str
+    wal: bool
+    dedup_keys: tuple[str, ...]
+
+    def named(self, name: str) -> "TableSpec":
+        """Return the same table under another name, as the config may give a stream's table."""
+        return replace(self, name=name)
+
+
+@cache
+def table_specs() -> Mapping[str, TableSpec]:
+    """Return the tables of `sql/schema` by name, in the order of the files.
+
+    Raises:
+        OperatorError: The files are missing, are not what `parse_table` reads, or name one table
+            twice.
+    """
+    return MappingProxyType(specs_by_name(schema_statements()))
+
+
+def specs_by_name(statements: Iterable[Statement]) -> dict[str, TableSpec]:
+    """Return what `statements` create, by name, in their order.
+
+    Raises:
+        OperatorError: As `parse_table`, or one table is named twice.
+    """
+    specs: dict[str, TableSpec] = {}
+    for statement in statements:
+        spec = parse_table(statement)
+        if spec.name in specs:
+            raise OperatorError(f"cannot read {statement.origin}: second table {spec.name}")
+        specs[spec.name] = spec
+    return specs
+
+
+def parse_table(statement: Statement) -> TableSpec:
+    """Read one `CREATE TABLE IF NOT EXISTS`.
+
+    Only what `sql/schema` uses is known, so that nothing in it can go unchecked: a column is a name
+    and a type; after the columns come TIMESTAMP, PARTITION BY, WAL and DEDUP, in this order.
+
+    Raises:
+        OperatorError: The statement is anything else; names the file, the line and the word.
+    """
+    words = _Words(statement)
+    words.expect("CREATE", "TABLE", "IF", "NOT", "EXISTS")
+    name = words.take()
+    words.expect("(")
+    columns = tuple(_parse_columns(words))
+    words.expect("TIMESTAMP", "(")
+    timestamp = words.take()
+    words.expect(")")
+    partition_by = "NONE"
+    if words.skip("PARTITION"):
+        words.expect("BY")
+        partition_by = words.take().upper()
+    wal = words.skip("WAL")
+    dedup_keys: tuple[str, ...] = ()
+    if words.skip("DEDUP"):
+        words.expect("UPSERT", "KEYS", "(")
+        dedup_keys = tuple(_parse_names(words))
+    words.expect_end()
+    spec = TableSpec(name, columns, timestamp, partition_by, wal, dedup_keys)
+    known = {column.name for column in columns}
+    if unknown := [key for key in (timestamp, *dedup_keys) if key not in known]:
+        raise OperatorError(
+            f"cannot read {statement.origin}: table {name} has no column {unknown[0]}"
+        )
+    return spec
+
+
+class _Words:
+    """The tokens of one statement, read from left to right."""
+
+    def __init__(self, statement: Statement) -> None:
+        self._origin = statement.origin
+        self._tokens = statement.tokens
+        self._index = 0
+
+    def take(self) -> str:
+        """Return the next word, whatever it is."""
+        if self._index == len(self._tokens):
+            raise OperatorError(f"cannot read {self._origin}: the statement ends too early")
+        self._index += 1
+        return self._tokens[self._index - 1]
+
+    def skip(self, word: str) -> bool:
+        """Step over the next word if it is `word`; say whether it was."""
+        there = self._index < len(self._tokens) and self._tokens[self._index].upper() == word
+        self._index += there
+        return there
+
+    def expect(self, *words: str) -> None:
+        """Step over exactly these words."""
+        for word in words:
+            found = self.take()
+            if found.upper() != word:
+                raise OperatorError(f"cannot read {self._origin}: expected {word}, found {found}")
+
+    def expect_end(self) -> None:
+        """Fail unless all was read."""
+        if self._index < len(self._tokens):
+            raise OperatorError(
+                f"cannot read {self._origin}: unexpected {self._tokens[self._index]}"
+            )
+
+
+def _parse_columns(words: _Words) -> Iterable[ColumnSpec]:
+    while True:
+        yield ColumnSpec(words.take(), words.take().upper())
+        if not words.skip(","):
+            words.expect(")")
+            return
+
+
+def _parse_names(words: _Words) -> Iterable[str]:
+    while True:
+        yield words.take()
+        if not words.skip(","):
+            words.expect(")")
+            return
