@@ -38,14 +38,13 @@ Rows = list[dict[str, object]]
 
 def profiles() -> dict[str, list[float]]:
     """Return kWh per interval of the week for 1000 kWh a year, by profile name."""
+    year_start = datetime(START.year, 1, 1, tzinfo=UTC)
+    index = (START + LOCAL_OFFSET - year_start) // timedelta(minutes=15)
     year = bdew.ElecSlp(START.year).get_profiles()
-    first = round((START + LOCAL_OFFSET - datetime(START.year, 1, 1, tzinfo=UTC)).total_seconds())
-    index = first // 900
     found = {}
     for name in ("h0_dyn", "g0", "g1", "g3"):
         column = year[name]
-        total = float(column.sum())
-        week = column.iloc[index : index + INTERVALS]
+        total, week = float(column.sum()), column.iloc[index : index + INTERVALS]
         found[name] = [round(float(value) / total * 1000, 9) for value in week]
     return found
 

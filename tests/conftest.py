@@ -1,0 +1,151 @@
+"""Fixtures for all tests: a real QuestDB, started once, with the schema applied."""
+
+import asyncio
+import json
+import os
+import select
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.schema import apply_schema
+
+HEAP_MIB = 256
+ANSWER_TIMEOUT_S = 30.0
+GONE_TIMEOUT_S = 15.0
+
+
+class TestQuestDB:
+    """A real QuestDB with the schema applied, and what tests ask of it.
+
+    Tables are shared by the whole session: a test truncates those it counts in, and never drops
+    one of the schema.
+    """
+
+    __test__ = False
+
+    def __init__(self, data_dir: Path) -> None:
+        # Settings of whoever runs the tests must not reach the server under test.
+        environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
+        # Lets a test suspend a table of its own: ALTER TABLE t SUSPEND WAL.
+        environ["QDB_DEV_MODE_ENABLED"] = "true"
+        self.server = EmbeddedQuestDB(data_dir, heap_mib=HEAP_MIB, environ=environ)
+        self.running: RunningQuestDB
+
+    @property
+    def http_port(self) -> int:
+        return self.running.http_port
+
+    @property
+    def pg_port(self) -> int:
+        return self.running.pg_port
+
+    @property
+    def ilp_port(self) -> int:
+        return self.running.ilp_port
+
+    @property
+    def health_port(self) -> int:
+        return self.running.health_port
+
+    @property
+    def pg_uri(self) -> str:
+        return self.running.pg_uri
+
+    @property
+    def http_addr(self) -> str:
+        return self.running.http_addr
+
+    @property
+    def ilp_tcp_addr(self) -> str:
+        return self.running.ilp_tcp_addr
+
+    @property
+    def pid(self) -> int:
+        """Process id of the JVM."""
+        return self.running.pid
+
+    def start(self) -> None:
+        """Start the server on the same ports and data as before, and make sure of the schema."""
+        self.running = self.server.start()
+        assert asyncio.run(apply_schema(self.pg_uri)) == []
+
+    def stop(self) -> None:
+        """Stop the server; `start` brings it back."""
+        self.server.stop()
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Run one statement over REST; rows as JSON has them (timestamps and UUIDs are text)."""
+        url = f"http://{self.http_addr}/exec?{urllib.parse.urlencode({'query': sql})}"
+        try:
+            with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer:
+                return [tuple(row) for row in json.load(answer).get("dataset", [])]
+        except urllib.error.HTTPError as error:
+            with error:
+                error.add_note(error.read().decode())
+            raise
+
+    def truncate(self, *tables: str) -> None:
+        """Empty these tables; what was committed to them before is applied first."""
+        for table in tables:
+            self.query(f'TRUNCATE TABLE "{table}"')
+            self.wait_applied(table)
+
+    def wait_applied(self, table: str, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        """Return once everything committed to `table` is visible; fail after `timeout_s`."""
+        give_up_at_s = time.monotonic() + timeout_s
+        while True:
+            rows = self.query(
+                "SELECT suspended, writerTxn, sequencerTxn FROM wal_tables() "
+                f"WHERE name = '{table}'"
+            )
+            assert rows, f"{table} is not a WAL table of this server"
+            suspended, written, committed = rows[0]
+            assert not suspended, f"{table} is suspended"
+            if written == committed:
+                return
+            assert time.monotonic() < give_up_at_s, f"{table}: {written} of {committed} applied"
+            threading.Event().wait(0.005)
+
+
+@pytest.fixture(scope="session")
+def questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQuestDB]:
+    """The session's QuestDB. Must be running when a test ends."""
+    server = TestQuestDB(tmp_path_factory.mktemp("questdb"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def wait_gone() -> Callable[[int], None]:
+    """Return what waits for the end of a process that need not be ours, and fails after 15 s."""
+
+    def wait(pid: int) -> None:
+        try:
+            process = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            ended, _, _ = select.select([process], [], [], GONE_TIMEOUT_S)
+        finally:
+            os.close(process)
+        assert ended, f"process {pid} still runs after {GONE_TIMEOUT_S:g} s"
+
+    return wait
+
+
+@pytest.fixture
+def own_questdb(tmp_path: Path) -> Iterator[TestQuestDB]:
+    """A QuestDB for one test that stops, kills or spoils it. Starts in two seconds."""
+    server = TestQuestDB(tmp_path / "own_questdb")
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,99 @@
+"""The first day: everything on one machine, samples stored and counted, still there tomorrow."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.process.process_family import descendants, is_alive
+from tests.process.raw_http import NDJSON, ask, post
+from tests.process.running_service import PROJECT, command, command_environment, free_ports
+from tests.process.stored_tables import until
+
+pytestmark = [pytest.mark.process, pytest.mark.questdb]
+
+ONCE_TIMEOUT_S = 120.0
+EXPECTED_ROWS: dict[str, int] = json.loads((PROJECT / "data-samples/expected.json").read_text())[
+    "rows"
+]
+
+
+def environment(meters: int, plants: int, operations: int) -> dict[str, str]:
+    """Return where `dev` listens; QuestDB chooses by itself where its ports are taken."""
+    return command_environment(
+        {
+            "INGESTION__METER_USAGE__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{meters}",
+            "INGESTION__METER_USAGE__SOURCE__WORKERS": "1",
+            "INGESTION__GENERATION_OUTPUT__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{plants}",
+            "INGESTION__METRICS__BIND_ADDR": f"127.0.0.1:{operations}",
+        }
+    )
+
+
+def stored_rows(operations: int) -> int:
+    status = json.loads(ask(operations, "/status.json").body)
+    return int(status["streams"]["meter_usage"]["stored_rows"])
+
+
+def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> None:
+    ports = free_ports(3)
+    environ = environment(*ports)
+    data = tmp_path / "data"
+    first = subprocess.run(
+        command("dev", "--data-dir", str(data), "--once"),
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=ONCE_TIMEOUT_S,
+        check=False,
+    )
+    assert first.returncode == 0, first.stdout + first.stderr
+    for table, rows in EXPECTED_ROWS.items():
+        assert f"{table:24} {rows:>9,}" in first.stdout
+    assert "verified" in first.stdout
+
+    output = tmp_path / "second.log"
+    with output.open("wb") as log:
+        second = subprocess.Popen(
+            command("dev", "--data-dir", str(data)),
+            cwd=tmp_path,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        until(lambda: "verified" in output.read_text(), "it finds them", timeout_s=ONCE_TIMEOUT_S)
+        line = b'{"ts":"2024-06-03T00:00:00Z","meter_id":"not-of-the-sample","kwh":1}\n'
+        answer = post(ports[0], "/ingest/meter_usage/ndjson", line, {"content-type": NDJSON})
+        assert answer.accepted_all().accepted == 1
+        # The rows of the first day were counted and not posted again.
+        until(lambda: stored_rows(ports[2]) > 0, "the status follows")
+        assert stored_rows(ports[2]) == 1
+        family = descendants(second.pid)
+        second.send_signal(signal.SIGINT)
+        assert second.wait(30) == 0
+        assert not [pid for pid in family if is_alive(pid)]
+    finally:
+        if second.poll() is None:
+            second.kill()
+            second.wait()
+
+
+def test_dev_refuses_a_taken_port_before_it_starts_a_database(tmp_path: Path) -> None:
+    meters, plants, operations = free_ports(3)
+    done = subprocess.run(
+        command("dev", "--data-dir", str(tmp_path / "data"), "--once"),
+        cwd=tmp_path,
+        env=environment(meters, plants, operations)
+        | {"INGESTION__GENERATION_OUTPUT__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{meters}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"takes port {meters}" in done.stderr
+    assert not (tmp_path / "data").exists()

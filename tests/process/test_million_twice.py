@@ -1,0 +1,158 @@
+"""The proof of "stored once, every value as sent", on few rows and a real service; and that it can
+fail."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from loadtest import million_twice
+from loadtest.bench import end_to_end
+from loadtest.meter_posts import produce
+from loadtest.million_twice import Settings, post_passes, report
+from loadtest.questdb_rest import QuestDBRest
+from loadtest.service_under_test import (
+    DatabasePorts,
+    RunningService,
+    ServiceSettings,
+    running_service,
+)
+from loadtest.stored_comparison import TABLE, SentReading, compare
+from tests.process.running_service import QuestDBPorts
+
+pytestmark = [pytest.mark.process, pytest.mark.questdb]
+
+ROWS = 20_000
+SETTINGS = Settings(rows=ROWS, connections=4, times=2, body_rows=1500)
+PAGE_ROWS = 3000
+OTHER_COLUMNS = "event_id, meter_id, premise_id, kvarh, kva_demand, quality_flag, source_system"
+
+Post = Callable[[Path], list[str]]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated readings."""
+    path = tmp_path_factory.mktemp("produced") / "readings.ndjson"
+    produce(path, ROWS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def running(
+    questdb: QuestDBPorts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningService]:
+    """A service as the proof starts it."""
+    ports = DatabasePorts(questdb.http_port, questdb.ilp_port, questdb.pg_uri)
+    with running_service(tmp_path_factory.mktemp("proof"), ports, ServiceSettings()) as service:
+        yield service
+
+
+@pytest.fixture
+def database(questdb: QuestDBPorts) -> Iterator[QuestDBRest]:
+    """The session's QuestDB with nothing in the table."""
+    with QuestDBRest(questdb.http_port) as rest:
+        rest.truncate(TABLE)
+        yield rest
+        rest.truncate(TABLE)
+
+
+@pytest.fixture
+def post(running: RunningService, database: QuestDBRest) -> Post:
+    """Post a file as the proof does and return the wrong answers."""
+    return lambda path: post_passes(path, running.meter_usage_port, database, SETTINGS)
+
+
+def reading_at(path: Path, index: int) -> SentReading:
+    return msgspec.json.decode(path.read_bytes().splitlines()[index], type=SentReading)
+
+
+def insert_changed(database: QuestDBRest, where: SentReading, *, kwh: str, ts: str = "ts") -> None:
+    """Write a copy of one stored row that differs in these columns, past the service."""
+    database.execute(
+        f"INSERT INTO {TABLE} (ts, kwh, {OTHER_COLUMNS}) SELECT {ts}, {kwh}, {OTHER_COLUMNS}"
+        f" FROM {TABLE} WHERE ts = '{where.ts:%Y-%m-%dT%H:%M:%S.%fZ}'"
+        f" AND meter_id = '{where.meter_id}'"
+    )
+    database.wait_applied(TABLE)
+
+
+def test_readings_posted_twice_are_stored_once_with_every_value(
+    lines: Path, post: Post, database: QuestDBRest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = post(lines)
+    verdict = compare(lines, database, page_rows=PAGE_ROWS)
+    assert faults == []
+    assert verdict.differences == []
+    assert verdict.equal
+    assert (verdict.sent_rows, verdict.compared_rows) == (ROWS, ROWS)
+    assert report(verdict, faults) == 0
+    assert "pass 2: 20000 rows" in capsys.readouterr().out
+
+
+def test_one_altered_value_is_reported_as_exactly_that_row(
+    lines: Path, post: Post, database: QuestDBRest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post(lines)
+    victim = reading_at(lines, ROWS // 2)
+    insert_changed(database, victim, kwh="kwh + 0.001")
+    verdict = compare(lines, database, page_rows=PAGE_ROWS)
+    [found] = verdict.differences
+    assert (found.ts, found.meter_id, found.column) == (victim.ts, victim.meter_id, "kwh")
+    assert found.sent == repr(victim.kwh)
+    assert (verdict.stored_rows, verdict.difference_count) == (ROWS, 1)
+    assert report(verdict, []) == 1
+    assert f"difference: {found}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ts", ["'1999-01-01'::timestamp", "'2200-01-01'::timestamp"])
+def test_row_that_was_never_sent_is_reported_wherever_it_lies(
+    lines: Path, post: Post, database: QuestDBRest, ts: str
+) -> None:
+    post(lines)
+    insert_changed(database, reading_at(lines, 0), kwh="kwh", ts=ts)
+    verdict = compare(lines, database, page_rows=PAGE_ROWS)
+    [found] = verdict.differences
+    assert (found.ts.year in (1999, 2200), found.stored) == (True, "a further row")
+    assert not verdict.equal
+
+
+def test_readings_that_never_arrived_are_reported(
+    lines: Path, post: Post, database: QuestDBRest, tmp_path: Path
+) -> None:
+    kept = lines.read_bytes().splitlines(keepends=True)
+    [lost] = kept[7:8]
+    posted = tmp_path / "posted.ndjson"
+    posted.write_bytes(b"".join(line for line in kept if line != lost))
+    post(posted)
+    verdict = compare(lines, database, page_rows=PAGE_ROWS)
+    assert [(found.column, found.stored) for found in verdict.differences] == [("row", "nothing")]
+    assert verdict.stored_rows == ROWS - 1
+
+
+def test_refused_line_is_a_wrong_answer_in_every_pass(
+    lines: Path, post: Post, tmp_path: Path
+) -> None:
+    posted = tmp_path / "posted.ndjson"
+    posted.write_bytes(lines.read_bytes() + b'{"ts":"2024-05-01T00:00:00Z","meter_id":"m"}\n')
+    faults = post(posted)
+    assert [fault.partition(",")[0] for fault in faults] == ["pass 1", "pass 2"]
+
+
+def test_proof_runs_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a QuestDB and a service of its own, all of them ended when it returns."""
+    assert million_twice.main(["--rows", "5000", "--body-rows", "700"]) == 0
+    output = capsys.readouterr().out
+    assert "stored 5000 rows with 5000 keys; compared 5000 rows: 0 differences" in output
+
+
+def test_bench_runs_by_itself_and_writes_its_result(tmp_path: Path) -> None:
+    out = tmp_path / "result.json"
+    arguments = ["--rows", "10000", "--pairs", "2", "--warm-up", "1", "--body-rows", "2000"]
+    assert end_to_end.main([*arguments, "--out", str(out)]) == 0
+    result = msgspec.json.decode(out.read_bytes(), type=end_to_end.Result)
+    assert [turn.side for turn in result.turns] == ["service", "direct", "direct", "service"]
+    assert all(turn.rows == 10_000 and turn.visible_s > 0 for turn in result.turns)
+    assert len(result.ratios) == 2
+    assert result.service_cpu_us_per_row > 0
+    assert result.commit
