@@ -273,7 +273,7 @@ class _Exchange:
 
     def _accepted_rows(self) -> int:
         if self.validate_only:
-            return self.summary.valid_rows
+            return self.summary.valid_rows if self.error is None else 0
         if self.session is None:
             return 0
         settlement = self.session.settlement
