@@ -1,11 +1,11 @@
 """Arguments in, exit code out: help, usage errors, and what each kind of trouble prints."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from utility_ts_analytics import cli
 from utility_ts_analytics.cli import main
 from utility_ts_analytics.errors import ConfigError, OperatorError, QuestDBUnavailable
 from utility_ts_analytics.service import commands
@@ -173,6 +173,6 @@ def test_our_own_fault_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arguments_default_to_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Call] = []
     monkeypatch.setattr(commands, "schema_show", recorded(calls, 0))
-    monkeypatch.setattr(cli.sys, "argv", ["ingestion-service", "schema", "show"])
+    monkeypatch.setattr(sys, "argv", ["ingestion-service", "schema", "show"])
     assert main() == 0
     assert len(calls) == 1

@@ -161,8 +161,7 @@ def started(questdb: Database, job: CopyJob) -> object | None:
     try:
         return questdb.query(build_copy_sql(job))[0][0]
     except urllib.error.HTTPError as refusal:
-        with refusal:
-            answer = refusal.read().decode()
+        answer = " ".join(refusal.__notes__)
         assert "another import may be in progress" in answer, answer
         return None
 

@@ -22,8 +22,8 @@ from utility_ts_analytics.queries.literals import (
 
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 times = st.datetimes(
-    min_value=datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis takes naive bounds
-    max_value=datetime(9998, 12, 31),  # noqa: DTZ001
+    min_value=datetime(2, 1, 1),
+    max_value=datetime(9998, 12, 31),
     timezones=st.integers(-23 * 60, 23 * 60).map(lambda m: timezone(timedelta(minutes=m))),
 )
 QUOTED_TEXT = "'a' and 'b'"
@@ -96,7 +96,7 @@ def test_early_year_keeps_its_four_digits() -> None:
 
 def test_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        quote_timestamp(datetime(2026, 1, 1))  # noqa: DTZ001 - the naive time is the case
+        quote_timestamp(datetime(2026, 1, 1))
 
 
 def test_time_outside_the_calendar_in_utc_is_refused() -> None:

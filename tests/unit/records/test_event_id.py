@@ -58,7 +58,7 @@ numbers = st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e300, 5e-324]) | st.floats(
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 meter_rows = st.builds(
     SignedMeterUsage,
-    ts=st.datetimes(datetime(2000, 1, 3), datetime(2099, 12, 28), timezones=offsets),  # noqa: DTZ001
+    ts=st.datetimes(datetime(2000, 1, 3), datetime(2099, 12, 28), timezones=offsets),
     meter_id=texts.filter(bool),
     kwh=numbers,
     premise_id=st.none() | texts,

@@ -108,7 +108,7 @@ def test_cancelled_http_send_raises_and_close_waits_for_its_thread() -> None:
     async def check(server: Server, addr: str) -> None:
         transport = HttpTransport(addr, timeout_s=5.0)
         sending = asyncio.ensure_future(send(transport))
-        while not server.connections:  # noqa: ASYNC110 - waits for a thread
+        while not server.connections:
             await asyncio.sleep(0.001)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -147,7 +147,7 @@ def test_tcp_hands_over_every_byte() -> None:
         transport = TcpTransport(addr)
         assert await send(transport) == Delivered()
         await transport.close()
-        while not server.received.endswith(b"t\n"):  # noqa: ASYNC110 - waits for the other side
+        while not server.received.endswith(b"t\n"):
             await asyncio.sleep(0.001)
         assert server.received.count(b"meter_usage ") == 1
 

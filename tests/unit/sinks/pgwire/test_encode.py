@@ -20,7 +20,7 @@ def test_values_follow_the_columns_and_ts_is_naive_utc() -> None:
     encode_rows(payload, COLUMNS, [row])
     values = dict(zip(COLUMNS, payload[0], strict=True))
     assert values == {
-        "ts": datetime(2026, 1, 1, 0, 0, 0, 7),  # noqa: DTZ001 - what QuestDB takes
+        "ts": datetime(2026, 1, 1, 0, 0, 0, 7),
         "event_id": UUID(EVENT_ID),
         "plant_id": "p",
         "unit_id": None,

@@ -1,0 +1,135 @@
+"""Ready means that every stream has a worker that serves and the database takes its rows."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.config import parse_config
+from utility_ts_analytics.service.beacon import (
+    DRAINING,
+    REFUSING,
+    SERVING,
+    STARTING,
+    STOPPED,
+    Beacon,
+    read_signs,
+)
+from utility_ts_analytics.service.database_watch import DatabaseWatch
+from utility_ts_analytics.service.operations import OperationsFacts
+
+NOW_S = 100.0
+STREAMS = ("meter_usage", "generation_output")
+
+
+class HealthyWatch(DatabaseWatch):
+    """A database without trouble, or with the trouble told."""
+
+    def __init__(self, *troubles: str) -> None:
+        self.troubles = list(troubles)
+
+    def reasons(self) -> list[str]:
+        return self.troubles
+
+    def facts(self) -> dict[str, object]:  # type: ignore[override]  # narrower than needed here
+        return {"up": not self.troubles}
+
+
+def facts_of(folder: Path, *troubles: str) -> OperationsFacts:
+    return OperationsFacts(
+        parse_config({}, {}),
+        HealthyWatch(*troubles),
+        Beacon(folder, "operations"),
+        folder,
+        ManualClock(NOW_S),
+    )
+
+
+def say(folder: Path, stream: str, state: int, beat_s: float = NOW_S) -> None:
+    Beacon(folder, stream).say(state, beat_s, (10, 1, 2, 3, 4))
+
+
+def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
+    for stream in STREAMS:
+        say(tmp_path, stream, SERVING)
+    assert facts_of(tmp_path).unready_reasons() == []
+
+
+def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
+    tmp_path: Path,
+) -> None:
+    say(tmp_path, "generation_output", SERVING)
+    facts = facts_of(tmp_path)
+    reason = ["no worker of meter_usage is serving"]
+    assert facts.unready_reasons() == reason
+    for state in (STARTING, DRAINING):
+        say(tmp_path, "meter_usage", state)
+        assert facts.unready_reasons() == reason
+    say(tmp_path, "meter_usage", SERVING, NOW_S - 5.1)
+    assert facts.unready_reasons() == reason
+    # The process of the sign has ended: what is left is its file.
+    child = os.posix_spawnp("true", ["true"], os.environ)
+    os.waitpid(child, 0)
+    (tmp_path / f"meter_usage.{os.getpid()}.beacon").rename(
+        tmp_path / f"meter_usage.{child}.beacon"
+    )
+    assert facts.unready_reasons() == reason
+
+
+def test_worker_that_still_refuses_is_a_reason_only_once_the_database_is_back(
+    tmp_path: Path,
+) -> None:
+    say(tmp_path, "generation_output", SERVING)
+    say(tmp_path, "meter_usage", REFUSING)
+    assert facts_of(tmp_path, "QuestDB is away").unready_reasons() == ["QuestDB is away"]
+    assert facts_of(tmp_path).unready_reasons() == [
+        "a worker of meter_usage has yet to see that the database is back"
+    ]
+
+
+def test_status_sums_over_workers_and_counts_nothing_held_by_the_dead(tmp_path: Path) -> None:
+    say(tmp_path, "meter_usage", SERVING)
+    child = os.posix_spawnp("true", ["true"], os.environ)
+    os.waitpid(child, 0)
+    own = tmp_path / f"meter_usage.{os.getpid()}.beacon"
+    (tmp_path / f"meter_usage.{child}.beacon").write_bytes(own.read_bytes())
+    status = facts_of(tmp_path).status()
+    streams = status["streams"]
+    assert isinstance(streams, dict)
+    meters = streams["meter_usage"]
+    assert isinstance(meters, dict)
+    counts = {name: meters[name] for name in ("stored_rows", "rejected_rows", "failed_rows")}
+    assert counts == {"stored_rows": 20, "rejected_rows": 2, "failed_rows": 4}
+    assert (meters["held_rows"], meters["retries"]) == (3, 8)
+    workers = meters["workers"]
+    assert isinstance(workers, list)
+    assert sorted(str(worker["state"]) for worker in workers if isinstance(worker, dict)) == [
+        "gone",
+        "serving",
+    ]
+
+
+def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
+    class Idle(HealthyWatch):
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+        @property
+        def known(self) -> bool:
+            return True
+
+    clock = ManualClock(NOW_S)
+    facts = OperationsFacts(
+        parse_config({}, {}), Idle(), Beacon(tmp_path, "operations"), tmp_path, clock
+    )
+
+    async def run() -> list[int]:
+        states = []
+        await facts.startup()
+        await asyncio.sleep(0)
+        states.append(next(read_signs(tmp_path)).state)
+        await facts.shutdown()
+        states.append(next(read_signs(tmp_path)).state)
+        return states
+
+    assert asyncio.run(run()) == [SERVING, STOPPED]

@@ -1,0 +1,159 @@
+"""A worker says what state it is in, and a drain stops new requests, bodies and lanes in turn."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+from tests.unit.sinks.lane_rig import Rig
+
+from utility_ts_analytics.asgi.ingest import IngestEndpoint
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.service.beacon import (
+    DRAINING,
+    REFUSING,
+    SERVING,
+    STOPPED,
+    Beacon,
+    Sign,
+    read_signs,
+)
+from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
+from utility_ts_analytics.service.stream_worker import Counts, DrainState, StreamWorker
+from utility_ts_analytics.sinks.contract import Delivered
+
+DRAIN_S = 6.0
+
+
+class CutNotes:
+    """Stands for the endpoint: notes when bodies are to be cut."""
+
+    def __init__(self) -> None:
+        self.cuts_s: list[float] = []
+
+    def cut_bodies(self, at_s: float) -> None:
+        self.cuts_s.append(at_s)
+
+
+class IdleWatch:
+    """A database that is asked once and then left alone."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+
+    async def poll(self) -> None:
+        self.polls += 1
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+class WorkerRig:
+    """One worker around one lane on a held clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lane = Rig()
+        self.lane.task.cancel()  # the worker runs the lane itself
+        self.endpoint = CutNotes()
+        self.watch = IdleWatch()
+        self.database: Failure | None = None
+        self.drain = DrainState()
+        self.worker = StreamWorker(
+            lanes=[(self.lane.queue, self.lane.lane)],
+            sinks=[self.lane.sink],
+            endpoint=cast("IngestEndpoint", self.endpoint),  # only `cut_bodies` is used
+            watch=self.watch,
+            refusal=lambda: self.drain.failure() or self.database,
+            beacon=Beacon(folder, "meter_usage"),
+            counts=Counts(),
+            drain=self.drain,
+            drain_timeout_s=DRAIN_S,
+            clock=self.lane.clock,
+        )
+
+    async def beat(self) -> Sign:
+        """Let the worker say something, and return it."""
+        self.lane.clock.advance(0.5)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        [sign] = read_signs(self.folder)
+        return sign
+
+
+def with_worker(folder: Path, check: Callable[[WorkerRig], Awaitable[None]]) -> None:
+    async def main() -> None:
+        rig = WorkerRig(folder)
+        await rig.worker.startup()
+        await asyncio.sleep(0)
+        try:
+            await check(rig)
+        finally:
+            rig.lane.sink.open_gate = True
+            if rig.lane.sink.sending:
+                rig.lane.sink.end_send(Delivered())
+            await rig.worker.shutdown()
+
+    asyncio.run(main())
+
+
+def test_database_is_asked_before_the_first_request(tmp_path: Path) -> None:
+    async def check(rig: WorkerRig) -> None:
+        assert rig.watch.polls == 1
+
+    with_worker(tmp_path, check)
+
+
+def test_state_follows_the_refusal(tmp_path: Path) -> None:
+    async def check(rig: WorkerRig) -> None:
+        assert (await rig.beat()).state == SERVING
+        rig.database = Failure("sink-unavailable", "away")
+        assert (await rig.beat()).state == REFUSING
+        rig.database = None
+        assert (await rig.beat()).state == SERVING
+
+    with_worker(tmp_path, check)
+
+
+def test_held_rows_and_counts_are_said(tmp_path: Path) -> None:
+    async def check(rig: WorkerRig) -> None:
+        await rig.lane.put(7)
+        rig.worker.counts.delivered(5, 0.1)
+        rig.worker.counts.failed(2, "sink-unavailable")
+        sign = await rig.beat()
+        assert (sign.held_rows, sign.stored_rows, sign.failed_rows) == (7, 5, 2)
+
+    with_worker(tmp_path, check)
+
+
+def test_drain_signal_refuses_new_requests_and_cuts_bodies_before_the_end(tmp_path: Path) -> None:
+    async def check(rig: WorkerRig) -> None:
+        began_s = asyncio.get_running_loop().time()
+        os.kill(os.getpid(), DRAIN_SIGNAL)
+        while not rig.endpoint.cuts_s:
+            await asyncio.sleep(0.001)
+        failure = rig.worker.refusal()
+        assert failure is not None
+        assert failure.code == "draining"
+        [cut_s] = rig.endpoint.cuts_s
+        assert 0 < cut_s - began_s < DRAIN_S
+        assert (await rig.beat()).state == DRAINING
+        os.kill(os.getpid(), DRAIN_SIGNAL)
+        await asyncio.sleep(0.01)
+        assert rig.endpoint.cuts_s == [cut_s], "a second signal moves nothing"
+
+    with_worker(tmp_path, check)
+
+
+def test_shutdown_stores_what_is_held_and_says_stopped(tmp_path: Path) -> None:
+    settlements = []
+
+    async def check(rig: WorkerRig) -> None:
+        settlements.append(await rig.lane.put(7))
+
+    with_worker(tmp_path, check)
+    [settlement] = settlements
+    assert (settlement.stored_rows, settlement.open_rows) == (7, 0)
+    [sign] = read_signs(tmp_path)
+    assert (sign.state, sign.held_rows) == (STOPPED, 0)
