@@ -1,0 +1,283 @@
+"""A TCP proxy that breaks lines on purpose: refuses, cuts, slows, half-closes, goes silent.
+
+`Proxy` lives on the event loop of whoever uses it; `ProxyThread` runs one in a thread of its own,
+for code that has no loop.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self
+
+Direction = Literal["up", "down"]
+"""Up is towards the server, down is towards whoever connected."""
+
+_READ_BYTES = 64 * 1024
+_COMMAND_TIMEOUT_S = 10.0
+_STEPS_PER_S = 20
+"""How finely a throttled line is dosed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a connection ends: both its ends are closed after exactly so many bytes.
+
+    Attributes:
+        direction: Which bytes are counted.
+        after_bytes: How many still pass, >= 0.
+        reset: Whether the ends see a reset, rather than an orderly end of the stream.
+    """
+
+    direction: Direction
+    after_bytes: int
+    reset: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """One connection and its continuation to the server."""
+
+    ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
+    cut: Cut | None
+    passed_bytes: dict[Direction, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+    ended: set[Direction] = field(default_factory=set)
+
+    def sink(self, direction: Direction) -> asyncio.StreamWriter:
+        """Return the end that bytes of this direction are written to."""
+        return self.ends[1] if direction == "up" else self.ends[0]
+
+    def arm(self, cut: Cut | None) -> None:
+        """Count from now."""
+        self.cut = cut
+        self.passed_bytes = {"up": 0, "down": 0}
+
+    def left_bytes(self, direction: Direction) -> int | None:
+        """Return how much may still pass in this direction, or None for all."""
+        if self.cut is None or self.cut.direction != direction:
+            return None
+        return self.cut.after_bytes - self.passed_bytes[direction]
+
+    def close(self, *, reset: bool) -> None:
+        """Close both ends; twice does no harm."""
+        for end in self.ends:
+            connected = end.get_extra_info("socket")
+            if reset and connected is not None and connected.fileno() >= 0:
+                # Without lingering, the kernel says RST and not FIN.
+                linger = struct.pack("ii", 1, 0)
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            end.transport.abort()
+
+
+class Proxy:
+    """Carries bytes between clients and one server until told otherwise. One event loop.
+
+    Attributes:
+        port: On 127.0.0.1; known after the first `mend`, and kept.
+        connections_count: Accepted so far.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.port = 0
+        self.connections_count = 0
+        self._target = (host, port)
+        self._guard: socket.socket | None = None
+        self._listener: asyncio.Server | None = None
+        self._passing = asyncio.Event()
+        self._choose_cut: Callable[[], Cut | None] = _never
+        self._delay_s = 0.0
+        self._rate_bytes_per_s = 0
+        self._closed: set[Direction] = set()
+        self._lines: set[_Line] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def mend(self) -> None:
+        """Accept connections and pass everything: what was held, too. Ends every other fault."""
+        self._choose_cut, self._delay_s, self._rate_bytes_per_s = _never, 0.0, 0
+        self._closed.clear()
+        for line in self._lines:
+            line.arm(None)
+        self._passing.set()
+        if self._listener is None:
+            self._listener = await asyncio.start_server(self._serve, sock=self._socket())
+
+    def hold(self) -> None:
+        """Keep every byte, and the end of every stream, from now on. Connections stay open."""
+        self._passing.clear()
+
+    def slow_down(self, *, delay_s: float = 0.0, rate_bytes_per_s: int = 0) -> None:
+        """Hold each piece back, and pass at most so much per connection and direction.
+
+        Args:
+            delay_s: For each piece read, seconds.
+            rate_bytes_per_s: 0 sets no bound.
+        """
+        self._delay_s, self._rate_bytes_per_s = delay_s, rate_bytes_per_s
+
+    def cut_after(self, choose: Callable[[], Cut | None]) -> None:
+        """Cut every connection, those that are open and those to come, where `choose` says.
+
+        Args:
+            choose: Called once for each connection; None spares it.
+        """
+        self._choose_cut = choose
+        for line in self._lines:
+            line.arm(choose())
+
+    def half_close(self, direction: Direction) -> None:
+        """End one direction of every open connection; what still comes that way is dropped."""
+        self._closed.add(direction)
+        for line in self._lines:
+            _end_stream(line.sink(direction))
+
+    def cut(self) -> None:
+        """Reset every open connection; new ones are taken."""
+        for line in list(self._lines):
+            line.close(reset=True)
+
+    async def refuse(self) -> None:
+        """Reset every connection and refuse new ones; the port stays reserved."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        self.cut()
+
+    async def close(self) -> None:
+        """End everything and give the port back. Idempotent."""
+        await self.refuse()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    def _socket(self) -> socket.socket:
+        """Return a new socket on our port, which another one keeps while none listens."""
+        if self._guard is None:
+            self._guard = _bound(0)
+            self.port = int(self._guard.getsockname()[1])
+        return _bound(self.port)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections_count += 1
+        try:
+            there, there_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        line = _Line((writer, there_writer), self._choose_cut())
+        self._lines.add(line)
+        for end in line.ends:
+            # So that `drain` waits until the kernel has every byte: a cut counts exactly.
+            end.transport.set_write_buffer_limits(0)
+        self._start(self._carry(line, "up", reader))
+        self._start(self._carry(line, "down", there))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, line: _Line, direction: Direction, source: asyncio.StreamReader) -> None:
+        """Pass one direction until it ends; the end is passed on as well."""
+        sink = line.sink(direction)
+        try:
+            while data := await source.read(_READ_BYTES):
+                await asyncio.sleep(self._delay_s)
+                await self._pass(line, direction, data)
+            await self._passing.wait()
+            _end_stream(sink)
+        except OSError:
+            line.close(reset=True)
+        line.ended.add(direction)
+        if len(line.ended) == len(line.ends):
+            line.close(reset=False)
+            self._lines.discard(line)
+
+    async def _pass(self, line: _Line, direction: Direction, data: bytes) -> None:
+        sink = line.sink(direction)
+        while data:
+            await self._passing.wait()
+            rate = self._rate_bytes_per_s
+            piece = data[: max(1, rate // _STEPS_PER_S)] if rate else data
+            left = line.left_bytes(direction)
+            if left is not None:
+                piece = piece[:left]
+            if direction not in self._closed:
+                sink.write(piece)
+                await sink.drain()
+            line.passed_bytes[direction] += len(piece)
+            data = data[len(piece) :]
+            if line.cut is not None and line.left_bytes(direction) == 0:
+                line.close(reset=line.cut.reset)
+                raise ConnectionAbortedError
+            if rate:
+                await asyncio.sleep(len(piece) / rate)
+
+
+class ProxyThread:
+    """One `Proxy` in a thread of its own. Use as a context manager; any thread may ask."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._proxy = Proxy(host, port)
+
+    @property
+    def port(self) -> int:
+        """On 127.0.0.1; the same for as long as this lives."""
+        return self._proxy.port
+
+    @property
+    def connections_count(self) -> int:
+        """Accepted so far."""
+        return self._proxy.connections_count
+
+    def do(self, fault: Callable[[Proxy], Awaitable[None] | None]) -> None:
+        """Do something to the proxy and return once it is done: `do(Proxy.refuse)`."""
+
+        async def act() -> None:
+            done = fault(self._proxy)
+            if done is not None:
+                await done
+
+        asyncio.run_coroutine_threadsafe(act(), self._loop).result(_COMMAND_TIMEOUT_S)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.do(Proxy.mend)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.do(Proxy.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_COMMAND_TIMEOUT_S)
+        self._loop.close()
+
+
+def _never() -> Cut | None:
+    return None
+
+
+def _bound(port: int) -> socket.socket:
+    """Return a socket bound to a port of 127.0.0.1 that may be bound again beside it."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+def _end_stream(end: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, RuntimeError):
+        if not end.transport.is_closing():
+            end.write_eof()
