@@ -42,21 +42,31 @@ class Target:
         path: With its leading slash.
         content_type: Of every body.
         chunk_bytes: Size of the chunks of a chunked body; 0 sends Content-Length instead.
+        answer_timeout_s: Longest silence of the other end, seconds.
     """
 
     port: int
     path: str
     content_type: str
     chunk_bytes: int = 0
+    answer_timeout_s: float = _ANSWER_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one body."""
+    """What came back for one body.
+
+    Attributes:
+        body: What was sent.
+        status: Of HTTP.
+        content: The body of the answer.
+        retry_after_s: What the answer asked to wait, seconds; 0 if it did not.
+    """
 
     body: Body
     status: int
     content: bytes
+    retry_after_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +116,14 @@ def post_bodies(
     waiting = deque(bodies)
     with contextlib.ExitStack() as opened, ThreadPoolExecutor(connections) as threads:
         # Connecting is no part of what is measured.
-        ends = [opened.enter_context(_Connection(target)) for _ in range(connections)]
+        ends = [opened.enter_context(Connection(target)) for _ in range(connections)]
         started_s = time.monotonic()
         shares = [threads.submit(_post_share, path, waiting, end) for end in ends]
         answers = [answer for share in shares for answer in share.result()]
         return PostedRun(answers, started_s, time.monotonic() - started_s)
 
 
-def _post_share(path: Path, waiting: deque[Body], connection: "_Connection") -> list[Answer]:
+def _post_share(path: Path, waiting: deque[Body], connection: "Connection") -> list[Answer]:
     """Post on one connection until nothing is waiting."""
     answers: list[Answer] = []
     with path.open("rb") as file:
@@ -125,54 +135,71 @@ def _post_share(path: Path, waiting: deque[Body], connection: "_Connection") -> 
             answers.append(connection.post(file, body))
 
 
-class _Connection:
-    """One kept-alive connection, opened again where the server closes it."""
+class Connection:
+    """One kept-alive connection, opened again where the server closes it.
+
+    Raises:
+        OSError: Nobody listens there.
+    """
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._socket = self._open()
+        self._socket: socket.socket | None = self._open()
 
-    def __enter__(self) -> "_Connection":
+    def __enter__(self) -> "Connection":
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
 
     def post(self, file: BinaryIO, body: Body) -> Answer:
-        """Send one body and return its answer, also one that came before the body's end."""
+        """Send one body and return its answer, also one that came before the body's end.
+
+        Raises:
+            OSError: The connection broke, or was silent for too long.
+            http.client.HTTPException: What came is no whole answer. As after `OSError`, this
+                connection is of no more use.
+        """
+        if self._socket is None:
+            self._socket = self._open()
         # A server that answers early closes; its answer is still there to be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._send(file, body)
+            self._send(self._socket, file, body)
         with http.client.HTTPResponse(self._socket, method="POST") as response:
             response.begin()
-            answer = Answer(body, response.status, response.read())
+            wait_s = int(response.getheader("retry-after", "0"))
+            answer = Answer(body, response.status, response.read(), wait_s)
             closes = response.will_close
         if closes:
+            # Opened again when needed: who closed may be going away, and the answer counts.
             self._socket.close()
-            self._socket = self._open()
+            self._socket = None
         return answer
 
     def _open(self) -> socket.socket:
-        opened = socket.create_connection(("127.0.0.1", self._target.port), _ANSWER_TIMEOUT_S)
+        opened = socket.create_connection(
+            ("127.0.0.1", self._target.port), self._target.answer_timeout_s
+        )
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
 
-    def _send(self, file: BinaryIO, body: Body) -> None:
+    def _send(self, end: socket.socket, file: BinaryIO, body: Body) -> None:
         target = self._target
         framing = "transfer-encoding: chunked"
         if not target.chunk_bytes:
             framing = f"content-length: {body.size}"
-        self._socket.sendall(
+        end.sendall(
             f"POST {target.path} HTTP/1.1\r\nhost: 127.0.0.1:{target.port}\r\n"
             f"content-type: {target.content_type}\r\n{framing}\r\n\r\n".encode()
         )
         if not target.chunk_bytes:
-            self._socket.sendfile(file, body.offset, body.size)
+            end.sendfile(file, body.offset, body.size)
             return
-        end = body.offset + body.size
-        for offset in range(body.offset, end, target.chunk_bytes):
-            size = min(target.chunk_bytes, end - offset)
-            self._socket.sendall(b"%x\r\n" % size)
-            self._socket.sendfile(file, offset, size)
-            self._socket.sendall(b"\r\n")
-        self._socket.sendall(b"0\r\n\r\n")
+        behind = body.offset + body.size
+        for offset in range(body.offset, behind, target.chunk_bytes):
+            size = min(target.chunk_bytes, behind - offset)
+            end.sendall(b"%x\r\n" % size)
+            end.sendfile(file, offset, size)
+            end.sendall(b"\r\n")
+        end.sendall(b"0\r\n\r\n")

@@ -40,11 +40,15 @@ class ServiceSettings:
         workers: Processes for `meter_usage`; 0 is one per core.
         source: Further keys of `[meter_usage.source]`.
         sink: Further keys of `[meter_usage.sink]`.
+        spool: Keys of `[meter_usage.spool]`; without any there is no such table.
+        server: Keys of `[server]`.
     """
 
     workers: int = 0
     source: Mapping[str, Value] = field(default_factory=dict)
     sink: Mapping[str, Value] = field(default_factory=dict)
+    spool: Mapping[str, Value] = field(default_factory=dict)
+    server: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +90,91 @@ def running_service(
         RuntimeError: It does not become ready, ends too early or does not end with 0. The message
             holds the end of its log.
     """
-    ports = _free_ports(3)
-    config = directory / "ingestion-config.toml"
-    config.write_text(_config_text(database, settings, ports))
-    log_path = directory / "service.log"
-    _apply_schema(config, log_path)
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            _command("serve", "--config", str(config)),
-            env=_environment(),
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    service = ServiceProcess(directory, database, settings)
+    service.apply_schema()
     try:
-        _await_ready(process, ports[2], log_path)
-        yield RunningService(process.pid, ports[0], ports[2], log_path)
-        process.terminate()
-        if process.wait(_STOP_TIMEOUT_S) != 0:
-            raise RuntimeError(f"the service ended with {process.returncode}: {_log_end(log_path)}")
+        service.start()
+        yield RunningService(
+            service.pid, service.meter_usage_port, service.operations_port, service.log_path
+        )
+        code = service.stop()
+        if code != 0:
+            raise RuntimeError(f"the service ended with {code}: {_log_end(service.log_path)}")
     finally:
-        if process.poll() is None:
-            _end(process)
+        service.end()
+
+
+class ServiceProcess:
+    """A service that may be started, ended in any way, and started again on the same ports.
+
+    Args:
+        directory: For its config and log; exists.
+        database: The QuestDB it writes to.
+        settings: What differs from the defaults.
+    """
+
+    def __init__(self, directory: Path, database: DatabasePorts, settings: ServiceSettings) -> None:
+        ports = _free_ports(3)
+        self.meter_usage_port, _, self.operations_port = ports
+        self.log_path = directory / "service.log"
+        self._config = directory / "ingestion-config.toml"
+        self._config.write_text(_config_text(database, settings, ports))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the supervisor that was started last."""
+        return self._started.pid
+
+    def apply_schema(self) -> None:
+        """Make the tables; the log begins anew.
+
+        Raises:
+            RuntimeError: That failed. The message holds the end of the log.
+        """
+        _apply_schema(self._config, self.log_path)
+
+    def start(self, *, ready: bool = True) -> None:
+        """Start it, and return once it is ready.
+
+        Args:
+            ready: False waits only until it answers at all.
+
+        Raises:
+            RuntimeError: It ended, or takes too long. The message holds the end of its log.
+        """
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                _command("serve", "--config", str(self._config)),
+                env=_environment(),
+                cwd=self._config.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        path = "/readyz" if ready else "/healthz"
+        _await_answer(self._process, self.operations_port, path, self.log_path)
+
+    def stop(self) -> int:
+        """End it with SIGTERM and return its exit code."""
+        self._started.terminate()
+        return self._started.wait(_STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """End its supervisor with SIGKILL; what becomes of the workers is up to them."""
+        self._started.kill()
+        self._started.wait()
+
+    def end(self) -> None:
+        """End it whatever state it is in. Idempotent."""
+        if self._process is not None and self._process.poll() is None:
+            _end(self._process)
+
+    @property
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise AssertionError("the service was not started")
+        return self._process
 
 
 def _apply_schema(config: Path, log_path: Path) -> None:
@@ -137,10 +203,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int, log_path: Path) -> None:
+def _await_answer(process: subprocess.Popen[bytes], port: int, path: str, log_path: Path) -> None:
     pause = threading.Event()
     end_s = time.monotonic() + _READY_TIMEOUT_S
-    while not _is_ready(port):
+    while not _is_ok(port, path):
         if process.poll() is not None:
             raise RuntimeError(f"the service ended with {process.returncode}: {_log_end(log_path)}")
         if time.monotonic() > end_s:
@@ -150,10 +216,10 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log_path: Path) ->
         pause.wait(0.05)
 
 
-def _is_ready(port: int) -> bool:
+def _is_ok(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
@@ -197,8 +263,10 @@ def _config_text(database: DatabasePorts, settings: ServiceSettings, ports: list
             **settings.source,
         },
         "meter_usage.sink": settings.sink,
+        **({"meter_usage.spool": settings.spool} if settings.spool else {}),
         "generation_output.source": {"http_bind_addr": f"127.0.0.1:{ports[1]}"},
         "metrics": {"bind_addr": f"127.0.0.1:{ports[2]}"},
+        "server": settings.server,
     }
     lines: list[str] = []
     for name, values in tables.items():

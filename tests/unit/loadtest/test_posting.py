@@ -1,13 +1,14 @@
 """The load generator: what it sends is the file, and what comes back is not judged."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from loadtest.posting import Body, Target, post_bodies, split_bodies
+from loadtest.posting import Answer, Body, Connection, Target, post_bodies, split_bodies
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -115,3 +116,33 @@ def test_nobody_there_is_an_error(lines: Path) -> None:
         port = server.server_address[1]
     with pytest.raises(ConnectionRefusedError):
         post_bodies(lines, [Body(0, 7, 1)], Target(port, "/", "text/plain"), connections=2)
+
+
+def test_answer_of_a_server_that_goes_away_afterwards_is_returned(lines: Path) -> None:
+    """Who closes after its answer may be stopping: the answer counts, the next post fails."""
+    body = Body(0, 7, 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = Target(listener.getsockname()[1], "/", "text/plain")
+        with Connection(target) as connection, lines.open("rb") as file:
+            server, _ = listener.accept()
+            listener.close()
+            server.sendall(
+                b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\n"
+                b"connection: close\r\ncontent-length: 2\r\n\r\nno"
+            )
+            answer = connection.post(file, body)
+            server.close()
+            assert answer == Answer(body, 503, b"no", retry_after_s=7)
+            with pytest.raises(ConnectionRefusedError):
+                connection.post(file, body)
+
+
+def test_silence_for_too_long_is_an_error(lines: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = Target(listener.getsockname()[1], "/", "text/plain", answer_timeout_s=0.05)
+        with (
+            Connection(target) as connection,
+            lines.open("rb") as file,
+            pytest.raises(TimeoutError),
+        ):
+            connection.post(file, Body(0, 7, 1))
