@@ -1,8 +1,10 @@
 """What processes cost, from /proc, and what they ran on. Linux only."""
 
+import contextlib
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,16 @@ def family(pid: int) -> list[ProcessFigures]:
         # Grows while it is walked: children are appended behind their parents.
         found += [entry for entry in living.values() if entry.parent_pid == parent.pid]
     return found
+
+
+def listeners(pids: Iterable[int], port: int) -> list[int]:
+    """Return those processes that hold a listening socket on a local IPv4 port, in their order."""
+    inodes = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
+            inodes.add(f"socket:[{columns[9]}]")
+    return [pid for pid in pids if not inodes.isdisjoint(_descriptors(pid))]
 
 
 def cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -> dict[int, float]:
@@ -80,6 +92,16 @@ def _git(*arguments: str) -> str:
         capture_output=True,
         text=True,
     ).stdout.strip()
+
+
+def _descriptors(pid: int) -> list[str]:
+    """Return what a process has open; empty if it has ended meanwhile."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.append(str(link.readlink()))
+    return found
 
 
 def _pids() -> list[int]:

@@ -127,7 +127,7 @@ class ServiceProcess:
         return self._started.pid
 
     def apply_schema(self) -> None:
-        """Make the tables; the log begins anew.
+        """Make the tables that are missing.
 
         Raises:
             RuntimeError: That failed. The message holds the end of the log.
@@ -178,7 +178,7 @@ class ServiceProcess:
 
 
 def _apply_schema(config: Path, log_path: Path) -> None:
-    with log_path.open("wb") as log:
+    with log_path.open("ab") as log:
         applied = subprocess.run(  # noqa: S603 - our own interpreter and arguments
             _command("schema", "apply", "--config", str(config)),
             env=_environment(),

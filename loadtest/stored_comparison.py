@@ -24,8 +24,8 @@ DIFFERENCES_KEPT_MAX = 20
 _STREAM_NUMBER = 1
 """Seed of this stream's event ids; part of what users rely on, hence written out here again."""
 
-_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 Key = tuple[datetime, str]
 
@@ -196,14 +196,14 @@ def compare(path: Path, database: QuestDBRest, *, page_rows: int = PAGE_ROWS) ->
         ValueError: The file is not what `pages` takes.
     """
     verdict = Verdict()
-    start = _FIRST
+    start = FIRST
     with path.open("rb") as lines:
         waiting = pages(lines, page_rows)
         page = next(waiting, [])
         while page:
             following = next(waiting, [])
-            end = following[0].ts.astimezone(UTC) if following else _LAST
-            _compare_page(page, _stored_between(database, start, end), verdict)
+            end = following[0].ts.astimezone(UTC) if following else LAST
+            _compare_page(page, stored_between(database, start, end), verdict)
             page, start = following, end
     verdict.stored_rows = database.count(f"SELECT count() FROM {TABLE}")  # noqa: S608 - constant
     verdict.stored_keys = database.count(
@@ -225,7 +225,7 @@ def _compare_page(
     verdict.differences += found[: DIFFERENCES_KEPT_MAX - len(verdict.differences)]
 
 
-def _stored_between(database: QuestDBRest, start: datetime, end: datetime) -> list[StoredReading]:
+def stored_between(database: QuestDBRest, start: datetime, end: datetime) -> list[StoredReading]:
     """Return the rows with `ts` in [start, end)."""
     return database.rows(
         f"SELECT {_COLUMNS} FROM {TABLE} WHERE ts >= '{_literal(start)}' AND ts < '{_literal(end)}'"  # noqa: S608 - our own instants

@@ -45,6 +45,7 @@ class _Line:
     ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
     cut: Cut | None
     passed_bytes: dict[Direction, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+    closed: set[Direction] = field(default_factory=set)
     ended: set[Direction] = field(default_factory=set)
 
     def sink(self, direction: Direction) -> asyncio.StreamWriter:
@@ -91,14 +92,12 @@ class Proxy:
         self._choose_cut: Callable[[], Cut | None] = _never
         self._delay_s = 0.0
         self._rate_bytes_per_s = 0
-        self._closed: set[Direction] = set()
         self._lines: set[_Line] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def mend(self) -> None:
-        """Accept connections and pass everything: what was held, too. Ends every other fault."""
+        """Accept connections and pass everything, also what was held; what is closed stays so."""
         self._choose_cut, self._delay_s, self._rate_bytes_per_s = _never, 0.0, 0
-        self._closed.clear()
         for line in self._lines:
             line.arm(None)
         self._passing.set()
@@ -130,8 +129,8 @@ class Proxy:
 
     def half_close(self, direction: Direction) -> None:
         """End one direction of every open connection; what still comes that way is dropped."""
-        self._closed.add(direction)
         for line in self._lines:
+            line.closed.add(direction)
             _end_stream(line.sink(direction))
 
     def cut(self) -> None:
@@ -208,7 +207,7 @@ class Proxy:
             left = line.left_bytes(direction)
             if left is not None:
                 piece = piece[:left]
-            if direction not in self._closed:
+            if direction not in line.closed:
                 sink.write(piece)
                 await sink.drain()
             line.passed_bytes[direction] += len(piece)

@@ -194,7 +194,15 @@ def test_half_close_ends_one_direction_and_leaves_the_other() -> None:
             await reader.readexactly(5)
             proxy.half_close("up")
             assert await reader.read() == b"end seen"
+            writer.write(b"dropped")
+            await proxy.mend()
             assert server.received == [b""]
+            writer.close()
+            reader, writer = await opened(proxy)
+            writer.write(b"passes again")
+            writer.write_eof()
+            await reader.read()
+            assert server.received == [b"", b"passes again"]
             writer.close()
 
     asyncio.run(run())

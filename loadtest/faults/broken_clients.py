@@ -1,0 +1,208 @@
+"""Clients at their worst: bodies that end early, break or stall; connections that do nothing."""
+
+import contextlib
+import http.client
+import random
+import selectors
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from loadtest.faults.ledger import Acknowledged, Entry, Ledger
+from loadtest.meter_posts import CONTENT_TYPE, PATH
+from loadtest.posting import Answer, Connection, Target
+
+Way = Literal["close", "reset", "half-close", "bad-chunk", "short-chunk", "stall"]
+
+WAYS: tuple[Way, ...] = ("close", "reset", "half-close", "bad-chunk", "short-chunk", "stall")
+
+_TIMEOUT_S = 20.0
+_CHUNKED_WAYS = {"bad-chunk", "short-chunk"}
+_DRIP_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """The beginning of a body.
+
+    Attributes:
+        content: Some whole lines, and then a part of the next one: maybe all but its newline.
+        whole_rows: How many lines are whole, their newline included.
+    """
+
+    content: bytes
+    whole_rows: int
+
+
+def fragment(body: bytes, rng: random.Random) -> Fragment:
+    """Cut a body of whole lines within one of them."""
+    lines = body.splitlines(keepends=True)
+    whole_rows = rng.randrange(len(lines))
+    following = lines[whole_rows]
+    # Just before the newline as often as anywhere else: that line looks whole and is not.
+    part = len(following) - 1 if rng.random() < 0.5 else rng.randrange(1, len(following))
+    return Fragment(b"".join(lines[:whole_rows]) + following[:part], whole_rows)
+
+
+class BreakingClient:
+    """Sends bodies that break, one after the other, and half of them again as a whole.
+
+    Args:
+        path: The file of the bodies.
+        ledger: Hands out the bodies and keeps the books.
+        port: Where to post, on 127.0.0.1.
+        rng: Chooses where bodies break.
+    """
+
+    def __init__(self, path: Path, ledger: Ledger, port: int, rng: random.Random) -> None:
+        self._path = path
+        self._ledger = ledger
+        self._port = port
+        self._rng = rng
+
+    def break_one(self, way: Way) -> None:
+        """Send a part of the next body and break off in this way."""
+        entry = self._ledger.take()
+        if entry is None:
+            return
+        with self._path.open("rb") as file:
+            file.seek(entry.body.offset)
+            part = fragment(file.read(entry.body.size), self._rng)
+        self._ledger.begin(entry, part.whole_rows)
+        self._ledger.note(way)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self._send(entry, part, way)
+        if self._rng.random() < 0.5:
+            self._send_whole(entry)
+
+    def _send(self, entry: Entry, part: Fragment, way: Way) -> None:
+        with socket.create_connection(("127.0.0.1", self._port), _TIMEOUT_S) as connection:
+            framing = f"content-length: {entry.body.size}"
+            if way in _CHUNKED_WAYS:
+                framing = "transfer-encoding: chunked"
+            connection.sendall(
+                f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+                f"content-type: {CONTENT_TYPE}\r\n{framing}\r\n\r\n".encode()
+            )
+            announced = len(part.content) + (way == "short-chunk")
+            if way in _CHUNKED_WAYS:
+                connection.sendall(b"%x\r\n" % announced)
+            connection.sendall(part.content)
+            if way == "bad-chunk":
+                connection.sendall(b"\r\nno-size\r\n")
+            if way == "half-close":
+                connection.shutdown(socket.SHUT_WR)
+            if way == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if way in ("half-close", "bad-chunk", "stall"):
+                self._read_refusal(connection, entry)
+
+    def _read_refusal(self, connection: socket.socket, entry: Entry) -> None:
+        with http.client.HTTPResponse(connection, method="POST") as response:
+            response.begin()
+            answer = Answer(entry.body, response.status, response.read())
+        self._ledger.promise(entry, answer)
+        if answer.status not in (400, 408, 429, 503):
+            self._ledger.note_wrong(f"a body that broke off was answered with {answer.status}")
+
+    def _send_whole(self, entry: Entry) -> None:
+        """Send the body as it should be, until it is acknowledged; a few times at most."""
+        target = Target(self._port, PATH, CONTENT_TYPE, answer_timeout_s=_TIMEOUT_S)
+        for _ in range(20):
+            self._ledger.begin(entry, entry.body.rows)
+            with (
+                contextlib.suppress(OSError, http.client.HTTPException),
+                Connection(target) as connection,
+                self._path.open("rb") as file,
+            ):
+                verdict = self._ledger.answer(entry, connection.post(file, entry.body))
+                if isinstance(verdict, Acknowledged):
+                    return
+            threading.Event().wait(0.2)
+
+
+class SlowConnections:
+    """Many connections that say next to nothing, each replaced as soon as the server ends it.
+
+    Of three, one is silent, one never ends its head, one drips a line that never ends. In a thread
+    of its own; use as a context manager.
+
+    Args:
+        port: Where to connect, on 127.0.0.1.
+        count: At a time.
+    """
+
+    def __init__(self, port: int, count: int) -> None:
+        self.opened_count = 0
+        self._port = port
+        self._count = count
+        self._stopping = threading.Event()
+        self._selector = selectors.DefaultSelector()
+        self._thread = threading.Thread(target=self._run, name="slow connections")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            for _ in range(self._count - len(self._selector.get_map())):
+                self._open()
+            for key, _ in self._selector.select(timeout=0):
+                self._drop_ended(key)
+            for key in list(self._selector.get_map().values()):
+                if key.data == "drips":
+                    self._drip(key)
+            self._stopping.wait(_DRIP_S)
+        for key in list(self._selector.get_map().values()):
+            self._drop(key)
+        self._selector.close()
+
+    def _open(self) -> None:
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.connect_ex(("127.0.0.1", self._port))
+        self.opened_count += 1
+        kind = ("silent", "half a head", "drips")[self.opened_count % 3]
+        self._selector.register(connection, selectors.EVENT_READ, kind)
+        head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {CONTENT_TYPE}\r\n"
+        with contextlib.suppress(OSError):
+            if kind == "half a head":
+                connection.send(head.encode())
+            elif kind == "drips":
+                connection.send(f'{head}content-length: 1000\r\n\r\n{{"ts":'.encode())
+
+    def _drip(self, key: selectors.SelectorKey) -> None:
+        connection = key.fileobj
+        if isinstance(connection, socket.socket):
+            with contextlib.suppress(OSError):
+                connection.send(b" ")
+
+    def _drop_ended(self, key: selectors.SelectorKey) -> None:
+        connection = key.fileobj
+        try:
+            ended = isinstance(connection, socket.socket) and not connection.recv(4096)
+        except BlockingIOError:
+            ended = False
+        except OSError:
+            ended = True
+        if ended:
+            self._drop(key)
+
+    def _drop(self, key: selectors.SelectorKey) -> None:
+        self._selector.unregister(key.fileobj)
+        if isinstance(key.fileobj, socket.socket):
+            key.fileobj.close()

@@ -1,0 +1,138 @@
+"""Clients as a head-end has them: they post, and post again until every body is acknowledged."""
+
+import http.client
+import random
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from loadtest.faults.ledger import Acknowledged, Again, Entry, Ledger
+from loadtest.meter_posts import CONTENT_TYPE, PATH
+from loadtest.posting import Answer, Connection, Target
+
+_CHUNK_BYTES = 4096
+_BACKOFF_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How producers send.
+
+    Attributes:
+        producers: Connections at a time; every second one sends chunked bodies.
+        pause_s: Between an acknowledgement and the next body of the same producer, seconds.
+        wait_s_max: Longest wait before a retry, whatever the answer asks for, seconds.
+        answer_timeout_s: Silence after which an answer counts as lost, seconds.
+    """
+
+    producers: int = 4
+    pause_s: float = 0.1
+    wait_s_max: float = 1.0
+    answer_timeout_s: float = 20.0
+
+
+class Load:
+    """Producers in threads of their own. Use as a context manager: leaving it ends them all.
+
+    Args:
+        path: The file of the bodies.
+        ledger: Hands out the bodies and keeps the books.
+        port: Where to post, on 127.0.0.1.
+        pace: How.
+    """
+
+    def __init__(self, path: Path, ledger: Ledger, port: int, pace: Pace) -> None:
+        self.ledger = ledger
+        self._path = path
+        self._pace = pace
+        self._stopping = threading.Event()
+        self._over = threading.Event()
+        targets = [
+            Target(port, PATH, CONTENT_TYPE, chunk_bytes, pace.answer_timeout_s)
+            for chunk_bytes in (0, _CHUNK_BYTES)
+        ]
+        self._threads = [
+            threading.Thread(
+                target=self._produce, args=(targets[number % 2], random.Random(number))
+            )
+            for number in range(pace.producers)
+        ]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop(timeout_s=0.0)
+
+    def stop(self, *, timeout_s: float) -> None:
+        """Begin no further body, and wait until those under way are acknowledged.
+
+        Args:
+            timeout_s: After this they are given up, seconds; an attempt under way still ends.
+        """
+        self._stopping.set()
+        end_s = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, end_s - time.monotonic()))
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _produce(self, target: Target, rng: random.Random) -> None:
+        courier = _Courier(target)
+        with self._path.open("rb") as file:
+            while not self._stopping.is_set() and (entry := self.ledger.take()) is not None:
+                self._deliver(courier, file, entry, rng)
+                self._stopping.wait(self._pace.pause_s)
+        courier.close()
+
+    def _deliver(
+        self, courier: "_Courier", file: BinaryIO, entry: Entry, rng: random.Random
+    ) -> None:
+        """Send one body until it is acknowledged, refused for good, or given up."""
+        failures = 0
+        while not self._over.is_set():
+            self.ledger.begin(entry, entry.body.rows)
+            try:
+                answer = courier.post(file, entry)
+            except (OSError, http.client.HTTPException) as error:
+                self.ledger.note(type(error).__name__)
+                wait_s = _BACKOFF_S * 2.0 ** min(failures, 10)
+                failures += 1
+            else:
+                failures = 0
+                match self.ledger.answer(entry, answer):
+                    case Acknowledged():
+                        return
+                    case Again(asked_s):
+                        wait_s = max(_BACKOFF_S, asked_s)
+                    case _:
+                        return
+            self._over.wait(min(self._pace.wait_s_max, wait_s) * (0.5 + 0.5 * rng.random()))
+
+
+class _Courier:
+    """One connection at a time, a new one after each that broke."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._connection: Connection | None = None
+
+    def post(self, file: BinaryIO, entry: Entry) -> Answer:
+        """Send a body; any error leaves this without a connection."""
+        if self._connection is None:
+            self._connection = Connection(self._target)
+        try:
+            return self._connection.post(file, entry.body)
+        except (OSError, http.client.HTTPException):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.__exit__()
+            self._connection = None

@@ -1,0 +1,189 @@
+"""One fault under load: played from warm-up to balanced books."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from loadtest.faults.books import Books, balance
+from loadtest.faults.ledger import Ledger
+from loadtest.faults.producers import Load
+from loadtest.faults.stage import Scale, Setup, Stage, wait_until
+from loadtest.stored_comparison import TABLE
+
+_WARM_UP_S_MAX = 60.0
+_WARM_BODIES = 4
+_FINISH_S_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A fault, and what is expected of the service.
+
+    Attributes:
+        name: In the table and on the command line.
+        act: Does the fault. Marks its length with `Scene.fault`, once for each time.
+        setup: The service it is done to.
+        through_front: Whether the producers post through the proxy before the service.
+        keeps_answering: Whether bodies must be acknowledged while the fault lasts.
+        may_lose: Whether lost rows are reported and no failure: what nobody can prevent.
+    """
+
+    name: str
+    act: Callable[["Scene"], None]
+    setup: Setup = field(default_factory=Setup)
+    through_front: bool = False
+    keeps_answering: bool = False
+    may_lose: bool = False
+
+
+@dataclass(slots=True)
+class Scene:
+    """What a scenario acts on.
+
+    Attributes:
+        stage: QuestDB, proxies and the service.
+        ledger: The books of the clients.
+        rng: Seeded, so that a run can be repeated.
+    """
+
+    stage: Stage
+    ledger: Ledger
+    rng: random.Random
+    _spans_s: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def scale(self) -> Scale:
+        """How long and how hard."""
+        return self.stage.scale
+
+    @property
+    def spans_s(self) -> list[tuple[float, float]]:
+        """Begin and end of each fault, monotonic."""
+        return self._spans_s
+
+    @contextlib.contextmanager
+    def fault(self) -> Iterator[None]:
+        """Mark what happens within the block as one fault; its end is the end of the block."""
+        began_s = time.monotonic()
+        yield
+        self._spans_s.append((began_s, time.monotonic()))
+
+    def wait(self, seconds: float) -> None:
+        """Let things happen."""
+        threading.Event().wait(seconds)
+
+    def wait_recovered(self) -> None:
+        """Return once a body was acknowledged after the end of the last fault.
+
+        Raises:
+            RuntimeError: None was, for too long.
+        """
+        after_s = self._spans_s[-1][1]
+        wait_until(
+            lambda: self.ledger.first_acknowledged_s(after_s) is not None,
+            "a body is acknowledged after the fault",
+            timeout_s=self.scale.recovery_s_max,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of one scenario.
+
+    Attributes:
+        name: Of the scenario.
+        books: Promised against stored; None where it did not come that far.
+        retries: Bodies sent again.
+        answers: How often each status came, or each error in place of an answer.
+        answered_in_fault: Bodies acknowledged while a fault lasted.
+        recovery_s: From the end of a fault to the first acknowledgement, the longest; None if none.
+        failures: Everything that must not be, in words; empty if all is well.
+    """
+
+    name: str
+    books: Books | None
+    retries: int
+    answers: dict[str, int]
+    answered_in_fault: int
+    recovery_s: float | None
+    failures: list[str]
+
+
+def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
+    """Play one scenario and balance its books. Leaves the stage as it should be for the next."""
+    stage.set_up(scenario.setup)
+    with stage.database as database:
+        database.truncate(TABLE)
+    ledger = Ledger(stage.bodies)
+    scene = Scene(stage, ledger, random.Random(seed))
+    failures: list[str] = []
+    books = None
+    try:
+        _act(scene, scenario)
+        with stage.database as database:
+            books = balance(stage.lines, ledger.entries, database)
+    except RuntimeError as error:
+        failures.append(str(error))
+    finally:
+        stage.mend()
+    failures += _failures(scenario, scene, books)
+    recoveries = [_recovery_s(scene, end_s) for _, end_s in scene.spans_s]
+    return Report(
+        name=scenario.name,
+        books=books,
+        retries=ledger.retries,
+        answers=dict(ledger.answers),
+        answered_in_fault=_answered_in_fault(scene),
+        recovery_s=max((it for it in recoveries if it is not None), default=None),
+        failures=failures,
+    )
+
+
+def _act(scene: Scene, scenario: Scenario) -> None:
+    stage, ledger = scene.stage, scene.ledger
+    port = stage.front.port if scenario.through_front else stage.service.meter_usage_port
+    began_s = time.monotonic()
+    with Load(stage.lines, ledger, port, scene.scale.pace) as load:
+        wait_until(
+            lambda: ledger.acknowledged_between(began_s, time.monotonic()) >= _WARM_BODIES,
+            "the first bodies are acknowledged",
+            timeout_s=_WARM_UP_S_MAX,
+        )
+        scenario.act(scene)
+        stage.mend()
+        scene.wait_recovered()
+        load.stop(timeout_s=_FINISH_S_MAX)
+
+
+def _answered_in_fault(scene: Scene) -> int:
+    """Count acknowledgements in the later half of each fault: the first may be in flight before."""
+    return sum(
+        scene.ledger.acknowledged_between((began_s + end_s) / 2, end_s)
+        for began_s, end_s in scene.spans_s
+    )
+
+
+def _recovery_s(scene: Scene, end_s: float) -> float | None:
+    first_s = scene.ledger.first_acknowledged_s(end_s)
+    return None if first_s is None else first_s - end_s
+
+
+def _failures(scenario: Scenario, scene: Scene, books: Books | None) -> list[str]:
+    ledger = scene.ledger
+    found = [f"wrong answer: {reason}" for reason in ledger.wrong]
+    if ledger.exhausted:
+        found.append("the readings ran out before the fault was over: make more of them ready")
+    open_bodies = sum(not it.acknowledged and it.sent_rows == it.body.rows for it in ledger.entries)
+    if open_bodies > ledger.wrong_count:
+        found.append(f"{open_bodies} bodies were sent whole and never acknowledged")
+    if scenario.keeps_answering and not _answered_in_fault(scene):
+        found.append("no body was acknowledged while the fault lasted")
+    if books is not None:
+        bad = books.doubled + books.wrong + books.unsent + (0 if scenario.may_lose else books.lost)
+        if bad:
+            found.append("the books do not balance")
+            found += books.findings
+    return found

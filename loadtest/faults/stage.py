@@ -1,0 +1,241 @@
+"""Where scenarios play: a QuestDB, proxies in front of it, the service, and readings to post."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.faults.producers import Pace
+from loadtest.faults.proxy import Proxy, ProxyThread
+from loadtest.meter_posts import produce
+from loadtest.posting import Body, split_bodies
+from loadtest.questdb_rest import QuestDBRest
+from loadtest.service_under_test import DatabasePorts, ServiceProcess, ServiceSettings, Value
+
+from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
+
+_HOST = "127.0.0.1"
+_HEAP_MIB = 256
+_START_AGAIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How long and how hard.
+
+    Attributes:
+        seconds: Length of one fault that lasts, such as QuestDB away.
+        repetitions: How often a fault that has no length strikes, such as a kill.
+        rows: Readings made ready; no run may need more.
+        body_rows: Readings of one body.
+        slow_connections: Connections that send next to nothing.
+        pace: Of the producers.
+        recovery_s_max: A run that takes longer to its first acknowledgement has failed.
+    """
+
+    seconds: float = 30.0
+    repetitions: int = 3
+    rows: int = 600_000
+    body_rows: int = 200
+    slow_connections: int = 2_000
+    pace: Pace = field(default_factory=Pace)
+    recovery_s_max: float = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Which service a scenario wants; scenarios with the same one follow each other on one.
+
+    Attributes:
+        workers: Processes for `meter_usage`.
+        proxied: Whether proxies stand between the service and QuestDB.
+        source: Further keys of `[meter_usage.source]`.
+        sink: Further keys of `[meter_usage.sink]`.
+        spool: Keys of `[meter_usage.spool]`.
+    """
+
+    workers: int = 2
+    proxied: bool = False
+    source: tuple[tuple[str, Value], ...] = ()
+    sink: tuple[tuple[str, Value], ...] = ()
+    spool: tuple[tuple[str, Value], ...] = ()
+
+    def settings(self) -> ServiceSettings:
+        """Return the settings: time-outs short enough for faults of seconds."""
+        return ServiceSettings(
+            workers=self.workers,
+            source={"body_idle_timeout_ms": 1_500, **dict(self.source)},
+            sink={
+                "request_timeout_ms": 1_500,
+                "delivery_timeout_ms": 5_000,
+                "max_retries": 4,
+                "retry_backoff_ms": 50,
+                **dict(self.sink),
+            },
+            spool=dict(self.spool),
+            server={"drain_timeout_s": 6},
+        )
+
+
+class Stage:
+    """All that scenarios need, for as many of them as wanted. Use as a context manager.
+
+    Args:
+        directory: For data, configs and logs; exists.
+        scale: Of every scenario played here.
+
+    Attributes:
+        directory: As above.
+        scale: As above.
+        lines: The file of readings.
+        bodies: Its bodies.
+        ilp: Stands before QuestDB's ILP over HTTP, for a proxied service.
+        pgwire: The same for the PostgreSQL wire.
+        front: Stands before the stream's port of the service.
+    """
+
+    lines: Path
+    bodies: list[Body]
+    ilp: ProxyThread
+    pgwire: ProxyThread
+    front: ProxyThread
+
+    def __init__(self, directory: Path, scale: Scale) -> None:
+        self.directory = directory
+        self.scale = scale
+        environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
+        # SUSPEND WAL is taken in dev mode only.
+        environ["QDB_DEV_MODE_ENABLED"] = "true"
+        self._questdb = EmbeddedQuestDB(
+            directory / "questdb", heap_mib=_HEAP_MIB, environ=environ, notify=print
+        )
+        self._running: RunningQuestDB | None = None
+        self._setup: Setup | None = None
+        self._service: ServiceProcess | None = None
+        self._services = 0
+        self._stack = contextlib.ExitStack()
+        self._service_stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Stage":
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._questdb.stop)
+            running = self._running = self._questdb.start()
+            self.ilp = stack.enter_context(ProxyThread(_HOST, running.http_port))
+            self.pgwire = stack.enter_context(ProxyThread(_HOST, running.pg_port))
+            self.lines = self.directory / "readings.ndjson"
+            produce(self.lines, self.scale.rows)
+            self.bodies = split_bodies(self.lines, self.scale.body_rows)
+            stack.push(self._service_stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    @property
+    def service(self) -> ServiceProcess:
+        """The service that runs now."""
+        if self._service is None:
+            raise AssertionError("no service was set up")
+        return self._service
+
+    @property
+    def database(self) -> contextlib.AbstractContextManager[QuestDBRest]:
+        """QuestDB itself, past every proxy."""
+        if self._running is None:
+            raise AssertionError("QuestDB was not started")
+        return QuestDBRest(self._running.http_port)
+
+    def set_up(self, setup: Setup) -> None:
+        """Have a service of this kind running and ready, QuestDB and all lines in order."""
+        self.mend()
+        if self._questdb.exit_code() is not None or self._running is None:
+            self.start_questdb()
+        if self._setup != setup:
+            self._service_stack.close()
+            self._start_service(setup)
+            self._setup = setup
+
+    def mend(self) -> None:
+        """End the faults of every line."""
+        self.ilp.do(Proxy.mend)
+        self.pgwire.do(Proxy.mend)
+        if self._service is not None:
+            self.front.do(Proxy.mend)
+
+    def kill_questdb(self) -> None:
+        """End QuestDB with SIGKILL."""
+        if self._running is not None:
+            os.kill(self._running.pid, signal.SIGKILL)
+        self.stop_questdb()
+
+    def stop_questdb(self) -> None:
+        """End QuestDB with SIGTERM, if it runs."""
+        self._questdb.stop()
+        self._running = None
+
+    def start_questdb(self) -> None:
+        """Start QuestDB again, on the same ports and data."""
+        self._running = self._questdb.start()
+
+    def start_service_again(self, *, ready: bool = True) -> None:
+        """Start the service that was ended, as an init system would: again until it runs.
+
+        Workers of a killed supervisor may hold its ports for a moment longer.
+
+        Raises:
+            RuntimeError: It does not start for too long. The message holds the end of its log.
+        """
+        end_s = time.monotonic() + _START_AGAIN_S
+        while True:
+            try:
+                self.service.start(ready=ready)
+            except RuntimeError:
+                if time.monotonic() > end_s:
+                    raise
+                self.service.end()
+                threading.Event().wait(0.5)
+            else:
+                return
+
+    def _start_service(self, setup: Setup) -> None:
+        running = self._running
+        if running is None:
+            raise AssertionError("QuestDB was not started")
+        ports = DatabasePorts(running.http_port, running.ilp_port, running.pg_uri)
+        if setup.proxied:
+            uri = running.pg_uri.replace(f":{running.pg_port}/", f":{self.pgwire.port}/")
+            ports = DatabasePorts(self.ilp.port, running.ilp_port, uri)
+        self._services += 1
+        directory = self.directory / f"service-{self._services}"
+        directory.mkdir()
+        with contextlib.ExitStack() as stack:
+            service = ServiceProcess(directory, ports, setup.settings())
+            service.apply_schema()
+            stack.callback(self._forget_service)
+            stack.callback(service.end)
+            service.start()
+            self._service = service
+            self.front = stack.enter_context(ProxyThread(_HOST, service.meter_usage_port))
+            self._service_stack.push(stack.pop_all())
+
+    def _forget_service(self) -> None:
+        self._service = self._setup = None
+
+
+def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float) -> None:
+    """Ask every 20 ms until `holds()`.
+
+    Raises:
+        RuntimeError: It took longer than `timeout_s`; the message has `what`.
+    """
+    pause = threading.Event()
+    end_s = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > end_s:
+            raise RuntimeError(f"still not so after {timeout_s:g} s: {what}")
+        pause.wait(0.02)
