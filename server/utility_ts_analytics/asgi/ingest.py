@@ -136,7 +136,7 @@ class IngestEndpoint:
         refusal = None if head.validate_only else self._intake.refusal()
         if refusal is not None:
             raise client_error(refusal)
-        session = self._intake.try_open()
+        session = self._intake.try_open(exchange.request_id)
         if session is None:
             raise Overloaded("the worker holds as much as it may just now", _OVERLOADED_RETRY_S)
         self._bodies.add(body)
@@ -240,8 +240,8 @@ class _Exchange:
         self.session: IntakeSession | None = None
         self.error: ClientError | None = None
         self.validate_only = False
+        self.request_id = request_id
         self._settings = settings
-        self._request_id = request_id
         self._position_name = "line" if ndjson else "index"
 
     async def send(self, send: Send) -> None:
@@ -253,23 +253,28 @@ class _Exchange:
             self.error = NothingAccepted("every line was refused; `errors` says why")
         counts = self._counts()
         if self.error is None:
-            ack = "validated" if self.validate_only else self._settings.ack
-            document = {"accepted": accepted, **counts, "ack": ack, "request_id": self._request_id}
-            await send_json(send, 200, document)
+            ack = "validated" if self.validate_only else self._ack()
+            document = {"accepted": accepted, **counts, "ack": ack, "request_id": self.request_id}
+            await send_json(send, 202 if ack == "spooled" else 200, document)
             return
         _log.info(
             "request refused",
             stream=self._settings.stream,
-            request_id=self._request_id,
+            request_id=self.request_id,
             status=self.error.status,
             code=self.error.code,
             detail=self.error.detail,
             accepted=accepted,
         )
-        extra = {"ack": self._settings.ack, **counts} if self.session is not None else counts
+        extra = {"ack": self._ack(), **counts} if self.session is not None else counts
         await send_problem(
-            send, self.error, request_id=self._request_id, accepted=accepted, extra=extra
+            send, self.error, request_id=self.request_id, accepted=accepted, extra=extra
         )
+
+    def _ack(self) -> str:
+        """Return the promise that holds for every accepted row."""
+        spooled = self.session is not None and self.session.settlement.spooled_rows > 0
+        return "spooled" if spooled and self._settings.ack == "committed" else self._settings.ack
 
     def _accepted_rows(self) -> int:
         if self.validate_only:
@@ -279,7 +284,7 @@ class _Exchange:
         settlement = self.session.settlement
         if self._settings.ack == "enqueued":
             return settlement.taken_rows - settlement.failed_rows - len(settlement.rejected)
-        return settlement.stored_rows
+        return settlement.stored_rows + settlement.spooled_rows
 
     def _counts(self) -> dict[str, Json]:
         errors: list[Json] = []

@@ -1,7 +1,7 @@
 """Rows on their way, and the account of what became of them.
 
-A row that was taken ends in exactly one of: stored, rejected, failed. `Settlement` keeps that
-account for one request; the lane reports into it, the request waits on it.
+A row that was taken ends in exactly one of: stored, spooled, rejected, failed. `Settlement` keeps
+that account for one request; the lane reports into it, the request waits on it.
 """
 
 import asyncio
@@ -34,16 +34,20 @@ class Settlement:
     """What became of the rows of one request. Used on one event loop only.
 
     Attributes:
+        request_id: As in the request's answer and in the log; "" where there is no request.
         taken_rows: Rows handed over so far.
         stored_rows: Rows that reached the table's write-ahead log.
+        spooled_rows: Rows that are on this machine's disk, to be stored later.
         rejected: Rows that the database refused for good.
         failed_rows: Rows given back unstored.
         failure: The first failure, if any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, request_id: str = "") -> None:
+        self.request_id = request_id
         self.taken_rows = 0
         self.stored_rows = 0
+        self.spooled_rows = 0
         self.rejected: list[RowError] = []
         self.failed_rows = 0
         self.failure: Failure | None = None
@@ -52,7 +56,8 @@ class Settlement:
     @property
     def open_rows(self) -> int:
         """Rows taken whose end is not known yet."""
-        return self.taken_rows - self.stored_rows - len(self.rejected) - self.failed_rows
+        kept_rows = self.stored_rows + self.spooled_rows
+        return self.taken_rows - kept_rows - len(self.rejected) - self.failed_rows
 
     def take(self, rows: int) -> None:
         """Count `rows` as handed over."""
@@ -61,6 +66,11 @@ class Settlement:
     def store(self, rows: int) -> None:
         """Count `rows` as stored."""
         self.stored_rows += rows
+        self._wake_if_settled()
+
+    def spool(self, rows: int) -> None:
+        """Count `rows` as on this machine's disk."""
+        self.spooled_rows += rows
         self._wake_if_settled()
 
     def reject(self, error: RowError) -> None:

@@ -20,8 +20,8 @@ class IntakeSession:
         settlement: The account of this request's rows.
     """
 
-    def __init__(self, queue: BlockQueue, closed: Callable[[], None]) -> None:
-        self.settlement = Settlement()
+    def __init__(self, queue: BlockQueue, closed: Callable[[], None], request_id: str) -> None:
+        self.settlement = Settlement(request_id)
         self._queue = queue
         self._closed = closed
         self._adding = True
@@ -109,7 +109,7 @@ class Intake:
         self._sessions_max = sessions_max
         self._turn = itertools.cycle(range(len(queues)))
 
-    def try_open(self) -> IntakeSession | None:
+    def try_open(self, request_id: str = "") -> IntakeSession | None:
         """Admit one request, or return None when the worker is at its limit.
 
         A worker is at its limit with `sessions_max` requests, or when every lane has requests
@@ -121,7 +121,7 @@ class Intake:
             queue = self._queues[next(self._turn)]
             if queue.has_room(1, 0):
                 self.sessions += 1
-                return IntakeSession(queue, self._close_session)
+                return IntakeSession(queue, self._close_session, request_id)
         return None
 
     def _close_session(self) -> None:
