@@ -31,6 +31,7 @@ TableName = Annotated[
     ),
 ]
 UserName = Annotated[str, Meta(min_length=1, max_length=256)]
+FolderPath = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +145,8 @@ class SinkConfig(Section, frozen=True, kw_only=True):
         retry_backoff_ms: Bound of the first wait between sends; later ones double.
         request_timeout_ms: Of one send.
         delivery_timeout_ms: Of one batch, every send and wait included.
+        dead_letter_folder: Where rows are kept that QuestDB refuses for good; None keeps none.
+        dead_letter_bytes_max: Of the stream's file in there.
     """
 
     kind: Literal["ilp", "pgwire"] = "ilp"
@@ -161,6 +164,22 @@ class SinkConfig(Section, frozen=True, kw_only=True):
     retry_backoff_ms: Annotated[int, Meta(ge=1, le=60_000)] = 200
     request_timeout_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
     delivery_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
+    dead_letter_folder: FolderPath | None = field(name="dead_letter_dir", default=None)
+    dead_letter_bytes_max: Annotated[int, Meta(ge=1024, le=2**50)] = field(
+        name="dead_letter_max_bytes", default=64 * _MIB
+    )
+
+
+class SpoolConfig(Section, frozen=True, kw_only=True):
+    """Where rows wait while QuestDB is away: `[<stream>.spool]`.
+
+    Attributes:
+        folder: On a local disk, used by nothing else; None switches the spool off.
+        bytes_max: Of everything that waits there for this stream, over all workers.
+    """
+
+    folder: FolderPath | None = field(name="dir", default=None)
+    bytes_max: Annotated[int, Meta(ge=_MIB, le=2**50)] = field(name="max_bytes", default=_GIB)
 
 
 class StreamConfig(Section, frozen=True, kw_only=True):
@@ -170,11 +189,13 @@ class StreamConfig(Section, frozen=True, kw_only=True):
         table: The QuestDB table that its rows go to.
         source: How they come in.
         sink: How they go out.
+        spool: Where they wait while they cannot.
     """
 
     table: TableName = field(name="name")
     source: SourceConfig
     sink: SinkConfig = SinkConfig()
+    spool: SpoolConfig = SpoolConfig()
 
 
 class MetricsConfig(Section, frozen=True, kw_only=True):
