@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.sinks.lane_rig import dispatch_of
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
@@ -253,13 +254,14 @@ def test_a_refused_row_does_not_take_others_with_it(questdb: Database, kind: str
     async def main() -> Settlement:
         queue = BlockQueue(rows_max=100, bytes_max=100_000)
         sink = KINDS[kind](questdb)
+        policy = RetryPolicy(2, Backoff(0.01, 0.1), 5.0, 20.0)
         lane = Lane(
             queue,
             sink,
+            dispatch_of(sink, policy, SystemClock()),
             limits=BatchLimits(rows_max=1000),
-            policy=RetryPolicy(2, Backoff(0.01, 0.1), 5.0, 20.0),
+            delivery_timeout_s=20.0,
             clock=SystemClock(),
-            random=lambda: 0.5,
         )
         running = asyncio.ensure_future(lane.run())
         block = block_of(rows)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from utility_ts_analytics.buffering.block import Block, Failure
+from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.sinks.dead_letter import Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Share:
 class Batch:
     """Shares in the order in which their rows reach the table.
 
-    Every row leaves exactly once: by `store`, `fail` or `reject`, each of which reports to the
-    row's settlement and gives the room back.
+    Every row leaves exactly once: by `store`, `spool`, `fail` or `reject`, each of which reports to
+    the row's settlement and gives the room back.
 
     Args:
         release: Gives room back: `BlockQueue.release`.
@@ -72,6 +74,12 @@ class Batch:
             share.block.settlement.store(share.rows)
             self._release(share.rows, share.size_bytes)
 
+    def spool(self) -> None:
+        """Settle every row as kept on this machine's disk, to be stored later."""
+        for share in self._leave():
+            share.block.settlement.spool(share.rows)
+            self._release(share.rows, share.size_bytes)
+
     def fail(self, failure: Failure) -> None:
         """Settle every row as given back."""
         for share in self._leave():
@@ -92,6 +100,17 @@ class Batch:
         position = share.block.positions[share.start]
         share.block.settlement.reject(RowError(position, "sink-rejected", None, reason))
         self._release(1, share.size_bytes)
+
+    def letter(self, row_index: int, reason: str) -> Letter:
+        """Return what is to be kept of a row that is about to be refused; arguments as `reject`."""
+        (share,), _ = self._cut(self._cut(self.shares, row_index)[1], 1)
+        block = share.block
+        request_id = block.settlement.request_id
+        return Letter(block.rows[share.start], reason, request_id, block.positions[share.start])
+
+    def all_rows(self) -> list[Reading]:
+        """Return the rows in order."""
+        return [row for share in self.shares for row in share.as_block().rows]
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Move the rows into two batches, first half first; this one is empty afterwards.

@@ -5,8 +5,8 @@ database names it, and found by halving where not; the rest is sent again, in or
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable
 from typing import Generic, assert_never
 
 import structlog
@@ -14,6 +14,7 @@ import structlog
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.sinks.batch import Batch
+from utility_ts_analytics.sinks.breaker import Breaker
 from utility_ts_analytics.sinks.contract import (
     Delivered,
     InDoubt,
@@ -22,8 +23,9 @@ from utility_ts_analytics.sinks.contract import (
     RetryLater,
     Sink,
 )
-from utility_ts_analytics.sinks.delivery import RetryPolicy, deliver
+from utility_ts_analytics.sinks.dead_letter import DeadLetters
 from utility_ts_analytics.sinks.observer import LaneObserver
+from utility_ts_analytics.sinks.route import Route
 
 BROKEN = Failure("sink-unavailable", "cannot store the rows: an internal error, see the log")
 """Our own fault: the rows go back to their senders and the log has the rest."""
@@ -32,39 +34,62 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Dispatch(Generic[PayloadT]):
-    """Sends the batches of one lane, one after the other.
+    """Delivers the batches of one lane, one after the other.
 
     Args:
-        sink: Where to.
-        policy: Attempts and time-outs of a delivery.
+        sink: What encodes the parts of a batch that is sent again.
+        route: How a payload of that sink gets into the database.
         clock: Time.
-        random: Returns numbers in [0, 1), for the jitter.
         observer: Counters and logs.
+        dead_letters: Where refused rows are kept; None keeps none.
     """
 
     def __init__(
         self,
         sink: Sink[PayloadT],
+        route: Route[PayloadT],
         *,
-        policy: RetryPolicy,
         clock: Clock,
-        random: Callable[[], float],
         observer: LaneObserver,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
         self._sink = sink
-        self._policy = policy
+        self._route = route
         self._clock = clock
-        self._random = random
         self._observer = observer
+        self._dead_letters = dead_letters
+        # Short waits: each refused request is one that could have been stored.
+        self._outage = Breaker(wait_first_s=1.0, wait_max_s=3.0)
+        self._outage_reason = ""
+
+    def refusal(self) -> Failure | None:
+        """Return why new rows should be refused at once, or None.
+
+        That is for a short while after every way into the database has failed; then the next rows
+        find out whether one works again.
+        """
+        wait_s = self._outage.wait_s(self._clock.monotonic_s())
+        if wait_s <= 0:
+            return None
+        return Failure("sink-unavailable", self._outage_reason, math.ceil(wait_s))
 
     async def settle(self, batch: Batch, payload: PayloadT, deadline_s: float) -> None:
-        """Deliver a batch, and settle every row of it.
+        """Deliver a batch, and settle every row of it; arguments and errors as `deliver`."""
+        failure = await self.deliver(batch, payload, deadline_s)
+        if failure is not None:
+            self.give_back(batch, failure)
+
+    async def deliver(self, batch: Batch, payload: PayloadT, deadline_s: float) -> Failure | None:
+        """Deliver a batch, and settle the rows that are stored or refused.
 
         Args:
-            batch: Empty afterwards, unless this is cancelled.
+            batch: Holds the rows without an end afterwards, none if all is well.
             payload: The whole batch, encoded; used again for its parts.
             deadline_s: Time of the clock by which the last attempt has ended. It bounds the
-                search for refused rows too: what is left then is given back.
+                search for refused rows too.
+
+        Returns:
+            Why the rows still in `batch` could not be delivered, or None.
 
         Raises:
             asyncio.CancelledError: The rows still in `batch` are the caller's to settle.
@@ -80,10 +105,14 @@ class Dispatch(Generic[PayloadT]):
             failure = BROKEN
         finally:
             _gather(parts, batch)
-        if failure is not None:
-            rows = batch.rows
-            batch.fail(failure)
-            self._observer.failed(rows, failure.code)
+        self._note(failure)
+        return failure
+
+    def give_back(self, batch: Batch, failure: Failure) -> None:
+        """Settle every row of a batch as given back to its sender."""
+        rows = batch.rows
+        batch.fail(failure)
+        self._observer.failed(rows, failure.code)
 
     async def _send_part(
         self, parts: deque[Batch], payload: PayloadT, deadline_s: float
@@ -94,32 +123,26 @@ class Dispatch(Generic[PayloadT]):
             Why nothing more can be delivered, or None.
         """
         started_s = self._clock.monotonic_s()
-        outcome = await deliver(
-            self._sink,
-            payload,
-            policy=self._policy,
-            deadline_s=deadline_s,
-            clock=self._clock,
-            random=self._random,
-            retried=self._note_retry,
-        )
-        match outcome:
+        sent = await self._route.deliver(parts[0], payload, deadline_s)
+        match sent.outcome:
             case Delivered():
                 part = parts.popleft()
                 rows = part.rows
                 part.store()
-                self._observer.delivered(rows, self._clock.monotonic_s() - started_s)
+                seconds = self._clock.monotonic_s() - started_s
+                self._observer.delivered(rows, seconds, sink=sent.sink)
             case Rejected(row_index, reason):
-                self._isolate(parts, row_index, reason)
+                _log.warning("the database refused a row", sink=sent.sink, reason=reason)
+                await self._isolate(parts, row_index, reason)
             case RetryLater(reason, code):
                 return Failure(code, reason)
             case InDoubt(reason):
                 return Failure("sink-unavailable", reason)
             case _:
-                assert_never(outcome)
+                assert_never(sent.outcome)
         return None
 
-    def _isolate(self, parts: deque[Batch], row_index: int | None, reason: str) -> None:
+    async def _isolate(self, parts: deque[Batch], row_index: int | None, reason: str) -> None:
         """Take the refused row out of the first part; halve the part if it is not known."""
         part = parts[0]
         if part.rows == 1:
@@ -128,22 +151,25 @@ class Dispatch(Generic[PayloadT]):
             parts.popleft()
             parts.extendleft(reversed(part.halves()))
             return
+        if self._dead_letters is not None:
+            await self._dead_letters.keep(part.letter(row_index, reason))
         part.reject(row_index, reason)
         if part.rows == 0:
             parts.popleft()
-        _log.warning("the database refused a row", sink=self._sink.name, reason=reason)
         self._observer.rejected(1)
+
+    def _note(self, failure: Failure | None) -> None:
+        if failure is None:
+            self._outage.succeeded()
+        elif failure.code == "sink-unavailable" and failure is not BROKEN:
+            self._outage.failed(self._clock.monotonic_s())
+            self._outage_reason = failure.detail
 
     async def _encode_again(self, part: Batch, payload: PayloadT) -> None:
         self._sink.clear(payload)
         for share in part.shares:
             self._sink.encode(share.as_block(), payload)
             await asyncio.sleep(0)
-
-    def _note_retry(self, outcome: RetryLater | InDoubt) -> None:
-        reason = outcome.code if isinstance(outcome, RetryLater) else "in-doubt"
-        _log.info("sending again", sink=self._sink.name, reason=outcome.reason)
-        self._observer.retried(reason)
 
 
 def _gather(parts: deque[Batch], batch: Batch) -> None:

@@ -7,9 +7,8 @@ one send at a time, and a retry is over before the next batch goes.
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
@@ -18,8 +17,7 @@ from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.sinks.batch import Batch, Share
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
-from utility_ts_analytics.sinks.delivery import RetryPolicy
-from utility_ts_analytics.sinks.dispatch import BROKEN, Dispatch
+from utility_ts_analytics.sinks.dispatch import BROKEN
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
 
 ENCODE_ROWS_MAX = 1_000
@@ -47,16 +45,27 @@ class BatchLimits:
     linger_s: float = 0.2
 
 
+_GivenT = TypeVar("_GivenT", contravariant=True)
+
+
+class Settler(Protocol[_GivenT]):
+    """What a lane hands its batches to, one after the other."""
+
+    async def settle(self, batch: Batch, payload: _GivenT, deadline_s: float) -> None:
+        """Settle every row of a batch; see `Dispatch.settle`."""
+        ...
+
+
 class Lane(Generic[PayloadT]):
     """Moves the blocks of one queue into one sink. One event loop; `run` it as one task.
 
     Args:
         queue: Only this lane takes from it.
-        sink: Only this lane uses it; whoever made it closes it, after `run` has ended.
+        sink: Encodes; whoever made it closes it, after `run` has ended.
+        settler: Sends what the sink encoded; only this lane uses it.
         limits: Size and age of a batch.
-        policy: Attempts and time-outs of a delivery.
+        delivery_timeout_s: Longest delivery of one batch with all attempts and waits, seconds.
         clock: Time.
-        random: Returns numbers in [0, 1), for the jitter.
         observer: Counters and logs.
     """
 
@@ -64,22 +73,20 @@ class Lane(Generic[PayloadT]):
         self,
         queue: BlockQueue,
         sink: Sink[PayloadT],
+        settler: Settler[PayloadT],
         *,
         limits: BatchLimits,
-        policy: RetryPolicy,
+        delivery_timeout_s: float,
         clock: Clock,
-        random: Callable[[], float],
         observer: LaneObserver | None = None,
     ) -> None:
         self._queue = queue
         self._sink = sink
+        self._settler = settler
         self._limits = limits
-        self._policy = policy
+        self._delivery_timeout_s = delivery_timeout_s
         self._clock = clock
         self._observer: LaneObserver = observer or SilentObserver()
-        self._dispatch = Dispatch(
-            sink, policy=policy, clock=clock, random=random, observer=self._observer
-        )
         self._carry: Share | None = None
         self._sending: asyncio.Task[None] | None = None
         self._in_flight = False
@@ -228,8 +235,8 @@ class Lane(Generic[PayloadT]):
         self._sending.add_done_callback(ended)
 
     async def _send(self, batch: Batch, payload: PayloadT) -> None:
-        deadline_s = self._clock.monotonic_s() + self._policy.delivery_timeout_s
-        await self._dispatch.settle(batch, payload, deadline_s)
+        deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s
+        await self._settler.settle(batch, payload, deadline_s)
 
     # Ends other than stored
 

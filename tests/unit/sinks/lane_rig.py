@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
-from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.clock import Clock, ManualClock
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.sinks.backoff import Backoff
-from utility_ts_analytics.sinks.contract import Delivered, Outcome
+from utility_ts_analytics.sinks.contract import Delivered, Outcome, PayloadT, Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy
+from utility_ts_analytics.sinks.dispatch import Dispatch
 from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
+from utility_ts_analytics.sinks.route import Route
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
 Payload = list[str]
@@ -67,6 +71,26 @@ class GatedSink:
         """Nothing is held."""
 
 
+def dispatch_of(
+    sink: Sink[PayloadT],
+    policy: RetryPolicy,
+    clock: Clock,
+    observer: LaneObserver | None = None,
+    fallback: Sink[Any] | None = None,
+) -> Dispatch[PayloadT]:
+    """Return what delivers by `sink`, with half of each possible wait between attempts."""
+    observer = observer or SilentObserver()
+    route = Route(
+        sink,
+        fallback=fallback,
+        policy=policy,
+        clock=clock,
+        random=lambda: 0.5,
+        observer=observer,
+    )
+    return Dispatch(sink, route, clock=clock, observer=observer)
+
+
 class Rig:
     """One lane with its queue, its sink and its clock."""
 
@@ -74,13 +98,15 @@ class Rig:
         self.clock = ManualClock()
         self.sink = GatedSink()
         self.queue = BlockQueue(rows_max=capacity, bytes_max=1_000_000)
+        policy = RetryPolicy(3, Backoff(0.2, 2.0), 10.0, 30.0)
+        self.dispatch = dispatch_of(self.sink, policy, self.clock)
         self.lane = Lane(
             self.queue,
             self.sink,
+            self.dispatch,
             limits=BatchLimits(rows_max, bytes_max, linger_s=0.2),
-            policy=RetryPolicy(3, Backoff(0.2, 2.0), 10.0, 30.0),
+            delivery_timeout_s=30.0,
             clock=self.clock,
-            random=lambda: 0.5,
         )
         self.task = asyncio.ensure_future(self.lane.run())
         self._number = 0

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.sinks.lane_rig import dispatch_of
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.clock import ManualClock
@@ -14,7 +15,7 @@ from utility_ts_analytics.sinks.backoff import Backoff
 from utility_ts_analytics.sinks.batch import Batch, Share
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected, RetryLater
 from utility_ts_analytics.sinks.delivery import RetryPolicy
-from utility_ts_analytics.sinks.dispatch import BROKEN, Dispatch
+from utility_ts_analytics.sinks.dispatch import BROKEN
 from utility_ts_analytics.sinks.observer import SilentObserver
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +58,7 @@ class Table(SilentObserver):
     async def close(self) -> None:
         """Nothing is held."""
 
-    def delivered(self, rows: int, seconds: float) -> None:
+    def delivered(self, rows: int, seconds: float, *, sink: str) -> None:
         self.observed["delivered"] += rows
 
     def failed(self, rows: int, reason: str) -> None:
@@ -71,7 +72,7 @@ def settle(table: Table, block_rows: list[int]) -> tuple[list[Block], list[str]]
     """Dispatch one batch of blocks; return them and all meters in order."""
     clock = ManualClock()
     policy = RetryPolicy(0, Backoff(0.0, 0.0), 10.0, 30.0)
-    dispatch = Dispatch(table, policy=policy, clock=clock, random=lambda: 0.0, observer=table)
+    dispatch = dispatch_of(table, policy, clock, table)
     batch, payload, blocks = Batch(lambda rows, size_bytes: None), table.new_payload(), []
     number = 0
     for rows in block_rows:
@@ -163,13 +164,15 @@ def test_a_fault_of_our_own_gives_the_rows_back() -> None:
 
 def test_retries_are_told_by_kind() -> None:
     reasons: list[str] = []
-    table = Table(set(), names_the_row=True)
-    table.retried = reasons.append  # type: ignore[assignment, method-assign]  # records instead of ignoring
+
+    class Told(Table):
+        def retried(self, reason: str, *, sink: str) -> None:
+            reasons.append(f"{sink}: {reason}")
+
+    table = Told(set(), names_the_row=True)
     script: dict[int, Outcome] = {1: InDoubt("cut"), 2: RetryLater("no table", "schema-missing")}
     table.before_send = script.get
     policy = RetryPolicy(5, Backoff(0.0, 0.0), 10.0, 30.0)
-    dispatch = Dispatch(
-        table, policy=policy, clock=ManualClock(), random=lambda: 0.0, observer=table
-    )
+    dispatch = dispatch_of(table, policy, ManualClock(), table)
     asyncio.run(dispatch.settle(Batch(lambda rows, size_bytes: None), [], 30.0))
-    assert reasons == ["in-doubt", "schema-missing"]
+    assert reasons == ["table: in-doubt", "table: schema-missing"]
