@@ -4,8 +4,10 @@ import contextlib
 import itertools
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.process.own_questdb import OwnQuestDB
 from tests.process.running_service import (
     Launch,
     MakeId,
@@ -56,3 +58,13 @@ def start_service(launch: Launch) -> Iterator[StartService]:
 def make_id() -> MakeId:
     """Return an identifier that no other test and no earlier run has used."""
     return lambda prefix: f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[OwnQuestDB]:
+    """A QuestDB that has not been started yet."""
+    own = OwnQuestDB(tmp_path)
+    try:
+        yield own
+    finally:
+        own.server.stop()

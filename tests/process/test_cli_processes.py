@@ -6,7 +6,7 @@ import signal
 import pytest
 from tests.process.process_family import descendants, is_alive, listeners
 from tests.process.raw_http import NDJSON, Connection
-from tests.process.running_service import MakeId, RunningService, StartService
+from tests.process.running_service import MakeId, RunningService, StartService, worker_of
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables, until
 
@@ -108,14 +108,6 @@ def test_upload_that_never_ends_is_cut_at_the_drain_limit(
     accepted = 0 if answer is None else answer.problem(503, "draining").accepted
     assert tables.count_meter(meter_id) >= accepted
     assert not [pid for pid in family if is_alive(pid)]
-
-
-def worker_of(service: RunningService) -> int:
-    """Return the one process that serves the first stream's port and has no children."""
-    family = set(descendants(service.process.pid))
-    holders = listeners(service.ports.meter_usage) & family
-    [worker] = [pid for pid in holders if not descendants(pid)]
-    return worker
 
 
 def test_killed_worker_is_replaced_and_posts_go_on(

@@ -1,18 +1,15 @@
 """QuestDB that is not there, goes away or stops applying: said at once, and over by itself."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.process.own_questdb import OwnQuestDB, apply_schema
 from tests.process.raw_http import Answer
-from tests.process.running_service import MakeId, RunningService, run_command, run_service
+from tests.process.running_service import MakeId, RunningService, run_service
 from tests.process.sample_readings import expected_kwh, reading_lines
-from tests.process.stored_tables import StoredTables, until
+from tests.process.stored_tables import until
 
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
-from utility_ts_analytics.database.embedded_settings import Ports
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
@@ -20,28 +17,6 @@ REFUSAL_S_MAX = 15.0
 """Longest time to a 503: the delivery of the tests below gives up after 5 s."""
 
 SINK = {"delivery_timeout_ms": 5_000, "request_timeout_ms": 2_000}
-
-
-class OwnQuestDB:
-    """A QuestDB of one test, whose addresses are known before it runs."""
-
-    def __init__(self, place: Path) -> None:
-        # SUSPEND WAL is taken in dev mode only.
-        environ = {**os.environ, "QDB_DEV_MODE_ENABLED": "true"}
-        ports = Ports.free()
-        self.server = EmbeddedQuestDB(place / "questdb", ports=ports, heap_mib=256, environ=environ)
-        self.addresses = RunningQuestDB(ports, pid=0, log_path=self.server.log_path)
-        self.tables = StoredTables(ports.http)
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnQuestDB]:
-    """A QuestDB that has not been started yet."""
-    own = OwnQuestDB(tmp_path)
-    try:
-        yield own
-    finally:
-        own.server.stop()
 
 
 def assert_refused(answer: Answer, code: str) -> str:
@@ -56,11 +31,6 @@ def assert_refused(answer: Answer, code: str) -> str:
 def is_refused(service: RunningService, body: bytes, code: str) -> bool:
     answer = service.post_lines(body)
     return answer.status == 503 and f'"{code}"'.encode() in answer.body
-
-
-def apply_schema(service: RunningService, place: Path) -> None:
-    done = run_command("schema", "apply", "--config", str(service.config), cwd=place)
-    assert done.returncode == 0, done.stderr
 
 
 def test_service_starts_without_questdb_and_works_once_it_and_the_tables_are_there(

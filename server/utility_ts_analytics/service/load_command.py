@@ -12,12 +12,11 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config
-from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.reading_files import FileSource, ReadingRules, open_readings
 from utility_ts_analytics.reading.summary import ReadSummary
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import latest_ts
-from utility_ts_analytics.service.assembly import make_lanes
+from utility_ts_analytics.service.lane_assembly import make_lanes
 from utility_ts_analytics.service.stream_worker import Counts
 
 _PROGRESS_S = 0.5
@@ -70,8 +69,8 @@ def load_files(config: Config, files: Sequence[Path], stream: str, *, as_json: b
 
 
 async def _load_all(config: Config, files: Sequence[Path], stream: str) -> list[FileResult]:
-    sinks, lanes = make_lanes(config, stream, Counts())
-    intake = Intake([queue for queue, _ in lanes], sessions_max=1, refusal=lambda: None)
+    lanes = make_lanes(config, stream, Counts(), spools=False)
+    intake = Intake([lane.queue for lane in lanes], sessions_max=1, refusal=lambda: None)
     wait_s = config.streams[stream].sink.delivery_timeout_ms / 1000
     source = config.streams[stream].source
     rules = ReadingRules.of_stream(
@@ -81,27 +80,24 @@ async def _load_all(config: Config, files: Sequence[Path], stream: str) -> list[
         ts_end=latest_ts(SystemClock().wall_ns(), source.future_minutes_max),
     )
     results: list[FileResult] = []
-    unreadable: OperatorError | None = None
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(lane.run()) for _, lane in lanes]
-            try:
-                for path in files:
-                    with open_readings(path, rules) as readings:
-                        results.append(await _load_one(intake, readings, wait_s))
-                    if results[-1].failure is not None:
-                        break
-            except OperatorError as error:
-                unreadable = error  # raised below: the task group would wrap it in a group
-            finally:
-                for task in tasks:
-                    task.cancel()
+        for lane in lanes:
+            await lane.start(_lane_ended)
+        for path in files:
+            with open_readings(path, rules) as readings:
+                results.append(await _load_one(intake, readings, wait_s))
+            if results[-1].failure is not None:
+                break
     finally:
-        for sink in sinks:
-            await sink.close()
-    if unreadable is not None:
-        raise unreadable
+        for lane in lanes:
+            await lane.close()
     return results
+
+
+def _lane_ended(task: asyncio.Task[None]) -> None:
+    """A lane ends only when it is closed; anything else is our fault, and nothing can go on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise SystemExit(f"ingestion-service: a lane failed: {error!r}")
 
 
 async def _load_one(intake: Intake, readings: FileSource, wait_s: float) -> FileResult:

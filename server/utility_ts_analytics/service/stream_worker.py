@@ -1,29 +1,21 @@
 """What runs in one worker of a stream: lanes, health, signs of life, and the drain."""
 
 import asyncio
-import contextlib
 import os
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from utility_ts_analytics.asgi.ingest import IngestEndpoint
 from utility_ts_analytics.buffering.block import Failure
-from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.service.beacon import DRAINING, REFUSING, SERVING, STOPPED, Beacon
+from utility_ts_analytics.service.delivery_lane import DeliveryLane
 from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
-from utility_ts_analytics.sinks.contract import Sink
-from utility_ts_analytics.sinks.lane import Lane
-
-jitter = random.SystemRandom().random
-"""Differs between workers that were forked from one process at the same moment."""
 
 _BEAT_S = 0.5
-_CLOSE_S = 2.0
 _BODY_SHARE_OF_DRAIN = 2 / 3
 """Unfinished bodies get this share of the drain, so that the rest is left to store their rows."""
 
@@ -40,15 +32,16 @@ class Counts:
     rejected_rows: int = 0
     failed_rows: int = 0
     retries: int = 0
+    fallback_lanes: int = 0
 
-    def delivered(self, rows: int, seconds: float) -> None:
+    def delivered(self, rows: int, seconds: float, *, sink: str) -> None:
         """Count stored rows."""
         self.stored_rows += rows
 
-    def retried(self, reason: str) -> None:
+    def retried(self, reason: str, *, sink: str) -> None:
         """Count and log one repeated send."""
         self.retries += 1
-        _log.warning("a send failed and is repeated", reason=reason)
+        _log.warning("a send failed and is repeated", reason=reason, sink=sink)
 
     def failed(self, rows: int, reason: str) -> None:
         """Count and log rows given back."""
@@ -59,6 +52,13 @@ class Counts:
         """Count and log rows that the database refused for good."""
         self.rejected_rows += rows
         _log.error("the database refused rows", rows=rows)
+
+    def spooled(self, rows: int) -> None:
+        """Do nothing: spooled rows are counted where they lie."""
+
+    def fell_back(self, *, active: bool) -> None:
+        """Count the lanes that go by the second choice."""
+        self.fallback_lanes += 1 if active else -1
 
 
 class Watch(Protocol):
@@ -89,8 +89,7 @@ class StreamWorker:
     """The `asgi.app.Lifecycle` of one worker of a stream.
 
     Attributes:
-        lanes: Each with the queue it empties.
-        sinks: What the lanes send through; closed last.
+        lanes: What stores the rows.
         endpoint: Told to cut bodies when a drain begins.
         watch: The database's health.
         refusal: Why requests are refused just now; what the intake asks too.
@@ -101,8 +100,7 @@ class StreamWorker:
         clock: Time.
     """
 
-    lanes: Sequence[tuple[BlockQueue, Lane[Any]]]
-    sinks: Sequence[Sink[Any]]
+    lanes: Sequence[DeliveryLane]
     endpoint: IngestEndpoint
     watch: Watch
     refusal: Callable[[], Failure | None]
@@ -112,15 +110,13 @@ class StreamWorker:
     drain_timeout_s: float
     clock: Clock
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _lane_tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def startup(self) -> None:
         """Start lanes and watchers. The database need not be there."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(DRAIN_SIGNAL, self._begin_drain)
-        self._lane_tasks = [asyncio.create_task(lane.run()) for _, lane in self.lanes]
-        for task in self._lane_tasks:
-            task.add_done_callback(self._lane_ended)
+        for lane in self.lanes:
+            await lane.start(self._lane_ended)
         await self.watch.poll()  # so that the first requests are judged by what is the case
         self._tasks = [
             asyncio.create_task(self.watch.run()),
@@ -132,14 +128,11 @@ class StreamWorker:
         self._begin_drain()
         assert self.drain.until_s is not None  # noqa: S101  for the type checker
         left_s = max(0.5, self.drain.until_s - self.clock.monotonic_s())
-        await asyncio.gather(*(lane.drain(left_s) for _, lane in self.lanes))
-        for task in (*self._tasks, *self._lane_tasks):
+        await asyncio.gather(*(lane.drain(left_s) for lane in self.lanes))
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._lane_tasks, return_exceptions=True)
-        for sink in self.sinks:
-            with contextlib.suppress(TimeoutError):  # a flush may still hang in its thread
-                async with asyncio.timeout(_CLOSE_S):
-                    await sink.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(lane.close() for lane in self.lanes))
         self._say(STOPPED)
 
     def _begin_drain(self) -> None:
@@ -168,7 +161,7 @@ class StreamWorker:
 
     def _say(self, state: int) -> None:
         counts = self.counts
-        held_rows = sum(queue.held_rows for queue, _ in self.lanes)
+        held_rows = sum(lane.queue.held_rows for lane in self.lanes)
         self.beacon.say(
             state,
             self.clock.monotonic_s(),

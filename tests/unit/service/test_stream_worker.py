@@ -19,6 +19,7 @@ from utility_ts_analytics.service.beacon import (
     Sign,
     read_signs,
 )
+from utility_ts_analytics.service.delivery_lane import DeliveryLane
 from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
 from utility_ts_analytics.service.stream_worker import Counts, DrainState, StreamWorker
 from utility_ts_analytics.sinks.contract import Delivered
@@ -54,15 +55,14 @@ class WorkerRig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lane = Rig()
+        self.lane = rig = Rig()
         self.lane.task.cancel()  # the worker runs the lane itself
         self.endpoint = CutNotes()
         self.watch = IdleWatch()
         self.database: Failure | None = None
         self.drain = DrainState()
         self.worker = StreamWorker(
-            lanes=[(self.lane.queue, self.lane.lane)],
-            sinks=[self.lane.sink],
+            lanes=[DeliveryLane(rig.queue, rig.lane, rig.dispatch, [rig.sink])],
             endpoint=cast("IngestEndpoint", self.endpoint),  # only `cut_bodies` is used
             watch=self.watch,
             refusal=lambda: self.drain.failure() or self.database,
@@ -119,7 +119,7 @@ def test_state_follows_the_refusal(tmp_path: Path) -> None:
 def test_held_rows_and_counts_are_said(tmp_path: Path) -> None:
     async def check(rig: WorkerRig) -> None:
         await rig.lane.put(7)
-        rig.worker.counts.delivered(5, 0.1)
+        rig.worker.counts.delivered(5, 0.1, sink="ilp")
         rig.worker.counts.failed(2, "sink-unavailable")
         sign = await rig.beat()
         assert (sign.held_rows, sign.stored_rows, sign.failed_rows) == (7, 5, 2)
