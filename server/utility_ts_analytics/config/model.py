@@ -209,11 +209,14 @@ class ServerConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         drain_timeout_s: From the signal to stop until what is left is cut off, 1..1200 seconds.
+        worker_silent_s: How long a worker may give no sign of life before it is killed, 2..600
+            seconds.
         log_level: The least serious level that is logged.
         log_format: "auto" is "console" at a terminal and "json" elsewhere.
     """
 
     drain_timeout_s: Annotated[int, Meta(ge=1, le=1200)] = 30
+    worker_silent_s: Annotated[int, Meta(ge=2, le=600)] = 15
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 

@@ -21,16 +21,28 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.delivery_lane import shared_refusal
 from utility_ts_analytics.service.lane_assembly import make_lanes
 from utility_ts_analytics.service.operations import OperationsFacts
+from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.service.stream_worker import Counts, DrainState, StreamWorker
-from utility_ts_analytics.service.supervisor import ServerPlan
 
 OPERATIONS = "operations"
 """Name of the server that is no stream."""
 
 
+def service_plan(config: Config) -> ServicePlan:
+    """Return what the supervisor has to run."""
+    server = config.server
+    return ServicePlan(
+        servers=server_plans(config),
+        drain_timeout_s=server.drain_timeout_s,
+        worker_silent_s=server.worker_silent_s,
+        log_level=server.log_level,
+        log_format=server.log_format,
+    )
+
+
 def server_plans(config: Config) -> list[ServerPlan]:
-    """Return what the supervisor has to run: one server per stream, and operations."""
+    """Return one server per stream, and operations."""
     plans = [
         ServerPlan(
             name=name,

@@ -27,6 +27,7 @@ class Sign:
 
     Attributes:
         stream: Which server it belongs to.
+        server_pid: Process id of that server, which is its session's too.
         pid: Its process id.
         state: One of the states above.
         beat_s: Monotonic time of the last beat, seconds; the clock is the machine's.
@@ -38,6 +39,7 @@ class Sign:
     """
 
     stream: str
+    server_pid: int
     pid: int
     state: int
     beat_s: float
@@ -48,13 +50,17 @@ class Sign:
     retries: int
 
     @property
+    def identity(self) -> tuple[int, int]:
+        """What tells this worker from all others that are alive."""
+        return self.server_pid, self.pid
+
+    @property
     def alive(self) -> bool:
-        """Whether the process still exists."""
+        """Whether the process still exists; a stranger that got its id is in another session."""
         try:
-            os.kill(self.pid, 0)
+            return os.getsid(self.pid) == self.server_pid
         except ProcessLookupError:
             return False
-        return True
 
 
 class Beacon:
@@ -66,7 +72,7 @@ class Beacon:
     """
 
     def __init__(self, folder: Path, stream: str) -> None:
-        path = folder / f"{stream}.{os.getpid()}{_SUFFIX}"
+        path = folder / f"{stream}.{os.getsid(0)}.{os.getpid()}{_SUFFIX}"
         path.write_bytes(bytes(_LAYOUT.size))
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
@@ -81,7 +87,7 @@ class Beacon:
 def read_signs(folder: Path) -> Iterator[Sign]:
     """Yield the last sign of every worker that ever ran, dead ones included, by file name."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
-        stream, pid, _ = path.name.split(".")
+        stream, server_pid, pid, _ = path.name.split(".")
         content = path.read_bytes()
         if len(content) == _LAYOUT.size:
-            yield Sign(stream, int(pid), *_LAYOUT.unpack(content))
+            yield Sign(stream, int(server_pid), int(pid), *_LAYOUT.unpack(content))

@@ -16,10 +16,11 @@ from utility_ts_analytics.database.embedded_settings import Ports
 from utility_ts_analytics.database.schema import apply_schema, schema_text
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.service.assembly import server_plans
+from utility_ts_analytics.service.assembly import server_plans, service_plan
 from utility_ts_analytics.service.checks import CheckLine, run_checks
 from utility_ts_analytics.service.first_day import FirstDay
 from utility_ts_analytics.service.load_command import load_files
+from utility_ts_analytics.service.plans import ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from utility_ts_analytics.telemetry.logs import configure_logs
@@ -32,9 +33,14 @@ _STATUS_TIMEOUT_S = 5.0
 
 def serve(config_path: Path | None) -> int:
     """Run the production server until it is told to stop."""
-    config = load_config(config_path, os.environ)
-    configure_logs(level=config.server.log_level, log_format=config.server.log_format)
-    return _supervisor(config).run()
+    environ = dict(os.environ)
+
+    def load() -> ServicePlan:
+        return service_plan(load_config(config_path, environ))
+
+    plan = load()
+    configure_logs(level=plan.log_level, log_format=plan.log_format)
+    return Supervisor(plan, load=load, clock=SystemClock()).run()
 
 
 def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
@@ -58,7 +64,8 @@ def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
         config = parse_config({**tables, "questdb": where}, environ)
         asyncio.run(apply_schema(running.pg_uri))
         first_day = FirstDay(config, f"http://{running.http_addr}/", SAMPLES_DIR, SystemClock())
-        return _supervisor(config).run(first_day.run, once=once)
+        supervisor = Supervisor(service_plan(config), load=None, clock=SystemClock())
+        return supervisor.run(first_day.run, once=once)
 
 
 def check(config_path: Path | None, *, as_json: bool) -> int:
@@ -105,12 +112,6 @@ def status(config_path: Path | None, *, as_json: bool) -> int:
     else:
         _print_status(facts)
     return EXIT_OK if facts["ready"] else EXIT_FAILED
-
-
-def _supervisor(config: Config) -> Supervisor:
-    return Supervisor(
-        server_plans(config), drain_timeout_s=config.server.drain_timeout_s, clock=SystemClock()
-    )
 
 
 def _print_checks(lines: Sequence[CheckLine], *, as_json: bool) -> None:

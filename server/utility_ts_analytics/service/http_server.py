@@ -3,7 +3,9 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable
+from types import FrameType
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -16,23 +18,49 @@ DRAIN_SIGNAL = signal.SIGUSR1
 """Sent to workers before SIGTERM. Granian does not tell the application that a drain began, and a
 SIGTERM handler of the application's own would replace Granian's."""
 
+HANDOVER_SIGNAL = signal.SIGUSR2
+"""Sent to a server instead of SIGTERM when another one serves the port from now on: its workers
+stop listening first and refuse only after that, so that no request meets a refusal."""
+
 _KILL_MARGIN_S = 5
+_HANDOVER_S = 1.0
+"""Granian's workers take the last connections up to 0.5 s after they were told to stop."""
 
 
 class _NoticeGivingGranian(MPServer):
-    """Granian that tells its workers of a drain before it stops them."""
+    """Granian that tells its workers of a drain before it stops them, and how one died."""
+
+    _handing_over = False
+    on_worker_death: Callable[[int], None]
+
+    def hand_over(self, _number: int, _frame: FrameType | None) -> None:
+        """Stop as for SIGTERM, but let the workers stop listening before they refuse."""
+        self._handing_over = True
+        self.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # granian is untyped here
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:
-            pid = worker.inner.pid
-            if pid is not None:
+            if worker.inner.exitcode:
+                self.on_worker_death(worker.inner.exitcode)
+        if self._handing_over:
+            for worker in self.wrks:
+                worker.terminate()  # type: ignore[no-untyped-call]  # as above
+            threading.Event().wait(_HANDOVER_S)
+        for worker in self.wrks:
+            if worker.inner.pid is not None and worker.inner.is_alive():
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, DRAIN_SIGNAL)
-        super()._stop_workers()  # type: ignore[no-untyped-call]  # granian is untyped here
+                    os.kill(worker.inner.pid, DRAIN_SIGNAL)
+        super()._stop_workers()  # type: ignore[no-untyped-call]  # as above
 
 
 def serve(
-    make_app: Callable[[], AsgiApp], *, host: str, port: int, workers: int, drain_timeout_s: int
+    make_app: Callable[[], AsgiApp],
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    drain_timeout_s: int,
+    on_worker_death: Callable[[int], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; blocks, main thread only.
 
@@ -43,11 +71,13 @@ def serve(
         workers: Processes, >= 1.
         drain_timeout_s: How long requests may take to end after SIGTERM, seconds. Workers that are
             still there 5 s later are killed.
+        on_worker_death: Gets the exit code of a worker for whose sake the whole server ends;
+            minus the signal's number if one killed it.
 
     Raises:
         SystemExit: With code 1 when the workers die faster than Granian replaces them.
     """
-    _NoticeGivingGranian(
+    server = _NoticeGivingGranian(
         "utility_ts_analytics",
         address=host,
         port=port,
@@ -64,4 +94,7 @@ def serve(
         metrics_enabled=False,
         log_access=False,
         log_level=LogLevels.warning,
-    ).serve(target_loader=make_app, wrap_loader=False)
+    )
+    server.on_worker_death = on_worker_death
+    signal.signal(HANDOVER_SIGNAL, server.hand_over)
+    server.serve(target_loader=make_app, wrap_loader=False)

@@ -4,14 +4,12 @@ One child per server (a stream, or operations); each child is a Granian that for
 The supervisor does no I/O of its own and stays single-threaded, so that forking is safe.
 """
 
-import multiprocessing
 import os
 import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -19,69 +17,44 @@ from types import FrameType
 
 import structlog
 
-from utility_ts_analytics.asgi.types import AsgiApp
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.service import http_server
-from utility_ts_analytics.service.beacon import REFUSING, read_signs
-from utility_ts_analytics.service.orphans import stop_with_parent
-from utility_ts_analytics.service.ports import Listener, claim_or_raise
-from utility_ts_analytics.service.restarts import CrashLoop, RestartPolicy
+from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, read_signs
+from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
+from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
+from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
+from utility_ts_analytics.service.ports import claim_or_raise
+from utility_ts_analytics.service.reload import LoadPlan, Reloads
+from utility_ts_analytics.service.server_process import ServerProcess
+from utility_ts_analytics.service.silence import SilenceWatch
+from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
 
 EXIT_OK, EXIT_FAILED, EXIT_CRASH_LOOP = 0, 1, 3
 
 _TICK_S = 0.5
-_STOP_MARGIN_S = 10.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = structlog.get_logger("supervisor")
-_fork = multiprocessing.get_context("fork")
-
-
-@dataclass(frozen=True, slots=True)
-class ServerPlan:
-    """One server to run.
-
-    Attributes:
-        name: The stream's name, or `operations`.
-        listener: Where it listens.
-        workers: Processes, >= 1.
-        make_app: Builds the application in each worker; gets the runtime folder.
-    """
-
-    name: str
-    listener: Listener
-    workers: int
-    make_app: Callable[[Path], AsgiApp]
-
-
-class _Server:
-    """A plan, its process, and what to do when that dies."""
-
-    def __init__(self, plan: ServerPlan) -> None:
-        self.plan = plan
-        self.policy = RestartPolicy()
-        self.process: ForkProcess | None = None
-        self.start_at_s = 0.0
-        self.started_at_s = 0.0
 
 
 class Supervisor:
     """Runs a set of servers until told to stop.
 
     Args:
-        plans: What to run; not empty.
-        drain_timeout_s: How long requests may take to end, seconds.
+        plan: What to run.
+        load: Reads the plan again on SIGHUP; None ignores the signal.
         clock: For waits and beats.
     """
 
-    def __init__(self, plans: Sequence[ServerPlan], *, drain_timeout_s: int, clock: Clock) -> None:
-        self._servers = [_Server(plan) for plan in plans]
-        self._drain_timeout_s = drain_timeout_s
+    def __init__(self, plan: ServicePlan, *, load: LoadPlan | None, clock: Clock) -> None:
+        self._plan = plan
         self._clock = clock
         self._stop_requested = False
         self._exit_code = EXIT_OK
         self._guards: list[socket.socket] = []
         self._runtime_dir = Path()
+        self._servers: list[Generations] = []
+        self._reloads = Reloads(plan, self._servers, load=load, clock=clock)
+        self._silence = SilenceWatch(clock.monotonic_s())
+        self._worker_ends = WorkerEnds()
         self._companion: ForkProcess | None = None
 
     def run(self, companion: Callable[[], int] | None = None, *, once: bool = False) -> int:
@@ -98,17 +71,23 @@ class Supervisor:
         Raises:
             OperatorError: An address is taken; nothing was started then.
         """
-        self._guards = [claim_or_raise(server.plan.listener) for server in self._servers]
+        self._guards = [claim_or_raise(server.listener) for server in self._plan.servers]
         self._runtime_dir = Path(tempfile.mkdtemp(prefix="ingestion-service-"))
-        previous = {name: signal.signal(name, self._on_signal) for name in _SIGNALS}
+        self._servers += [
+            Generations(
+                server,
+                drain_timeout_s=self._plan.drain_timeout_s,
+                start=self._start_server,
+                clock=self._clock,
+            )
+            for server in self._plan.servers
+        ]
+        previous = {name: signal.signal(name, self._on_signal) for name in SUPERVISOR_SIGNALS}
         try:
             if companion is not None:
-                self._companion = self._fork_child(_run_companion, companion)
+                self._companion = start_child(companion)
             while not self._stop_requested:
-                self._start_due_servers()
-                self._wait()
-                self._look_after_servers()
-                self._look_after_companion(once=once)
+                self._tick(once=once)
         finally:
             self._shutdown()
             for name, handler in previous.items():
@@ -116,58 +95,60 @@ class Supervisor:
         return self._exit_code
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGHUP:
+        if number == signal.SIGHUP:
+            self._reloads.ask()
+        else:
             self._stop_requested = True
-            return
+
+    def _tick(self, *, once: bool) -> None:
         for server in self._servers:
-            if server.process is not None and server.process.pid is not None:
-                os.kill(server.process.pid, signal.SIGHUP)
-
-    def _fork_child(self, target: Callable[..., None], *arguments: object) -> ForkProcess:
-        child = _fork.Process(target=target, args=(os.getpid(), *arguments))
-        child.start()
-        return child
-
-    def _start_due_servers(self) -> None:
-        now_s = self._clock.monotonic_s()
-        for server in self._servers:
-            if server.process is None and now_s >= server.start_at_s:
-                server.started_at_s = now_s
-                server.process = self._fork_child(
-                    _run_server, server.plan, self._runtime_dir, self._drain_timeout_s
-                )
-
-    def _wait(self) -> None:
-        children = [server.process for server in self._servers] + [self._companion]
+            server.start_if_due()
+        children = [*self._processes(), self._companion]
         wait_for_any([child.sentinel for child in children if child is not None], timeout=_TICK_S)
+        signs = list(read_signs(self._runtime_dir))
+        self._look_after_workers(signs)
+        self._look_after_servers(signs)
+        if not self._stop_requested:
+            self._reloads.look_after(signs)
+        self._look_after_companion(once=once)
 
-    def _look_after_servers(self) -> None:
-        for server in self._servers:
-            if self._stop_requested or server.process is None or server.process.is_alive():
+    def _start_server(self, plan: ServerPlan, drain_timeout_s: int) -> ServerProcess:
+        return ServerProcess(
+            plan,
+            self._runtime_dir,
+            drain_timeout_s=drain_timeout_s,
+            now_s=self._clock.monotonic_s(),
+        )
+
+    def _processes(self) -> list[ServerProcess]:
+        return [process for server in self._servers for process in server.processes]
+
+    def _look_after_workers(self, signs: list[Sign]) -> None:
+        alive = [sign for sign in signs if sign.alive]
+        for sign in self._worker_ends.look(alive, read_signs(self._runtime_dir)):
+            _log.error("a worker died", stream=sign.stream, pid=sign.pid, lost_rows=sign.held_rows)
+        # A session's id may be used again once its server has ended: only those that run count.
+        ours = [sign for process in self._processes() for sign in process.signs(alive)]
+        silent_s_max = self._reloads.plan.worker_silent_s
+        for silent in self._silence.look(ours, self._clock.monotonic_s(), silent_s_max):
+            sign = silent.sign
+            if not sign.alive:  # asked again right before the signal: ids are reused
                 continue
-            code = server.process.exitcode
-            server.process = None
-            decision = server.policy.died(served=self._has_served(server))
-            if isinstance(decision, CrashLoop):
-                _log.error(
-                    "a server dies before it serves; giving up",
-                    server=server.plan.name,
-                    deaths=decision.deaths,
-                    exit_code=code,
-                )
+            _log.error(
+                "a worker stands still and is killed",
+                stream=sign.stream,
+                pid=sign.pid,
+                silent_s=round(silent.silent_s, 1),
+                state=STATE_NAMES[sign.state],
+            )
+            os.kill(sign.pid, signal.SIGKILL)
+
+    def _look_after_servers(self, signs: Iterable[Sign]) -> None:
+        for server in self._servers:
+            if server.look_after(signs) is not None:
                 self._exit_code = EXIT_CRASH_LOOP
                 self._stop_requested = True
                 return
-            _log.error("a server died; starting it again", server=server.plan.name, exit_code=code)
-            server.start_at_s = self._clock.monotonic_s() + decision.wait_s
-
-    def _has_served(self, server: _Server) -> bool:
-        return any(
-            sign.stream == server.plan.name
-            and sign.state >= REFUSING
-            and sign.beat_s >= server.started_at_s
-            for sign in read_signs(self._runtime_dir)
-        )
 
     def _look_after_companion(self, *, once: bool) -> None:
         if self._companion is None or self._companion.is_alive():
@@ -180,61 +161,34 @@ class Supervisor:
             self._stop_requested = True
 
     def _shutdown(self) -> None:
-        """Stop everything in order: streams drain first, each with a deadline, then kill."""
-        deadline_s = self._clock.monotonic_s() + self._drain_timeout_s + _STOP_MARGIN_S
-        children = [self._companion, *(server.process for server in self._servers)]
-        running = [child for child in children if child is not None]
-        for child in running:
-            child.terminate()
-        for child in running:
-            child.join(max(0.0, deadline_s - self._clock.monotonic_s()))
-            if child.is_alive():
-                _log.error("a process did not stop in time and is killed", pid=child.pid)
-                child.kill()
-                child.join()
-        self._report_undelivered()
+        """Stop every generation of everything, with one deadline, then kill; report."""
+        before = [sign for sign in read_signs(self._runtime_dir) if sign.alive]
+        processes = self._processes()
+        drain_s = max((process.drain_timeout_s for process in processes), default=0)
+        deadline_s = self._clock.monotonic_s() + drain_s + STOP_MARGIN_S
+        if self._companion is not None:
+            self._companion.terminate()
+        for process in processes:
+            process.stop()
+        for process in processes:
+            if not process.join(max(0.0, deadline_s - self._clock.monotonic_s())):
+                _log.error("a process did not stop in time and is killed", pid=process.pid)
+                process.kill()
+        if self._companion is not None:
+            self._companion.join(max(0.0, deadline_s - self._clock.monotonic_s()))
+            self._companion.kill()
+            self._companion.join()
+        self._report_undelivered(before)
         shutil.rmtree(self._runtime_dir, ignore_errors=True)
         for guard in self._guards:
             guard.close()
 
-    def _report_undelivered(self) -> None:
-        for sign in read_signs(self._runtime_dir):
-            if sign.held_rows:
-                _log.error(
-                    "rows were not delivered before the stop; none of them was acknowledged",
-                    stream=sign.stream,
-                    rows=sign.held_rows,
-                )
-
-
-def _run_server(parent_pid: int, plan: ServerPlan, runtime_dir: Path, drain_timeout_s: int) -> None:
-    """Be one server: the body of a child process."""
-    _leave_terminal()
-    stop_with_parent(parent_pid)
-    own_pid = os.getpid()
-
-    def make_app() -> AsgiApp:
-        stop_with_parent(own_pid)
-        return plan.make_app(runtime_dir)
-
-    http_server.serve(
-        make_app,
-        host=plan.listener.host,
-        port=plan.listener.port,
-        workers=plan.workers,
-        drain_timeout_s=drain_timeout_s,
-    )
-
-
-def _run_companion(parent_pid: int, companion: Callable[[], int]) -> None:
-    """Be the companion: the body of a child process."""
-    _leave_terminal()
-    stop_with_parent(parent_pid)
-    raise SystemExit(companion())
-
-
-def _leave_terminal() -> None:
-    """Leave Ctrl-C to the supervisor, and forget its handlers: they are its own."""
-    os.setsid()
-    for name in _SIGNALS:
-        signal.signal(name, signal.SIG_DFL)
+    def _report_undelivered(self, before: Iterable[Sign]) -> None:
+        for rows in undelivered(before, read_signs(self._runtime_dir)):
+            _log.error(
+                "rows were not delivered before the stop",
+                stream=rows.stream,
+                lost_rows=rows.lost_rows,
+                given_back_rows=rows.given_back_rows,
+                note='none of them was acknowledged, unless ack = "enqueued"',
+            )

@@ -70,9 +70,8 @@ def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
     # The process of the sign has ended: what is left is its file.
     child = os.posix_spawnp("true", ["true"], os.environ)
     os.waitpid(child, 0)
-    (tmp_path / f"meter_usage.{os.getpid()}.beacon").rename(
-        tmp_path / f"meter_usage.{child}.beacon"
-    )
+    [sign_file] = tmp_path.glob("meter_usage.*")
+    sign_file.rename(tmp_path / f"meter_usage.{os.getsid(0)}.{child}.beacon")
     assert facts.unready_reasons() == reason
 
 
@@ -91,8 +90,8 @@ def test_status_sums_over_workers_and_counts_nothing_held_by_the_dead(tmp_path: 
     say(tmp_path, "meter_usage", SERVING)
     child = os.posix_spawnp("true", ["true"], os.environ)
     os.waitpid(child, 0)
-    own = tmp_path / f"meter_usage.{os.getpid()}.beacon"
-    (tmp_path / f"meter_usage.{child}.beacon").write_bytes(own.read_bytes())
+    [own] = tmp_path.glob("meter_usage.*")
+    (tmp_path / f"meter_usage.{os.getsid(0)}.{child}.beacon").write_bytes(own.read_bytes())
     status = facts_of(tmp_path).status()
     streams = status["streams"]
     assert isinstance(streams, dict)

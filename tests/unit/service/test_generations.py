@@ -1,0 +1,137 @@
+"""One server is kept running, and hands over to its next generation or stays as it is."""
+
+import pytest
+from tests.unit.service.server_rig import ServerRig, server_plan
+
+from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.service.generations import STOP_MARGIN_S
+from utility_ts_analytics.service.restarts import CrashLoop
+
+OLD, NEW = server_plan("meter_usage"), server_plan("meter_usage", workers=4)
+DRAIN_S = 30
+
+
+class Running(ServerRig):
+    """A server that has been started."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        super().__init__(self.clock, OLD, drain_timeout_s=DRAIN_S)
+        self.server.start_if_due()
+
+    def die(self, *, served: bool) -> CrashLoop | None:
+        self.started[-1].served, self.started[-1].ended = served, 1
+        return self.server.look_after([])
+
+    def settled(self) -> bool:
+        return self.server.settled
+
+    def prepare(self) -> None:
+        self.server.prepare(NEW, drain_timeout_s=2 * DRAIN_S)
+
+
+@pytest.fixture
+def running() -> Running:
+    return Running()
+
+
+def test_server_that_runs_is_started_once(running: Running) -> None:
+    running.server.start_if_due()
+    assert running.server.look_after([]) is None
+    assert len(running.started) == 1
+
+
+def test_dead_server_is_started_again_after_its_wait(running: Running) -> None:
+    assert running.die(served=True) is None
+    running.server.start_if_due()
+    assert len(running.started) == 1
+    running.clock.advance(0.2)
+    running.server.start_if_due()
+    assert len(running.started) == 2
+
+
+def test_server_that_dies_five_times_before_it_serves_is_given_up(running: Running) -> None:
+    ends = []
+    for _ in range(5):
+        ends.append(running.die(served=False))
+        running.clock.advance(10)
+        running.server.start_if_due()
+    assert ends == [None, None, None, None, CrashLoop(5)]
+
+
+def test_want_of_processes_is_waited_out_and_no_crash(running: Running) -> None:
+    running.die(served=True)
+    running.short_of_processes = True
+    for _ in range(20):
+        running.clock.advance(10)
+        running.server.start_if_due()
+        assert running.server.look_after([]) is None
+    running.short_of_processes = False
+    running.server.start_if_due()
+    assert len(running.started) == 1, "the last failure is a moment ago"
+    running.clock.advance(10)
+    running.server.start_if_due()
+    assert len(running.started) == 2
+
+
+def test_next_generation_takes_over_and_the_one_before_is_told_to_go(running: Running) -> None:
+    running.prepare()
+    old, new = running.started
+    assert (new.plan, new.drain_timeout_s) == (NEW, 2 * DRAIN_S)
+    assert running.server.processes == [old, new]
+    assert not running.settled()
+    assert not running.server.next_serves([])
+    new.serving = True
+    assert running.server.next_serves([])
+    running.server.switch()
+    assert (old.told, new.told) == (["hand over"], [])
+    assert not running.settled()
+    old.ended = 0
+    assert running.server.look_after([]) is None
+    assert running.settled()
+    assert running.server.processes == [new]
+    running.die(served=True)
+    running.clock.advance(1)
+    running.server.start_if_due()
+    assert running.started[-1].plan == NEW, "what took over is what is started again"
+
+
+def test_generation_that_does_not_leave_is_killed_after_its_own_drain_limit(
+    running: Running,
+) -> None:
+    running.prepare()
+    running.server.switch()
+    old = running.started[0]
+    running.clock.advance(DRAIN_S + STOP_MARGIN_S)
+    running.server.look_after([])
+    assert old.told == ["hand over"]
+    running.clock.advance(0.1)
+    running.server.look_after([])
+    assert old.told == ["hand over", "kill"]
+    assert running.settled()
+
+
+def test_next_generation_that_dies_says_why_and_leaves_the_one_in_charge(running: Running) -> None:
+    running.prepare()
+    old, new = running.started
+    assert running.server.next_error() is None
+    new.ended = 1
+    assert running.server.next_error() == new.last_error
+    running.server.give_up_next()
+    running.server.look_after([])
+    assert running.server.processes == [old]
+    assert old.told == []
+    running.die(served=True)
+    assert len(running.started) == 2, "a death of the next generation costs no restart"
+
+
+def test_server_in_charge_may_die_while_the_next_one_starts(running: Running) -> None:
+    running.prepare()
+    old, new = running.started
+    old.served, old.ended = True, 1
+    assert running.server.look_after([]) is None
+    running.server.switch()
+    running.clock.advance(60)
+    running.server.start_if_due()
+    assert running.server.processes == [new]
+    assert running.settled()
