@@ -45,6 +45,13 @@ def listeners(port: int) -> set[int]:
     return holders
 
 
+def worker_on(port: int, supervisor_pid: int) -> int:
+    """Return the one process below a supervisor that serves a port and has no children."""
+    holders = listeners(port) & set(descendants(supervisor_pid))
+    [worker] = [pid for pid in holders if not descendants(pid)]
+    return worker
+
+
 def runtime_dir_of(pid: int) -> Path:
     """Return the folder where the workers below a supervisor keep their signs of life."""
     for child in descendants(pid):

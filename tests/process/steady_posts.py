@@ -15,7 +15,7 @@ from tests.process.stored_tables import StoredTables, until
 ROWS = 5
 """Of each request."""
 
-NOT_TAKEN = 0
+BROKEN = 0
 """In the place of a status: the connection broke without an answer."""
 
 _BROKEN = (ConnectionError, http.client.HTTPException)
@@ -29,7 +29,7 @@ class SteadyPosts:
         service: Which they post to.
         run: What the meters of these posts begin with, different in every test.
         token: What every request from now on carries; empty sends none.
-        statuses: How often each status came, `NOT_TAKEN` among them.
+        statuses: How often each status came, `BROKEN` among them.
         stored_ids: The meters of requests that got a 200.
         broken_ids: Those of requests that got no answer. Posting again is safe, as always.
         odd: Everything that was neither a 200, nor a 401, nor a broken connection.
@@ -81,7 +81,7 @@ class SteadyPosts:
             try:
                 answer = self.service.post_lines(reading_lines(meter_id, ROWS), headers=headers)
             except _BROKEN:
-                self.statuses[NOT_TAKEN] += 1
+                self.statuses[BROKEN] += 1
                 self.broken_ids.append(meter_id)
                 continue
             except OSError as error:

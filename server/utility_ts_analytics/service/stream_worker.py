@@ -110,6 +110,7 @@ class StreamWorker:
     drain_timeout_s: float
     clock: Clock
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _drain_tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def startup(self) -> None:
         """Start lanes and watchers. The database need not be there."""
@@ -124,11 +125,9 @@ class StreamWorker:
         ]
 
     async def shutdown(self) -> None:
-        """Deliver what is held within the drain limit; every request has ended by now."""
+        """Wait until the lanes have drained; every request has ended by now."""
         self._begin_drain()
-        assert self.drain.until_s is not None  # noqa: S101  for the type checker
-        left_s = max(0.5, self.drain.until_s - self.clock.monotonic_s())
-        await asyncio.gather(*(lane.drain(left_s) for lane in self.lanes))
+        await asyncio.gather(*self._drain_tasks)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,6 +140,11 @@ class StreamWorker:
         self.drain.until_s = self.clock.monotonic_s() + self.drain_timeout_s
         loop = asyncio.get_running_loop()
         self.endpoint.cut_bodies(loop.time() + self.drain_timeout_s * _BODY_SHARE_OF_DRAIN)
+        # Not first in `shutdown`: that comes when every request has ended, and a request whose
+        # rows cannot be stored ends only when its lane gives them back.
+        self._drain_tasks = [
+            loop.create_task(lane.drain(self.drain_timeout_s)) for lane in self.lanes
+        ]
 
     def _lane_ended(self, task: asyncio.Task[None]) -> None:
         """A lane ends only in a drain; anything else is our fault, and this worker is replaced."""

@@ -124,11 +124,11 @@ class Supervisor:
         return [process for server in self._servers for process in server.processes]
 
     def _look_after_workers(self, signs: list[Sign]) -> None:
-        alive = [sign for sign in signs if sign.alive]
-        for sign in self._worker_ends.look(alive, read_signs(self._runtime_dir)):
+        dead = [sign for sign in signs if not sign.alive]
+        for sign in self._worker_ends.look(dead, read_signs(self._runtime_dir)):
             _log.error("a worker died", stream=sign.stream, pid=sign.pid, lost_rows=sign.held_rows)
         # A session's id may be used again once its server has ended: only those that run count.
-        ours = [sign for process in self._processes() for sign in process.signs(alive)]
+        ours = [sign for process in self._processes() for sign in process.signs(signs)]
         silent_s_max = self._reloads.plan.worker_silent_s
         for silent in self._silence.look(ours, self._clock.monotonic_s(), silent_s_max):
             sign = silent.sign

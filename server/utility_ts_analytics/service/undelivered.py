@@ -47,17 +47,18 @@ class WorkerEnds:
     """Finds workers that ended without having stopped in order. Each is named once."""
 
     def __init__(self) -> None:
-        self._alive: set[tuple[int, int]] = set()
+        self._dead: set[tuple[int, int]] = set()
 
-    def look(self, alive: Iterable[Sign], signs: Iterable[Sign]) -> list[Sign]:
+    def look(self, dead: Iterable[Sign], signs: Iterable[Sign]) -> list[Sign]:
         """Return the last signs of the workers that died since the last look.
 
         Args:
-            alive: Of the workers that are alive.
-            signs: Of all workers, read after it was found out which of them are alive: a worker
-                says that it stopped right before it ends.
+            dead: Of the workers that are not alive.
+            signs: Of all workers, read after it was found out which of them are dead: a worker
+                says that it stopped right before it ends. Not read if nobody died.
         """
-        identities = {sign.identity for sign in alive}
-        gone = self._alive - identities
-        self._alive = identities
-        return [sign for sign in signs if sign.identity in gone and sign.state != STOPPED]
+        identities = {sign.identity for sign in dead}
+        new, self._dead = identities - self._dead, identities
+        if not new:
+            return []
+        return [sign for sign in signs if sign.identity in new and sign.state != STOPPED]

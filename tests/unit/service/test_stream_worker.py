@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
-from tests.unit.sinks.lane_rig import Rig
+from tests.unit.sinks.lane_rig import Rig, turns
 
 from utility_ts_analytics.asgi.ingest import IngestEndpoint
 from utility_ts_analytics.buffering.block import Failure
@@ -142,6 +142,23 @@ def test_drain_signal_refuses_new_requests_and_cuts_bodies_before_the_end(tmp_pa
         os.kill(os.getpid(), DRAIN_SIGNAL)
         await asyncio.sleep(0.01)
         assert rig.endpoint.cuts_s == [cut_s], "a second signal moves nothing"
+
+    with_worker(tmp_path, check)
+
+
+def test_drain_limit_gives_rows_back_that_a_request_still_waits_for(tmp_path: Path) -> None:
+    async def check(rig: WorkerRig) -> None:
+        settlement = await rig.lane.put(7)
+        os.kill(os.getpid(), DRAIN_SIGNAL)
+        while not rig.endpoint.cuts_s:
+            await asyncio.sleep(0.001)
+        await turns()
+        assert settlement.open_rows == 7
+        rig.lane.clock.advance(DRAIN_S)
+        await turns()
+        assert (settlement.failed_rows, settlement.open_rows) == (7, 0)
+        assert settlement.failure is not None
+        assert settlement.failure.code == "draining"
 
     with_worker(tmp_path, check)
 

@@ -2,7 +2,7 @@
 
 from tests.unit.service.signs import sign
 
-from utility_ts_analytics.service.beacon import DRAINING, SERVING, STOPPED
+from utility_ts_analytics.service.beacon import DRAINING, STOPPED
 from utility_ts_analytics.service.undelivered import Undelivered, WorkerEnds, undelivered
 
 
@@ -27,14 +27,20 @@ def test_rows_of_a_worker_that_died_before_the_stop_are_not_told_again() -> None
 
 def test_worker_that_ends_without_having_stopped_is_told_once() -> None:
     ends = WorkerEnds()
-    assert ends.look([sign(1), sign(2)], []) == []
+    assert ends.look([], [sign(1), sign(2)]) == []
     last = [sign(1, held_rows=7), sign(2)]
-    assert ends.look([sign(2)], last) == [last[0]]
-    assert ends.look([sign(2)], last) == []
+    assert ends.look([sign(1)], last) == [last[0]]
+    assert ends.look([sign(1)], last) == []
 
 
-def test_worker_that_stopped_in_order_is_no_news() -> None:
+def test_worker_that_said_at_last_that_it_stopped_is_no_news() -> None:
     ends = WorkerEnds()
-    ends.look([sign(1)], [])
-    assert ends.look([], [sign(1, state=STOPPED)]) == []
-    assert ends.look([], [sign(1, state=SERVING)]) == []
+    assert ends.look([sign(1, state=DRAINING)], [sign(1, state=STOPPED)]) == []
+    assert ends.look([sign(1, state=STOPPED)], [sign(1, state=STOPPED)]) == []
+
+
+def test_worker_that_got_the_process_id_of_a_dead_one_is_told_too() -> None:
+    ends = WorkerEnds()
+    assert ends.look([sign(1)], [sign(1)]) == [sign(1)]
+    assert ends.look([], [sign(1)]) == []
+    assert ends.look([sign(1)], [sign(1)]) == [sign(1)]
