@@ -7,12 +7,15 @@ import signal
 import pytest
 from tests.process.process_family import is_alive, listeners, runtime_dir_of, worker_on
 from tests.process.process_logs import logged
+from tests.process.raw_http import NDJSON
 from tests.process.running_service import MakeId, RunningService, StartService
+from tests.process.sample_readings import reading_lines
 from tests.process.steady_posts import BROKEN, SteadyPosts
 from tests.process.stored_tables import StoredTables, until
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
+PATH = "/ingest/meter_usage/ndjson"
 KILLS = 8
 
 
@@ -45,6 +48,24 @@ def test_service_outlives_a_worker_that_is_killed_again_and_again_under_posts(
             "meter_usage",
             "a worker: killed by SIGKILL",
         )
+    assert service.terminate() == 0
+
+
+def test_workers_that_a_killed_server_left_behind_end_within_the_drain_limit(
+    start_service: StartService, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id = make_id("m")
+    service = start_service({"server": {"drain_timeout_s": 3}})
+    orphan = worker_on(service.ports.meter_usage, service.process.pid)
+    with service.connect() as upload:
+        upload.send_head(PATH, {"content-type": NDJSON, "transfer-encoding": "chunked"})
+        upload.send_chunk(reading_lines(meter_id, 5))
+        os.kill(os.getsid(orphan), signal.SIGKILL)
+        until(lambda: listeners(service.ports.meter_usage) - {orphan} != set(), "it is replaced")
+        assert service.post_lines(b"").status == 200
+        upload.answer().problem(503, "draining")
+    until(lambda: not is_alive(orphan), "the orphan has ended")
+    assert tables.count_meter(meter_id) in (0, 5)
     assert service.terminate() == 0
 
 

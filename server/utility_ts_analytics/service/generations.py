@@ -76,11 +76,13 @@ class Generations:
         Returns:
             Not None if the server in charge cannot be kept running.
         """
-        self._look_after_leaving()
+        self._look_after_leaving(signs)
         process = self._current
         if process is None or process.exit_code is None:
             return None
         self._current = None
+        if process.orphaned(signs):
+            self._let_leave(process)
         decision = self._policy.died(served=process.has_served(signs))
         facts = {
             "server": self.name,
@@ -129,17 +131,15 @@ class Generations:
 
     def _dismiss(self, process: ServerProcess) -> None:
         process.hand_over()
+        self._let_leave(process)
+
+    def _let_leave(self, process: ServerProcess) -> None:
         deadline_s = self._clock.monotonic_s() + process.drain_timeout_s + STOP_MARGIN_S
         self._leaving.append((process, deadline_s))
 
-    def _look_after_leaving(self) -> None:
-        staying = []
+    def _look_after_leaving(self, signs: Iterable[Sign]) -> None:
+        self._leaving = [left for left in self._leaving if not left[0].ended(signs)]
         for process, deadline_s in self._leaving:
-            if process.exit_code is not None:
-                continue
             if self._clock.monotonic_s() > deadline_s:
                 _log.error("a process did not stop in time and is killed", pid=process.pid)
-                process.kill()
-                continue
-            staying.append((process, deadline_s))
-        self._leaving = staying
+                process.kill(signs)

@@ -85,21 +85,45 @@ class ServerProcess:
 
     def hand_over(self) -> None:
         """Begin to stop while another generation serves the port: no request is refused."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, http_server.HANDOVER_SIGNAL)
+        _signal(self.pid, http_server.HANDOVER_SIGNAL)
+
+    def orphaned(self, signs: Iterable[Sign]) -> bool:
+        """Tell whether the server ended before its workers, and have these end too.
+
+        The kernel has sent them SIGTERM; that sets no limit to their uploads, this signal does.
+        """
+        workers = self.signs(signs)
+        for sign in workers:
+            _signal(sign.pid, http_server.DRAIN_SIGNAL)
+        return bool(workers)
+
+    def ended(self, signs: Iterable[Sign]) -> bool:
+        """Tell whether the server and all its workers have ended."""
+        return self.exit_code is not None and not self.signs(signs)
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the end; tell whether it came in time."""
+        """Wait for the end of the server; tell whether it came in time."""
         self._process.join(timeout_s)
         return self.exit_code is not None
 
-    def kill(self) -> None:
-        """End the server and all its workers at once."""
-        if self.exit_code is None:  # not reaped yet, so its process group is its own
+    def kill(self, signs: Iterable[Sign]) -> None:
+        """End the server and all its workers at once.
+
+        Args:
+            signs: Of all workers; those of this server are killed one by one if it has ended.
+        """
+        if self.exit_code is None:  # not reaped yet, so the process group is its own
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._process.kill()
-        self._process.join()
+            self._process.join()
+        for sign in self.signs(signs):
+            _signal(sign.pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _serve(

@@ -173,7 +173,7 @@ class Supervisor:
         for process in processes:
             if not process.join(max(0.0, deadline_s - self._clock.monotonic_s())):
                 _log.error("a process did not stop in time and is killed", pid=process.pid)
-                process.kill()
+            process.kill(read_signs(self._runtime_dir))  # also workers that it left behind
         if self._companion is not None:
             self._companion.join(max(0.0, deadline_s - self._clock.monotonic_s()))
             self._companion.kill()

@@ -33,18 +33,18 @@ def service_plan(
 
 
 class FakeProcess(ServerProcess):
-    """Notes what it is told; `served`, `serving` and `ended` are the test's to set."""
+    """Notes what it is told; whether it serves and how it ends, the test sets."""
 
     def __init__(self, plan: ServerPlan, drain_timeout_s: int) -> None:
         self.name, self.plan, self.pid = plan.name, plan, 0
         self.drain_timeout_s = drain_timeout_s
         self.told: list[str] = []
-        self.served = self.serving = False
-        self.ended: int | None = None
+        self.served = self.serving = self.workers_left = False
+        self.ended_with: int | None = None
 
     @property
     def exit_code(self) -> int | None:
-        return self.ended
+        return self.ended_with
 
     @property
     def last_error(self) -> str:
@@ -59,8 +59,15 @@ class FakeProcess(ServerProcess):
     def hand_over(self) -> None:
         self.told.append("hand over")
 
-    def kill(self) -> None:
+    def orphaned(self, signs: Iterable[Sign]) -> bool:
+        return self.workers_left
+
+    def ended(self, signs: Iterable[Sign]) -> bool:
+        return self.ended_with is not None and not self.workers_left
+
+    def kill(self, signs: Iterable[Sign]) -> None:
         self.told.append("kill")
+        self.ended_with, self.workers_left = -9, False
 
 
 class ServerRig:

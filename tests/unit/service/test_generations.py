@@ -20,7 +20,7 @@ class Running(ServerRig):
         self.server.start_if_due()
 
     def die(self, *, served: bool) -> CrashLoop | None:
-        self.started[-1].served, self.started[-1].ended = served, 1
+        self.started[-1].served, self.started[-1].ended_with = served, 1
         return self.server.look_after([])
 
     def settled(self) -> bool:
@@ -86,7 +86,7 @@ def test_next_generation_takes_over_and_the_one_before_is_told_to_go(running: Ru
     running.server.switch()
     assert (old.told, new.told) == (["hand over"], [])
     assert not running.settled()
-    old.ended = 0
+    old.ended_with = 0
     assert running.server.look_after([]) is None
     assert running.settled()
     assert running.server.processes == [new]
@@ -108,14 +108,31 @@ def test_generation_that_does_not_leave_is_killed_after_its_own_drain_limit(
     running.clock.advance(0.1)
     running.server.look_after([])
     assert old.told == ["hand over", "kill"]
+    running.server.look_after([])
     assert running.settled()
+
+
+def test_workers_that_a_dead_server_left_behind_are_waited_for_and_then_killed(
+    running: Running,
+) -> None:
+    [dead] = running.started
+    dead.workers_left = True
+    assert running.die(served=True) is None
+    running.clock.advance(1)
+    running.server.start_if_due()
+    assert running.server.processes == [running.started[1], dead]
+    running.clock.advance(DRAIN_S + STOP_MARGIN_S)
+    running.server.look_after([])
+    running.server.look_after([])
+    assert dead.told == ["kill"]
+    assert running.server.processes == [running.started[1]]
 
 
 def test_next_generation_that_dies_says_why_and_leaves_the_one_in_charge(running: Running) -> None:
     running.prepare()
     old, new = running.started
     assert running.server.next_error() is None
-    new.ended = 1
+    new.ended_with = 1
     assert running.server.next_error() == new.last_error
     running.server.give_up_next()
     running.server.look_after([])
@@ -128,7 +145,7 @@ def test_next_generation_that_dies_says_why_and_leaves_the_one_in_charge(running
 def test_server_in_charge_may_die_while_the_next_one_starts(running: Running) -> None:
     running.prepare()
     old, new = running.started
-    old.served, old.ended = True, 1
+    old.served, old.ended_with = True, 1
     assert running.server.look_after([]) is None
     running.server.switch()
     running.clock.advance(60)

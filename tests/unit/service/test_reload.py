@@ -123,7 +123,7 @@ def test_one_server_that_dies_before_it_serves_keeps_the_old_generation_of_all(
     rig.tick()
     first, second = rig.generation(1)
     first.serving = True
-    second.ended = 1
+    second.ended_with = 1
     [problem] = rig.tick()
     assert problem == "the new operations died: OSError: a reason"
     assert rig.reloads.plan is OLD
@@ -157,14 +157,14 @@ def test_second_request_waits_until_the_old_generation_has_ended() -> None:
     rig.tick()
     assert rig.count_started() == 4
     for process in rig.generation(0):
-        process.ended = 0
+        process.ended_with = 0
     rig.tick()
     assert rig.count_started() == 6, "asked twice is carried out once"
     for process in rig.generation(2):
         process.serving = True
     rig.tick()
     for process in rig.generation(1):
-        process.ended = 0
+        process.ended_with = 0
     rig.tick()
     assert rig.count_started() == 6
 
