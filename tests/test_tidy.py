@@ -36,14 +36,7 @@ MIRROR_EXEMPTIONS = {
     f"{PACKAGE}/service/load_command.py": "a command: tests/process runs it",
     **{
         f"{PACKAGE}/service/{name}.py": "makes or is processes: tests/process runs it"
-        for name in (
-            "assembly",
-            "commands",
-            "first_day",
-            "http_server",
-            "server_process",
-            "supervisor",
-        )
+        for name in ("assembly", "commands", "first_day", "http_server", "supervisor")
     },
 }
 
