@@ -7,13 +7,24 @@ timeout below this module, so every wait is timed here.
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import ClassVar
 
 from utility_ts_analytics.asgi.types import Receive
-from utility_ts_analytics.errors import BodyTimeout, BodyTooLarge, Draining, TruncatedBody
+from utility_ts_analytics.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    ClientError,
+    TruncatedBody,
+)
 
 _DISCARD_S = 2.0
 """How long the rest of a body is read and dropped after an early answer; without this, 3 of 10
 clients that do not wait for `100 Continue` lose the answer (measured on Granian 2.8.7)."""
+_DISCARD_BYTES_MAX = 256 * 1024 * 1024
+"""How much of it; at the full speed of a loop-back this is about 0.1 s of the worker's CPU."""
+_DISCARDS_MAX = 64
+"""How many at a time in one worker. The answers beyond go out all the same, and clients whose body
+fits into the buffers of the connection, or who read after a failed send, still get them."""
 
 
 class RequestBody:
@@ -27,6 +38,8 @@ class RequestBody:
         min_rate_bytes: Least rate in bytes per second, averaged over `idle_timeout_s` of waiting
             for the client; time in which we do not read does not count. 0 = off.
     """
+
+    _discards: ClassVar[int] = 0  # under way in this process, which has one event loop
 
     def __init__(
         self,
@@ -47,7 +60,9 @@ class RequestBody:
         self._min_rate_bytes = min_rate_bytes
         self._window_s = 0.0
         self._window_bytes = 0
+        self._asked_s: float | None = None
         self._cut_at_s: float | None = None
+        self._cut_error: ClientError | None = None
         self._timeout: asyncio.Timeout | None = None
         self._lost = False
 
@@ -67,32 +82,59 @@ class RequestBody:
             TruncatedBody: The body ended before its framing said so.
             BodyTimeout: Nothing came for too long, or too little.
             BodyTooLarge: More came than is allowed; the part over the limit is not yielded.
-            Draining: The service stops and will not wait for this body any longer.
+            ClientError: What `cut` was given: the body is not waited for any longer.
         """
         while not self.complete:
             chunk = await self._next()
             if chunk:
                 yield chunk
 
-    def cut(self, at_s: float) -> None:
-        """Stop waiting for this body at loop time `at_s`, seconds."""
-        self._cut_at_s = at_s
+    def is_too_slow(self, now_s: float, patience_s: float) -> bool:
+        """Tell whether the client has been below the minimum rate for `patience_s` seconds.
+
+        Only the time in which we waited for it counts, and only while we do. Where no minimum rate
+        is set, less than one byte per second is too slow.
+
+        Args:
+            now_s: The loop's time, seconds.
+            patience_s: Shorter than the idle time-out: for a worker that has no place left.
+        """
+        if self._asked_s is None:
+            return False
+        waited_s = self._window_s + now_s - self._asked_s
+        return waited_s >= patience_s and self._window_bytes < waited_s * max(
+            1, self._min_rate_bytes
+        )
+
+    def cut(self, at_s: float, error: ClientError) -> None:
+        """Stop waiting for this body at loop time `at_s`, seconds, and end it with `error`."""
+        if self._cut_at_s is not None and self._cut_at_s <= at_s:
+            return
+        self._cut_at_s, self._cut_error = at_s, error
         if self._timeout is not None:
             when = self._timeout.when()
             self._timeout.reschedule(at_s if when is None else min(at_s, when))
 
     async def discard_rest(self) -> None:
-        """Read and drop what still comes, for a short while, so that an early answer arrives."""
-        if self.complete or self._lost:
+        """Read and drop what still comes, so that an early answer arrives.
+
+        Bounded in time, in bytes and in how many do so at once (docs/decisions/0007).
+        """
+        if self.complete or self._lost or RequestBody._discards >= _DISCARDS_MAX:
             return
+        RequestBody._discards += 1
+        left_bytes = _DISCARD_BYTES_MAX
         try:
             async with asyncio.timeout(_DISCARD_S):
-                while True:
+                while left_bytes > 0:
                     message = await self._receive()
                     if message["type"] != "http.request" or not message.get("more_body", False):
                         return
+                    left_bytes -= len(message.get("body", b""))
         except TimeoutError:
             return
+        finally:
+            RequestBody._discards -= 1
 
     async def _next(self) -> bytes:
         loop = asyncio.get_running_loop()
@@ -101,6 +143,7 @@ class RequestBody:
         if self._cut_at_s is not None:
             deadline_s = min(deadline_s, self._cut_at_s)
         self.started = True
+        self._asked_s = asked_s
         try:
             async with asyncio.timeout_at(deadline_s) as self._timeout:
                 message = await self._receive()
@@ -108,7 +151,7 @@ class RequestBody:
             self._lost = True  # the cancelled receive may have swallowed bytes
             raise self._timed_out(loop.time()) from None
         finally:
-            self._timeout = None
+            self._timeout = self._asked_s = None
         if message["type"] != "http.request":
             self._lost = True
             raise TruncatedBody("the connection ended before the body was complete")
@@ -121,8 +164,6 @@ class RequestBody:
         self.received_bytes += size_bytes
         if 0 < self._bytes_max < self.received_bytes:
             raise self._too_large()
-        if not self._min_rate_bytes:
-            return
         self._window_s += waited_s
         self._window_bytes += size_bytes
         if self._window_s >= self._idle_timeout_s:
@@ -133,9 +174,9 @@ class RequestBody:
                 )
             self._window_s, self._window_bytes = 0.0, 0
 
-    def _timed_out(self, now_s: float) -> Draining | BodyTimeout:
-        if self._cut_at_s is not None and now_s >= self._cut_at_s:
-            return Draining("the service is stopping and the body was not complete in time", 1)
+    def _timed_out(self, now_s: float) -> ClientError:
+        if self._cut_error is not None and self._cut_at_s is not None and now_s >= self._cut_at_s:
+            return self._cut_error
         wait_ms = round(self._idle_timeout_s * 1000)
         return BodyTimeout(f"no byte of the body came for {wait_ms} ms (body_idle_timeout_ms)")
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import structlog
 
+from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
@@ -25,7 +26,6 @@ from utility_ts_analytics.errors import (
     Draining,
     InternalError,
     NothingAccepted,
-    Overloaded,
     SchemaMissing,
     SinkUnavailable,
     StrictRejected,
@@ -41,7 +41,6 @@ from utility_ts_analytics.records.validation import RowError, latest_ts
 
 Ack = Literal["committed", "enqueued"]
 
-_OVERLOADED_RETRY_S = 1
 _FAILURES = {
     "sink-unavailable": SinkUnavailable,
     "table-suspended": TableSuspended,
@@ -88,16 +87,13 @@ class IngestEndpoint:
         self._settings = settings
         self._decoder = decoder
         self._intake = intake
+        self._admission = Admission(intake)
         self._auth = auth
         self._clock = clock
-        self._bodies: set[RequestBody] = set()
-        self._cut_at_s: float | None = None
 
     def cut_bodies(self, at_s: float) -> None:
         """Stop waiting for unfinished bodies at loop time `at_s`, seconds: the worker drains."""
-        self._cut_at_s = at_s
-        for body in self._bodies:
-            body.cut(at_s)
+        self._admission.cut_bodies(at_s)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, *, ndjson: bool) -> None:
         """Answer one POST; never raises for anything a client or the database does."""
@@ -115,39 +111,34 @@ class IngestEndpoint:
             _log.exception("request failed", stream=self._settings.stream, request_id=request_id)
             exchange.error = InternalError(f"the log has more under request id {request_id}")
         await exchange.send(send)
+        # The error's traceback holds this frame, which holds the error: with that cycle the
+        # connection would stay open until the garbage collector runs (test_slow_connections).
+        exchange.error = None
         if body.started or header(scope, b"expect") is None:
             await body.discard_rest()
 
     def _body(self, receive: Receive, *, ndjson: bool) -> RequestBody:
         limits = self._settings.limits
-        body = RequestBody(
+        return RequestBody(
             receive,
             bytes_max=limits.max_ndjson_body_bytes if ndjson else limits.max_body_bytes,
             limit_name="max_ndjson_body_bytes" if ndjson else "max_body_bytes",
             idle_timeout_s=limits.body_idle_timeout_s,
             min_rate_bytes=limits.body_min_rate_bytes,
         )
-        if self._cut_at_s is not None:
-            body.cut(self._cut_at_s)
-        return body
 
     async def _ingest(self, head: RequestHead, body: RequestBody, exchange: "_Exchange") -> None:
         exchange.validate_only = head.validate_only
         refusal = None if head.validate_only else self._intake.refusal()
         if refusal is not None:
             raise client_error(refusal)
-        session = self._intake.try_open(exchange.request_id)
-        if session is None:
-            raise Overloaded("the worker holds as much as it may just now", _OVERLOADED_RETRY_S)
-        self._bodies.add(body)
-        with session:
+        with self._admission.admitted_or_raise(body, exchange.request_id) as session:
             exchange.session = session
             try:
                 await self._read(head, body, exchange)
             except ClientError as error:
                 exchange.error = error
             finally:
-                self._bodies.discard(body)
                 session.end_of_rows()
             await self._wait_until_settled(session, exchange)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.buffering.retry_after import LeavingRate
+from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.records.reading import Reading
 
 
@@ -25,6 +27,7 @@ class IntakeSession:
         self._queue = queue
         self._closed = closed
         self._adding = True
+        self._placed = True
         queue.add_producer()
 
     def __enter__(self) -> "IntakeSession":
@@ -32,7 +35,7 @@ class IntakeSession:
 
     def __exit__(self, *_: object) -> None:
         self.end_of_rows()
-        self._closed()
+        self.leave_place()
 
     async def submit(
         self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
@@ -67,6 +70,12 @@ class IntakeSession:
             self._adding = False
             self._queue.remove_producer()
 
+    def leave_place(self) -> None:
+        """Make room for another request; the rows taken so far go on their way. Idempotent."""
+        if self._placed:
+            self._placed = False
+            self._closed()
+
     async def _submit_part(
         self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
     ) -> Failure | None:
@@ -94,6 +103,7 @@ class Intake:
         queues: One per lane, at least one.
         sessions_max: Requests admitted at once.
         refusal: Returns why new requests must be refused just now, or None.
+        clock: For how fast requests and rows leave.
     """
 
     def __init__(
@@ -102,9 +112,14 @@ class Intake:
         *,
         sessions_max: int,
         refusal: Callable[[], Failure | None],
+        clock: Clock | None = None,
     ) -> None:
         self.sessions = 0
         self.refusal = refusal
+        self._clock = clock or SystemClock()
+        self._closed_sessions = 0
+        self._rows_leaving = LeavingRate()
+        self._sessions_leaving = LeavingRate()
         self._queues = queues
         self._sessions_max = sessions_max
         self._turn = itertools.cycle(range(len(queues)))
@@ -115,7 +130,10 @@ class Intake:
         A worker is at its limit with `sessions_max` requests, or when every lane has requests
         waiting for room already.
         """
-        if self.sessions >= self._sessions_max:
+        now_s = self._clock.monotonic_s()
+        self._rows_leaving.sample(now_s, self._settled_rows())
+        self._sessions_leaving.sample(now_s, self._closed_sessions)
+        if not self.has_place:
             return None
         for _ in self._queues:
             queue = self._queues[next(self._turn)]
@@ -124,5 +142,27 @@ class Intake:
                 return IntakeSession(queue, self._close_session, request_id)
         return None
 
+    @property
+    def has_place(self) -> bool:
+        """Whether there are fewer than `sessions_max` requests."""
+        return self.sessions < self._sessions_max
+
+    def retry_after_s(self) -> int:
+        """Return when a request that `try_open` refused should come again, whole seconds, 1..60.
+
+        By the slower of two: how long the rows held and waiting for room take to leave at the rate
+        of the last seconds and, if all places are taken, how long one place takes.
+        """
+        now_s = self._clock.monotonic_s()
+        rows = sum(queue.held_rows + queue.wanted_rows for queue in self._queues)
+        wait_s = self._rows_leaving.retry_after_s(now_s, self._settled_rows(), rows)
+        if self.has_place:
+            return wait_s
+        return max(wait_s, self._sessions_leaving.retry_after_s(now_s, self._closed_sessions, 1))
+
+    def _settled_rows(self) -> int:
+        return sum(queue.settled_rows for queue in self._queues)
+
     def _close_session(self) -> None:
         self.sessions -= 1
+        self._closed_sessions += 1

@@ -29,6 +29,10 @@ class BlockQueue:
         self.held_rows = 0
         self.held_bytes = 0
         self.waiting_rows = 0
+        self.wanted_rows = 0
+        """Rows whose reservation waits for room."""
+        self.settled_rows = 0
+        """Rows released since the start, whatever became of them; never falls."""
         self.producers = 0
         """Requests that may still add to the next batch."""
         self._blocks: deque[Block] = deque()
@@ -56,6 +60,7 @@ class BlockQueue:
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reservations.append((rows, size_bytes, granted))
+        self.wanted_rows += rows
         try:
             await granted
         except asyncio.CancelledError:
@@ -66,6 +71,8 @@ class BlockQueue:
                     self._reservations.remove((rows, size_bytes, granted))
                 self._grant()
             raise
+        finally:
+            self.wanted_rows -= rows
 
     def put(self, block: Block) -> None:
         """Add a block whose room was reserved. Never waits."""
@@ -93,6 +100,7 @@ class BlockQueue:
         """Give back the room of rows that are settled; wakes whoever can go on now."""
         self.held_rows -= rows
         self.held_bytes -= size_bytes
+        self.settled_rows += rows
         if self.held_rows < 0 or self.held_bytes < 0:
             raise AssertionError("more room was released than held")
         self._grant()

@@ -107,11 +107,109 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
     async def run() -> None:
         body = body_of([b"a"], end=False)
         loop = asyncio.get_running_loop()
-        loop.call_later(0.02, lambda: body.cut(loop.time()))
+        loop.call_later(0.02, lambda: body.cut(loop.time(), Draining("stops", 1)))
         await read(body)
 
     with pytest.raises(Draining):
         asyncio.run(run())
+
+
+def test_the_earlier_of_two_cuts_holds() -> None:
+    async def run(first_s: float, second_s: float) -> None:
+        body = body_of([], end=False)
+        body.cut(asyncio.get_running_loop().time() + first_s, Draining("first", 1))
+        body.cut(asyncio.get_running_loop().time() + second_s, BodyTimeout("second"))
+        await read(body)
+
+    with pytest.raises(Draining):
+        asyncio.run(run(0.01, 5.0))
+    with pytest.raises(BodyTimeout, match="second"):
+        asyncio.run(run(5.0, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("steps", "rate", "slow"),
+    [
+        ([], 1_000, True),
+        ([b"x" * 999], 1_000, True),
+        ([b"x" * 50_000], 1_000, False),
+        ([], 0, True),
+        ([b"x" * 30], 0, False),
+    ],
+)
+def test_client_is_too_slow_only_below_the_minimum_rate_and_after_the_patience(
+    steps: list[Step], rate: int, slow: bool
+) -> None:
+    async def run() -> None:
+        body = body_of(steps, end=False, rate=rate)
+        reading = asyncio.ensure_future(read(body))
+        while len(steps) > 0 and body.received_bytes == 0:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        now_s = asyncio.get_running_loop().time()
+        assert not body.is_too_slow(now_s, 3.0)
+        assert body.is_too_slow(now_s + 3.1, 3.0) == slow
+        reading.cancel()
+
+    asyncio.run(run())
+
+
+def test_body_that_we_do_not_wait_for_is_never_too_slow() -> None:
+    async def run() -> None:
+        body = body_of([b"a"], rate=1_000)
+        assert not body.is_too_slow(1e9, 3.0)
+        async for _ in body.chunks():
+            assert not body.is_too_slow(asyncio.get_running_loop().time() + 1e9, 3.0)
+
+    asyncio.run(run())
+
+
+def endless(chunk: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": chunk, "more_body": True}
+
+    return receive
+
+
+def endless_body(chunk: bytes) -> RequestBody:
+    return RequestBody(
+        endless(chunk), bytes_max=0, limit_name="", idle_timeout_s=5.0, min_rate_bytes=0
+    )
+
+
+def test_dropping_ends_after_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._DISCARD_BYTES_MAX", 1_000)
+
+    async def run() -> None:
+        async with asyncio.timeout(1.0):  # well below the time that bounds it otherwise
+            await endless_body(b"x" * 400).discard_rest()
+
+    asyncio.run(run())
+
+
+def test_dropping_ends_after_so_much_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._DISCARD_S", 0.02)
+    asyncio.run(asyncio.wait_for(endless_body(b"").discard_rest(), 1.0))
+
+
+def test_only_so_many_bodies_are_dropped_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._DISCARDS_MAX", 2)
+
+    async def run() -> None:
+        first = [asyncio.ensure_future(endless_body(b"").discard_rest()) for _ in range(2)]
+        await asyncio.sleep(0)
+        await endless_body(b"").discard_rest()
+        assert not any(one.done() for one in first)
+        for one in first:
+            one.cancel()
+        await asyncio.gather(*first, return_exceptions=True)
+        freed = asyncio.ensure_future(endless_body(b"").discard_rest())
+        await asyncio.sleep(0.01)
+        assert not freed.done()
+        freed.cancel()
+
+    asyncio.run(run())
 
 
 def test_the_rest_is_dropped_after_an_early_answer() -> None:

@@ -9,6 +9,7 @@ import pytest
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
 
@@ -123,3 +124,52 @@ def test_sessions_take_turns_between_lanes() -> None:
     for _ in range(4):
         opened(intake)
     assert (one.producers, two.producers) == (2, 2)
+
+
+def test_place_left_early_is_free_and_counted_once() -> None:
+    intake = intake_of(queue_of(), sessions_max=1)
+    with opened(intake) as session:
+        assert intake.sessions == 1
+        session.leave_place()
+        session.leave_place()
+        assert intake.has_place
+        with opened(intake):
+            assert intake.sessions == 1
+    assert intake.sessions == 0
+
+
+def test_wait_grows_with_the_rows_held_and_wanted_and_shrinks_as_they_leave() -> None:
+    async def main() -> None:
+        clock, queue = ManualClock(), queue_of(rows_max=100)
+        intake = Intake([queue], sessions_max=10, refusal=lambda: None, clock=clock)
+        assert intake.retry_after_s() == 1
+        for _ in range(5):  # ten rows a second
+            with opened(intake) as session:
+                assert await session.submit(readings(10), range(10), 10, 1.0) is None
+            clock.advance(1.0)
+            queue.release(10, 10)
+        await queue.reserve(80, 0)
+        assert intake.retry_after_s() == 8
+        wanted = asyncio.ensure_future(queue.reserve(40, 0))
+        await asyncio.sleep(0)
+        assert intake.try_open() is None
+        assert intake.retry_after_s() == 12
+        queue.release(60, 0)
+        await wanted
+        assert intake.retry_after_s() < 8
+
+    asyncio.run(main())
+
+
+def test_wait_for_a_place_is_as_long_as_one_takes_to_become_free() -> None:
+    clock = ManualClock()
+    intake = Intake([queue_of()], sessions_max=2, refusal=lambda: None, clock=clock)
+    with opened(intake), opened(intake):
+        clock.advance(5.0)
+        assert intake.try_open() is None
+        assert intake.retry_after_s() == 10  # none became free for 5 s
+        clock.advance(5.0)
+    assert intake.has_place
+    assert intake.retry_after_s() == 1
+    with opened(intake), opened(intake):
+        assert intake.retry_after_s() == 5  # two in 10 s

@@ -182,3 +182,20 @@ def test_consumer_is_woken_by(change: str) -> None:
         await woken
 
     asyncio.run(main())
+
+
+def test_rows_that_wait_for_room_and_rows_that_left_are_counted() -> None:
+    async def main() -> None:
+        queue = BlockQueue(rows_max=10, bytes_max=100)
+        await queue.reserve(10, 0)
+        granted, given_up = (asyncio.ensure_future(queue.reserve(3, 0)) for _ in range(2))
+        await asyncio.sleep(0)
+        assert (queue.wanted_rows, queue.settled_rows) == (6, 0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        assert queue.wanted_rows == 3
+        queue.release(4, 0)
+        await granted
+        assert (queue.wanted_rows, queue.settled_rows, queue.held_rows) == (0, 4, 9)
+
+    asyncio.run(main())

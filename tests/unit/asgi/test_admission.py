@@ -1,0 +1,162 @@
+"""A place is held while a request lasts, and goes to another where its client is too slow."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from utility_ts_analytics.asgi import admission
+from utility_ts_analytics.asgi.admission import Admission
+from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.buffering.intake import Intake
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.errors import BodyTimeout, ClientError, Draining, Overloaded
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(admission, "_LOOK_AGAIN_S", 0.0)
+
+
+class Uploads:
+    """Bodies of clients that send nothing more, each read by a task of its own."""
+
+    def __init__(self, places: int, rows_max: int = 10) -> None:
+        self.queue = BlockQueue(rows_max=rows_max, bytes_max=1_000)
+        self.intake = Intake([self.queue], sessions_max=places, refusal=lambda: None)
+        self.admission = Admission(self.intake)
+
+    def start(self, *, taken_rows: int = 0) -> "asyncio.Task[ClientError | None]":
+        return asyncio.create_task(self._upload(taken_rows))
+
+    async def _upload(self, taken_rows: int) -> ClientError | None:
+        body = silent_body()
+        try:
+            with self.admission.admitted_or_raise(body) as session:
+                session.settlement.take(taken_rows)
+                async for _ in body.chunks():
+                    pass
+        except ClientError as error:
+            return error
+        return None
+
+
+def silent_body() -> RequestBody:
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return RequestBody(
+        receive, bytes_max=0, limit_name="", idle_timeout_s=30.0, min_rate_bytes=1_000
+    )
+
+
+async def started(uploads: Sequence["asyncio.Task[ClientError | None]"]) -> None:
+    await asyncio.sleep(0)
+    assert not any(upload.done() for upload in uploads)
+
+
+def run(test: Callable[[], Any]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(10):
+            await test()
+
+    asyncio.run(bounded())
+
+
+def test_place_is_free_again_after_the_request() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=1)
+        first = uploads.start()
+        await started([first])
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        assert (uploads.intake.sessions, uploads.queue.producers) == (0, 0)
+        await started([uploads.start()])
+
+    run(test)
+
+
+def test_request_without_a_place_is_told_when_to_come_back() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=1)
+        await started([uploads.start()])
+        error = await uploads.start()
+        assert isinstance(error, Overloaded)
+        assert int(error.headers["retry-after"]) >= 1
+        assert uploads.intake.sessions == 1
+
+    run(test)
+
+
+def test_slow_upload_gives_way_to_one_other_and_is_answered() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=2)
+        slow = [uploads.start(), uploads.start()]
+        await started(slow)
+        await asyncio.sleep(0.06)
+        later = [uploads.start(), uploads.start(), uploads.start()]
+        await asyncio.wait(slow)
+        for one in slow:
+            error = one.result()
+            assert isinstance(error, BodyTimeout)
+            assert "max_concurrent_requests" in error.detail
+        assert isinstance(await later[2], Overloaded)
+        assert not later[0].done()
+        assert not later[1].done()
+        assert uploads.intake.sessions == 2
+
+    run(test)
+
+
+def test_upload_with_rows_on_their_way_keeps_its_place() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=1)
+        await started([uploads.start(taken_rows=1)])
+        await asyncio.sleep(0.06)
+        assert isinstance(await uploads.start(), Overloaded)
+
+    run(test)
+
+
+def test_nobody_gives_way_where_rows_and_not_places_are_short() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=5)
+        slow = uploads.start()
+        await started([slow])
+        await asyncio.sleep(0.06)
+        await uploads.queue.reserve(10, 0)
+        assert isinstance(await uploads.start(), Overloaded)
+        assert not slow.done()
+
+    run(test)
+
+
+def test_look_in_vain_is_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_LOOK_AGAIN_S", 0.2)
+
+    async def test() -> None:
+        uploads = Uploads(places=1)
+        await started([uploads.start()])
+        assert isinstance(await uploads.start(), Overloaded)
+        await asyncio.sleep(0.06)
+        assert isinstance(await uploads.start(), Overloaded)
+        await asyncio.sleep(0.2)
+        await started([uploads.start()])
+
+    run(test)
+
+
+def test_drain_cuts_bodies_admitted_before_and_after_it() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=2)
+        before = uploads.start()
+        await started([before])
+        uploads.admission.cut_bodies(asyncio.get_running_loop().time())
+        after = uploads.start()
+        assert isinstance(await before, Draining)
+        assert isinstance(await after, Draining)
+
+    run(test)
