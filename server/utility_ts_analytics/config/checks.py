@@ -38,6 +38,12 @@ def _source_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
             (f"{path}.auth_bearer_token", f"{path}.auth_bearer_tokens"),
             "cannot stand beside auth_bearer_tokens: put every token into that list",
         )
+    if source.connections_max <= source.concurrent_requests_max:
+        yield Conflict(
+            (f"{path}.max_connections", f"{path}.max_concurrent_requests"),
+            f"must be over max_concurrent_requests ({source.concurrent_requests_max}), or nobody "
+            f"hears the 429, is {source.connections_max}",
+        )
     limits = {
         "channel_capacity_bytes": source.channel_bytes_max,
         "max_decompressed_bytes": source.decompressed_bytes_max,

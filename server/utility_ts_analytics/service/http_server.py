@@ -13,6 +13,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from utility_ts_analytics.asgi.types import AsgiApp
+from utility_ts_analytics.service.open_files import files_needed, raise_soft_limit
 
 DRAIN_SIGNAL = signal.SIGUSR1
 """Sent to workers before SIGTERM. Granian does not tell the application that a drain began, and a
@@ -23,6 +24,7 @@ HANDOVER_SIGNAL = signal.SIGUSR2
 stop listening first and refuse only after that, so that no request meets a refusal."""
 
 _KILL_MARGIN_S = 5
+_BACKLOG_MIN, _BACKLOG_MAX = 1024, 4096
 _HANDOVER_S = 1.0
 """Granian's workers take the last connections up to 0.5 s after they were told to stop."""
 
@@ -59,6 +61,7 @@ def serve(
     host: str,
     port: int,
     workers: int,
+    connections_max: int,
     drain_timeout_s: int,
     on_worker_death: Callable[[int], None],
 ) -> None:
@@ -69,6 +72,8 @@ def serve(
         host: IP literal to listen on.
         port: TCP port, 1..65535.
         workers: Processes, >= 1.
+        connections_max: Per worker, idle ones too. Beyond it connections wait in the kernel's
+            queue, unanswered, until one ends.
         drain_timeout_s: How long requests may take to end after SIGTERM, seconds. Workers that are
             still there 5 s later are killed.
         on_worker_death: Gets the exit code of a worker for whose sake the whole server ends;
@@ -77,6 +82,7 @@ def serve(
     Raises:
         SystemExit: With code 1 when the workers die faster than Granian replaces them.
     """
+    raise_soft_limit(files_needed(connections_max))
     server = _NoticeGivingGranian(
         "utility_ts_analytics",
         address=host,
@@ -86,8 +92,8 @@ def serve(
         http=HTTPModes.http1,
         websockets=False,
         loop=Loops.uvloop,
-        backlog=1024,
-        backpressure=256,
+        backlog=min(max(_BACKLOG_MIN, connections_max), _BACKLOG_MAX),
+        backpressure=connections_max,
         http1_settings=HTTP1Settings(header_read_timeout=15_000, max_buffer_size=262_144),
         respawn_failed_workers=True,
         workers_kill_timeout=drain_timeout_s + _KILL_MARGIN_S,

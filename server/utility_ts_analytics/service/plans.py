@@ -18,12 +18,14 @@ class ServerPlan:
         listener: Where it listens.
         workers: Processes, >= 1.
         make_app: Builds the application in each worker; gets the runtime folder.
+        connections_max: Per worker.
     """
 
     name: str
     listener: Listener
     workers: int
     make_app: Callable[[Path], AsgiApp]
+    connections_max: int = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ def _serve(
         host=plan.listener.host,
         port=plan.listener.port,
         workers=plan.workers,
+        connections_max=plan.connections_max,
         drain_timeout_s=drain_timeout_s,
         on_worker_death=lambda code: words.say(words.read() or f"a worker: {how_it_ended(code)}"),
     )

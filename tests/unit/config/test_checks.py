@@ -26,6 +26,11 @@ CONFLICTS = {
         "meter_usage.sink.workers = 4",
         "meter_usage.sink.workers: must be at most meter_usage.source.channel_capacity (3), is 4",
     ),
+    "no connection left for a refusal": (
+        "meter_usage.source.max_connections = 128",
+        "meter_usage.source.max_connections: must be over max_concurrent_requests (128), "
+        "or nobody hears the 429, is 128",
+    ),
     "line over buffer": (
         "meter_usage.source.channel_capacity_bytes = 1048575",
         "meter_usage.source.max_line_bytes: must be at most channel_capacity_bytes (1048575), "

@@ -23,6 +23,7 @@ def test_no_secret_is_left() -> None:
     assert shown["questdb"] == {
         "uri": "postgresql://admin:***@db:8812/qdb",
         "max_connections": 10,
+        "wal_lag_transactions_max": 1000,
         "ilp_http_addr": "127.0.0.1:9000",
         "ilp_tcp_addr": "127.0.0.1:9009",
         "ilp_user": "admin",

@@ -1,0 +1,28 @@
+"""How many files a worker may have open: every connection is one."""
+
+import resource
+
+_OTHERS = 512
+"""What a worker has open besides connections: itself, QuestDB, logs, and room for surprises."""
+
+
+def files_needed(connections_max: int) -> int:
+    """Return the open files that a worker with so many connections needs."""
+    return connections_max + _OTHERS
+
+
+def raise_soft_limit(files: int) -> int:
+    """Raise this process's soft limit on open files to `files`, as far as the hard limit allows.
+
+    Children inherit it. Never lowers it.
+
+    Returns:
+        The soft limit that holds now.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= files:
+        return soft
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
