@@ -32,9 +32,7 @@ class Admission:
         self._looked_in_vain_s = float("-inf")
 
     @contextlib.contextmanager
-    def admitted_or_raise(
-        self, body: RequestBody, request_id: str = ""
-    ) -> Iterator[IntakeSession]:
+    def admitted_or_raise(self, body: RequestBody, request_id: str = "") -> Iterator[IntakeSession]:
         """Hold a place for one request; nothing of its body has been read yet.
 
         Args:

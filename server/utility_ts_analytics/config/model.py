@@ -44,6 +44,7 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
     Attributes:
         uri: PostgreSQL wire: fallback sink, checks, queries.
         connections_max: Connections of one process over that wire, 1..1000.
+        wal_lag_transactions_max: Above it and not shrinking is a reason not to be ready; 0 is off.
         ilp_http_address: ILP over HTTP, acknowledged.
         ilp_tcp_address: ILP over TCP, for sinks with `transport = "tcp"`.
         ilp_user: For HTTP basic authentication; None without.
@@ -52,10 +53,18 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
 
     uri: DatabaseUri = DatabaseUri("postgresql://admin:quest@localhost:8812/qdb")
     connections_max: Annotated[int, Meta(ge=1, le=1000)] = field(name="max_connections", default=10)
+    wal_lag_transactions_max: Annotated[int, Meta(ge=0, le=10**9)] = 1000
     ilp_http_address: Address = field(name="ilp_http_addr", default=Address("127.0.0.1", 9000))
     ilp_tcp_address: Address = field(name="ilp_tcp_addr", default=Address("127.0.0.1", 9009))
     ilp_user: UserName | None = None
     ilp_password: Secret | None = None
+
+    @property
+    def ilp_login(self) -> tuple[str, str] | None:
+        """User and password for ILP over HTTP; None where QuestDB asks for none."""
+        if self.ilp_user is None or self.ilp_password is None:
+            return None
+        return self.ilp_user, self.ilp_password.reveal()
 
 
 class SourceConfig(Section, frozen=True, kw_only=True):
@@ -72,6 +81,7 @@ class SourceConfig(Section, frozen=True, kw_only=True):
         request_records_max: Records of one request; 0 is no limit.
         line_bytes_max: Of one NDJSON line, without its newline.
         concurrent_requests_max: Per worker; beyond it 429.
+        connections_max: Per worker, idle ones too; beyond it nobody is let in until one ends.
         body_idle_timeout_ms: No byte for so long ends in 408.
         body_rate_bytes_min: Bytes per second, averaged over the idle time-out; 0 is off.
         ndjson_strict: Whether the first bad line ends a request, unless the request says.
@@ -106,6 +116,9 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     )
     concurrent_requests_max: Annotated[int, Meta(ge=1, le=10_000)] = field(
         name="max_concurrent_requests", default=128
+    )
+    connections_max: Annotated[int, Meta(ge=1, le=100_000)] = field(
+        name="max_connections", default=4096
     )
     body_idle_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
     body_rate_bytes_min: Annotated[int, Meta(ge=0, le=_GIB)] = field(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.database.live_table import LiveTable, read_tables
 from utility_ts_analytics.database.pool import Connection, StatementRefused, connect
 from utility_ts_analytics.database.table_compare import compare
@@ -137,25 +136,13 @@ class HealthPoller:
     Args:
         uri: pgwire, as `connect` takes it.
         tables: Names of the tables to watch.
-        interval_s: From the end of one poll to the start of the next, > 0.
         timeout_s: For connecting and for each query.
-        clock: For the wait between polls.
     """
 
-    def __init__(
-        self,
-        uri: str,
-        tables: Iterable[str],
-        *,
-        interval_s: float = 1.0,
-        timeout_s: float = 3.0,
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, uri: str, tables: Iterable[str], *, timeout_s: float = 3.0) -> None:
         self._uri = uri
         self._tables = tuple(tables)
-        self._interval_s = interval_s
         self._timeout_s = timeout_s
-        self._clock = clock or SystemClock()
         self._connection: Connection | None = None
         self._health = UNKNOWN
 
@@ -163,15 +150,6 @@ class HealthPoller:
     def health(self) -> QuestDBHealth:
         """What the last poll found; `UNKNOWN` before the first has ended."""
         return self._health
-
-    async def run(self) -> None:
-        """Poll until cancelled; the connection is closed then."""
-        try:
-            while True:
-                await self.poll()
-                await self._clock.sleep(self._interval_s)
-        finally:
-            await self.close()
 
     async def poll(self) -> QuestDBHealth:
         """Ask now, keep the answer as `health` and return it. Not to be called twice at a time."""

@@ -1,7 +1,8 @@
 """Wires, from a config to the applications that run in the workers; `lane_assembly` the lanes."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from utility_ts_analytics.asgi.app import StreamApp
@@ -12,8 +13,15 @@ from utility_ts_analytics.asgi.types import AsgiApp, IngestLimits
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.config import Address, Config, SinkConfig, SourceConfig, StreamConfig
-from utility_ts_analytics.database.table_spec import TableSpec, table_specs
+from utility_ts_analytics.config import (
+    Address,
+    Config,
+    SinkConfig,
+    SourceConfig,
+    StreamConfig,
+)
+from utility_ts_analytics.database.ping import answers_ping
+from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.beacon import Beacon
@@ -27,6 +35,8 @@ from utility_ts_analytics.service.stream_worker import Counts, DrainState, Strea
 
 OPERATIONS = "operations"
 """Name of the server that is no stream."""
+
+_PING_TIMEOUT_S = 1.0
 
 
 def service_plan(config: Config) -> ServicePlan:
@@ -49,6 +59,7 @@ def server_plans(config: Config) -> list[ServerPlan]:
             listener=_listener(f"{name}.source.http_bind_addr", stream.source.bind_address),
             workers=stream.source.workers or len(os.sched_getaffinity(0)),
             make_app=_stream_app_maker(config, name),
+            connections_max=stream.source.connections_max,
         )
         for name, stream in config.streams.items()
     ]
@@ -65,7 +76,7 @@ def server_plans(config: Config) -> list[ServerPlan]:
 
 def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port; runs in its worker."""
-    watch = DatabaseWatch(config.questdb.uri.reveal(), _table_specs(config), SystemClock())
+    watch = _watch(config, list(config.streams))
     facts = OperationsFacts(config, watch, Beacon(runtime_dir, OPERATIONS), runtime_dir)
     return OpsApp(facts)
 
@@ -74,9 +85,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     """Build the application of one stream's port; runs in each of its workers."""
     stream, spec, clock = config.streams[name], STREAMS[name], SystemClock()
     counts, drain = Counts(), DrainState()
-    watch = DatabaseWatch(
-        config.questdb.uri.reveal(), [table_specs()[name].named(stream.table)], clock
-    )
+    watch = _watch(config, [name])
 
     def trouble() -> Failure | None:
         return watch.failure_of(stream.table)
@@ -138,6 +147,26 @@ def _listener(setting: str, address: Address) -> Listener:
     return Listener(setting, address.host, address.port)
 
 
-def _table_specs(config: Config) -> list[TableSpec]:
-    specs = table_specs()
-    return [specs[name].named(stream.table) for name, stream in config.streams.items()]
+def _watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
+    questdb, specs = config.questdb, table_specs()
+    streams = {name: config.streams[name] for name in names}
+    over_http = [
+        stream.table
+        for stream in streams.values()
+        if (stream.sink.kind, stream.sink.transport) == ("ilp", "http")
+    ]
+    ping = partial(
+        answers_ping,
+        questdb.ilp_http_address.host,
+        questdb.ilp_http_address.port,
+        timeout_s=_PING_TIMEOUT_S,
+        credentials=questdb.ilp_login,
+    )
+    return DatabaseWatch(
+        questdb.uri.reveal(),
+        [specs[name].named(stream.table) for name, stream in streams.items()],
+        SystemClock(),
+        lag_transactions_max=questdb.wal_lag_transactions_max,
+        ping=ping if over_http else None,
+        pinged=over_http,
+    )

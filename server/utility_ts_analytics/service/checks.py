@@ -1,5 +1,6 @@
 """The checks of `ingestion-service check`: the cause of trouble before its effects."""
 
+import os
 import resource
 import socket
 from collections.abc import Iterable, Iterator
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from utility_ts_analytics.config import Address, Config
 from utility_ts_analytics.database.schema import check_schema, specs_for
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.service.open_files import files_needed
 
 _CONNECT_TIMEOUT_S = 3.0
-_FILES_MIN = 4096
-"""Open files a worker may need: 256 connections a worker, and room for what else is open."""
+_PGWIRE_LIMIT = 64
+"""QuestDB's default of pg.net.connection.limit; its own consoles and analysts come on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ async def run_checks(config: Config) -> list[CheckLine]:
     """
     lines = [CheckLine("the configuration is valid", ok=True)]
     lines += _promises(config)
-    lines += _limits()
+    lines += _limits(config)
+    lines.append(_pgwire_connections(config))
     lines += _listeners(config)
     lines += await _schema(config)
     return lines
@@ -53,13 +56,32 @@ def _promises(config: Config) -> Iterator[CheckLine]:
             yield CheckLine(f"{name}: no bearer token: whoever reaches the port may post", ok=True)
 
 
-def _limits() -> Iterator[CheckLine]:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < _FILES_MIN:
-        text = f"open files are limited to {soft}: raise it to {_FILES_MIN} (ulimit -n)"
-        yield CheckLine(text, ok=False)
-    else:
-        yield CheckLine(f"open files: {soft}", ok=True)
+def _limits(config: Config) -> Iterator[CheckLine]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for name, stream in config.streams.items():
+        needed = files_needed(stream.source.connections_max)
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            text = (
+                f"open files of {name}: limited to {hard}, {needed} needed: raise the hard limit"
+                f" (ulimit -Hn), or lower {name}.source.max_connections"
+            )
+            yield CheckLine(text, ok=False)
+        else:
+            text = f"open files of {name}: {needed} needed, {max(soft, needed)} at start"
+            yield CheckLine(text, ok=True)
+
+
+def _pgwire_connections(config: Config) -> CheckLine:
+    """Count what all processes together may hold: health, pgwire sinks, and fallbacks in use."""
+    count = 1  # the operations server's
+    for stream in config.streams.values():
+        workers = stream.source.workers or len(os.sched_getaffinity(0))
+        uses_pgwire = "pgwire" in (stream.sink.kind, stream.sink.fallback)
+        count += workers * (1 + stream.sink.lanes * uses_pgwire)
+    text = f"pgwire: up to {count} connections; QuestDB takes {_PGWIRE_LIMIT} unless told otherwise"
+    if count > _PGWIRE_LIMIT:
+        text += f": raise its pg.net.connection.limit above {count}"
+    return CheckLine(text, ok=True)
 
 
 def _listeners(config: Config) -> Iterator[CheckLine]:

@@ -1,6 +1,10 @@
-"""The database's health as the service uses it: why rows of a table must be refused just now."""
+"""The database's health as the service uses it: why rows of a table must be refused just now.
 
-from collections.abc import Iterable, Mapping
+Also what is no reason to refuse, but one not to be ready: a lag that grows, or tables that cannot
+be looked at while readings still go through.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.buffering.block import Failure
@@ -11,8 +15,11 @@ from utility_ts_analytics.database.health import (
     QuestDBHealth,
     stream_refusal,
 )
+from utility_ts_analytics.database.last_seen import SEEN_AGE_S_MAX, LastSeen, health_on_trust
 from utility_ts_analytics.database.table_spec import TableSpec
+from utility_ts_analytics.database.wal_lag import LAG_WINDOW_S, LagTrend
 
+INTERVAL_S = 1.0
 _RETRY_AFTER_S = 5
 _UNKNOWN_RETRY_AFTER_S = 1
 
@@ -23,39 +30,82 @@ class DatabaseWatch:
     Args:
         uri: pgwire, with the password; never shown.
         specs: What each watched table has to be, under its configured name.
-        clock: For the waits between polls.
+        clock: For the waits between polls, and the age of what was seen.
+        lag_transactions_max: WAL lag that is never a reason not to be ready; 0 = none is.
+        ping: Whether QuestDB's HTTP server answers; asked only while pgwire does not.
+        pinged: Tables written over ILP/HTTP: for them `ping` is good enough for a while.
     """
 
-    def __init__(self, uri: str, specs: Iterable[TableSpec], clock: Clock) -> None:
+    def __init__(
+        self,
+        uri: str,
+        specs: Iterable[TableSpec],
+        clock: Clock,
+        *,
+        lag_transactions_max: int = 0,
+        ping: Callable[[], Awaitable[bool]] | None = None,
+        pinged: Collection[str] = (),
+    ) -> None:
         self._specs = tuple(specs)
-        self._poller = HealthPoller(uri, [spec.name for spec in self._specs], clock=clock)
-        self._judged: QuestDBHealth = UNKNOWN
-        self._failures: Mapping[str, Failure] = self._judge(UNKNOWN)
+        self._clock = clock
+        self._ping = ping
+        self._pinged = frozenset(pinged)
+        self._poller = HealthPoller(uri, [spec.name for spec in self._specs])
+        self._trends = {spec.name: LagTrend(lag_transactions_max) for spec in self._specs}
+        self._lag_max = lag_transactions_max
+        self._seen: LastSeen | None = None
+        self._polled: QuestDBHealth = UNKNOWN
+        self._trusted: QuestDBHealth = UNKNOWN
+        self._failures: Mapping[str, Failure] = self._judge()
 
     @property
     def known(self) -> bool:
         """Whether QuestDB has been asked at all."""
-        return self._poller.health is not UNKNOWN
+        return self._polled is not UNKNOWN
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        await self._poller.run()
+        try:
+            while True:
+                await self.poll()
+                await self._clock.sleep(INTERVAL_S)
+        finally:
+            await self._poller.close()
 
     async def poll(self) -> None:
         """Ask now; bounded by the poller's time-outs."""
-        await self._poller.poll()
+        polled = await self._poller.poll()
+        ilp_answers = not polled.up and self._ping is not None and await self._ping()
+        now_s = self._clock.monotonic_s()
+        if polled.up:
+            self._seen = LastSeen(polled, now_s)
+            for name, table in polled.tables.items():
+                self._trends[name].see(table.wal_lag_transactions, now_s)
+        self._polled = polled
+        self._trusted = health_on_trust(polled, self._seen, now_s=now_s, ilp_answers=ilp_answers)
+        self._failures = self._judge()
 
     def failure_of(self, table: str) -> Failure | None:
         """Return why rows for a watched table must be refused, or None."""
-        return self._current().get(table)
+        return self._failures.get(table)
 
     def reasons(self) -> list[str]:
-        """Return one line per trouble, without repeating what all tables share."""
-        return list(dict.fromkeys(failure.detail for failure in self._current().values()))
+        """Return one line per trouble, without repeating what all tables share.
+
+        Troubles that refuse no rows are among them: the service is not ready, and goes on.
+        """
+        refused = [failure.detail for failure in self._failures.values()]
+        unwatched = []
+        if self._trusted is not self._polled and self._trusted.up:
+            unwatched = [
+                "the tables cannot be watched, readings are taken for up to"
+                f" {SEEN_AGE_S_MAX:.0f} s on what was seen last: {self._polled.reason}"
+            ]
+        return list(dict.fromkeys([*refused, *unwatched, *self._lagging()]))
 
     def facts(self) -> dict[str, Json]:
         """Return what is known, for the status."""
-        health = self._poller.health
+        health = self._polled
         tables: dict[str, Json] = {
             name: {
                 "exists": table.exists,
@@ -67,14 +117,21 @@ class DatabaseWatch:
         }
         return {"up": health.up, "reason": health.reason, "tables": tables}
 
-    def _current(self) -> Mapping[str, Failure]:
-        health = self._poller.health
-        if health is not self._judged:
-            self._failures = self._judge(health)
-            self._judged = health
-        return self._failures
+    def _lagging(self) -> list[str]:
+        return [
+            f"{name}: {table.wal_lag_transactions} committed transactions wait to become visible,"
+            f" over {self._lag_max} (questdb.wal_lag_transactions_max) and not fewer than"
+            f" {LAG_WINDOW_S:.0f} s ago; readings are taken, see the log and disk of QuestDB"
+            for name, table in self._polled.tables.items()
+            if self._trends[name].growing
+        ]
 
-    def _judge(self, health: QuestDBHealth) -> dict[str, Failure]:
-        wait_s = _UNKNOWN_RETRY_AFTER_S if health is UNKNOWN else _RETRY_AFTER_S
-        refusals = ((spec.name, stream_refusal(health, spec)) for spec in self._specs)
-        return {name: Failure(r.code, r.detail, wait_s) for name, r in refusals if r is not None}
+    def _judge(self) -> dict[str, Failure]:
+        wait_s = _RETRY_AFTER_S if self.known else _UNKNOWN_RETRY_AFTER_S
+        failures = {}
+        for spec in self._specs:
+            health = self._trusted if spec.name in self._pinged else self._polled
+            refusal = stream_refusal(health, spec)
+            if refusal is not None:
+                failures[spec.name] = Failure(refusal.code, refusal.detail, wait_s)
+        return failures

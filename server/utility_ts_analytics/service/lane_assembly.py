@@ -130,14 +130,11 @@ def _sink(plan: _Plan) -> Sink[Any]:
         return pgwire_sink(questdb.uri.reveal(), table, plan.spec)
     if settings.transport == "tcp":
         return ilp_over_tcp(str(questdb.ilp_tcp_address), table)
-    credentials = None
-    if questdb.ilp_user is not None and questdb.ilp_password is not None:
-        credentials = (questdb.ilp_user, questdb.ilp_password.reveal())
     return ilp_over_http(
         str(questdb.ilp_http_address),
         table,
         timeout_s=settings.request_timeout_ms / 1000,
-        credentials=credentials,
+        credentials=questdb.ilp_login,
     )
 
 

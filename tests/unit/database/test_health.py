@@ -6,7 +6,6 @@ import pytest
 from tests.conftest import TestQuestDB
 from tests.unit.database.conftest import MakeProxy
 
-from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.database.health import (
     UNKNOWN,
     HealthPoller,
@@ -169,40 +168,5 @@ def test_reason_of_an_absent_questdb_holds_no_password() -> None:
         assert not health.up
         assert "127.0.0.1:1: Connection refused" in health.reason
         assert "s3cret" not in health.reason
-
-    asyncio.run(main())
-
-
-class StepClock(ManualClock):
-    """Tells when somebody begins to wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting = asyncio.Event()
-
-    async def sleep(self, duration_s: float) -> None:
-        self.waiting.set()
-        await super().sleep(duration_s)
-
-
-def test_run_polls_again_after_each_interval_until_cancelled() -> None:
-    async def main() -> None:
-        clock = StepClock()
-        poller = HealthPoller(
-            "postgresql://admin:quest@127.0.0.1:1/qdb", ["t"], interval_s=7.0, clock=clock
-        )
-        running = asyncio.ensure_future(poller.run())
-        seen = []
-        async with asyncio.timeout(30):
-            for _ in range(3):
-                await clock.waiting.wait()
-                clock.waiting.clear()
-                seen.append(poller.health)
-                clock.advance(7.0)
-        assert clock.slept_s == [7.0] * 3
-        assert len({id(health) for health in seen}) == 3
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
 
     asyncio.run(main())

@@ -1,6 +1,7 @@
 """Each check says what it found and what to do, and what costs nothing is no failure."""
 
 import asyncio
+import resource
 import socket
 from typing import Protocol
 
@@ -75,3 +76,44 @@ def test_every_address_that_does_not_answer_is_named() -> None:
     assert found[0].startswith(f"questdb.ilp_http_addr: cannot connect to {address}")
     assert "check questdb.uri" in found[1]
     assert "hidden" not in msgspec.json.encode(found).decode()
+
+
+def texts_of(tables: dict[str, object]) -> dict[str, bool]:
+    """Return all lines, of a configuration whose QuestDB does not answer."""
+    questdb = {"uri": "postgresql://a:b@127.0.0.1:1/q", "ilp_http_addr": "127.0.0.1:1"}
+    config = parse_config({"questdb": questdb, **tables}, {})
+    return {line.text: line.ok for line in asyncio.run(run_checks(config))}
+
+
+def test_open_files_that_the_hard_limit_does_not_allow_are_a_failure() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard < 99_000, "this machine allows more open files than any configuration needs"
+    texts = texts_of({"meter_usage": {"source": {"max_connections": 99_000}}})
+    [failure] = [text for text, ok in texts.items() if "open files" in text and not ok]
+    assert failure.startswith(f"open files of meter_usage: limited to {hard}, 99512 needed")
+    assert "meter_usage.source.max_connections" in failure
+    [fine] = [text for text, ok in texts.items() if "open files of generation_output" in text]
+    assert texts[fine]
+    assert "4608 needed" in fine
+
+
+@pytest.mark.parametrize(
+    ("sink", "workers", "count", "too_many"),
+    [
+        # One for the operations server and one for the worker of the other stream, with no sink.
+        ({"fallback": "none"}, 4, 6, False),
+        ({"fallback": "pgwire", "workers": 3}, 4, 18, False),
+        ({"kind": "pgwire", "fallback": "none", "workers": 3}, 4, 18, False),
+        ({"fallback": "pgwire", "workers": 3}, 16, 66, True),
+    ],
+)
+def test_pgwire_connections_of_all_processes_are_counted(
+    sink: dict[str, object], workers: int, count: int, too_many: bool
+) -> None:
+    other = {"source": {"workers": 1}, "sink": {"fallback": "none"}}
+    stream = {"source": {"workers": workers}, "sink": sink}
+    texts = texts_of({"meter_usage": stream, "generation_output": other})
+    [text] = [text for text in texts if text.startswith("pgwire:")]
+    assert f"up to {count} connections" in text
+    assert ("pg.net.connection.limit" in text) == too_many
+    assert texts[text]
