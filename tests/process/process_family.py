@@ -45,11 +45,32 @@ def listeners(port: int) -> set[int]:
     return holders
 
 
-def worker_on(port: int, supervisor_pid: int) -> int:
-    """Return the one process below a supervisor that serves a port and has no children."""
-    holders = listeners(port) & set(descendants(supervisor_pid))
-    [worker] = [pid for pid in holders if not descendants(pid)]
+def worker_on(port: int) -> int:
+    """Return the id of the one process that serves this port: it listens and has no children."""
+    [worker] = [pid for pid in listeners(port) if not descendants(pid)]
     return worker
+
+
+def open_files(pid: int) -> int:
+    """Return how many files a process has open, connections among them."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def memory_mib(pid: int) -> int:
+    """Return the resident memory of a process, MiB."""
+    return _status_kib(pid, "VmRSS") // 1024
+
+
+def peak_memory_mib(pid: int) -> int:
+    """Return the most that a process has ever had resident, MiB."""
+    return _status_kib(pid, "VmHWM") // 1024
+
+
+def _status_kib(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise AssertionError(f"/proc has no {name} of {pid}")
 
 
 def runtime_dir_of(pid: int) -> Path:

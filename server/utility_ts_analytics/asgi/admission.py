@@ -50,7 +50,7 @@ class Admission:
                 "the worker holds as much as it may just now", self._intake.retry_after_s()
             )
         if self._cut_at_s is not None:
-            body.cut(self._cut_at_s, _draining())
+            body.cut(self._cut_at_s, _draining)
         self._admitted[body] = session
         try:
             with session:
@@ -62,7 +62,7 @@ class Admission:
         """Stop waiting for unfinished bodies at loop time `at_s`, seconds: the worker drains."""
         self._cut_at_s = at_s
         for body in self._admitted:
-            body.cut(at_s, _draining())
+            body.cut(at_s, _draining)
 
     def _cut_slow_body(self) -> bool:
         """End the upload admitted first of those that are too slow; its place is free at once."""
@@ -73,7 +73,7 @@ class Admission:
             # With rows on their way it would still hold memory of the database's pace.
             if session.settlement.open_rows == 0 and body.is_too_slow(now_s, _PATIENCE_S):
                 del self._admitted[body]
-                body.cut(now_s, _gave_way())
+                body.cut(now_s, _gave_way)
                 session.leave_place()
                 return True
         self._looked_in_vain_s = now_s

@@ -6,7 +6,7 @@ timeout below this module, so every wait is timed here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
 from utility_ts_analytics.asgi.types import Receive
@@ -62,7 +62,7 @@ class RequestBody:
         self._window_bytes = 0
         self._asked_s: float | None = None
         self._cut_at_s: float | None = None
-        self._cut_error: ClientError | None = None
+        self._cut_error: Callable[[], ClientError] | None = None
         self._timeout: asyncio.Timeout | None = None
         self._lost = False
 
@@ -82,7 +82,7 @@ class RequestBody:
             TruncatedBody: The body ended before its framing said so.
             BodyTimeout: Nothing came for too long, or too little.
             BodyTooLarge: More came than is allowed; the part over the limit is not yielded.
-            ClientError: What `cut` was given: the body is not waited for any longer.
+            ClientError: What `cut` was told: the body is not waited for any longer.
         """
         while not self.complete:
             chunk = await self._next()
@@ -106,8 +106,12 @@ class RequestBody:
             1, self._min_rate_bytes
         )
 
-    def cut(self, at_s: float, error: ClientError) -> None:
-        """Stop waiting for this body at loop time `at_s`, seconds, and end it with `error`."""
+    def cut(self, at_s: float, error: Callable[[], ClientError]) -> None:
+        """Stop waiting for this body at loop time `at_s`, seconds, and end it with a new `error`.
+
+        An error that was raised and is kept holds the frames it went through, and with them the
+        connection.
+        """
         if self._cut_at_s is not None and self._cut_at_s <= at_s:
             return
         self._cut_at_s, self._cut_error = at_s, error
@@ -176,7 +180,7 @@ class RequestBody:
 
     def _timed_out(self, now_s: float) -> ClientError:
         if self._cut_error is not None and self._cut_at_s is not None and now_s >= self._cut_at_s:
-            return self._cut_error
+            return self._cut_error()
         wait_ms = round(self._idle_timeout_s * 1000)
         return BodyTimeout(f"no byte of the body came for {wait_ms} ms (body_idle_timeout_ms)")
 

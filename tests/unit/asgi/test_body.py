@@ -107,7 +107,7 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
     async def run() -> None:
         body = body_of([b"a"], end=False)
         loop = asyncio.get_running_loop()
-        loop.call_later(0.02, lambda: body.cut(loop.time(), Draining("stops", 1)))
+        loop.call_later(0.02, lambda: body.cut(loop.time(), lambda: Draining("stops", 1)))
         await read(body)
 
     with pytest.raises(Draining):
@@ -117,8 +117,8 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
 def test_the_earlier_of_two_cuts_holds() -> None:
     async def run(first_s: float, second_s: float) -> None:
         body = body_of([], end=False)
-        body.cut(asyncio.get_running_loop().time() + first_s, Draining("first", 1))
-        body.cut(asyncio.get_running_loop().time() + second_s, BodyTimeout("second"))
+        body.cut(asyncio.get_running_loop().time() + first_s, lambda: Draining("first", 1))
+        body.cut(asyncio.get_running_loop().time() + second_s, lambda: BodyTimeout("second"))
         await read(body)
 
     with pytest.raises(Draining):
