@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tests.process.process_family import descendants, listeners
+from tests.process.process_family import descendants
 from tests.process.raw_http import JSON, NDJSON, Answer, Connection, ask, post
 from tests.process.stored_tables import until
 
@@ -241,14 +241,6 @@ class RunningService:
         except ConnectionError:
             return False
         return True
-
-
-def worker_of(service: RunningService) -> int:
-    """Return the one process that serves the first stream's port and has no children."""
-    family = set(descendants(service.process.pid))
-    holders = listeners(service.ports.meter_usage) & family
-    [worker] = [pid for pid in holders if not descendants(pid)]
-    return worker
 
 
 Launch = Callable[[Section], AbstractContextManager[RunningService]]

@@ -33,7 +33,7 @@ def test_workers_that_stand_still_are_replaced_also_that_of_operations(
     meter_id = make_id("m")
     service = start_service(WATCHED)
     ports = {"meter_usage": service.ports.meter_usage, "operations": service.ports.operations}
-    still = {name: worker_on(port, service.process.pid) for name, port in ports.items()}
+    still = {name: worker_on(port) for name, port in ports.items()}
     for pid in still.values():
         os.kill(pid, signal.SIGSTOP)
     killed = wait_logged(service, KILLED, 2)
@@ -70,7 +70,7 @@ def test_pause_of_the_whole_service_kills_nobody(start_service: StartService) ->
 
 def test_sign_of_a_dead_worker_kills_nobody(start_service: StartService) -> None:
     service = start_service(WATCHED)
-    os.kill(worker_on(service.ports.meter_usage, service.process.pid), signal.SIGKILL)
+    os.kill(worker_on(service.ports.meter_usage), signal.SIGKILL)
     wait_logged(service, "a worker died")
     until(lambda: is_ok(lambda: service.post_lines(b"").status), "posts are taken again")
     family = descendants(service.process.pid)

@@ -6,7 +6,7 @@ import signal
 import pytest
 from tests.process.process_family import descendants, is_alive, listeners, worker_on
 from tests.process.raw_http import NDJSON, Connection
-from tests.process.running_service import MakeId, RunningService, StartService, worker_of
+from tests.process.running_service import MakeId, RunningService, StartService
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables, until
 
@@ -116,7 +116,7 @@ def test_killed_worker_is_replaced_and_posts_go_on(
     before, after = make_id("m"), make_id("m")
     service = start_service({})
     service.post_lines(reading_lines(before, 500)).accepted_all()
-    killed = worker_on(service.ports.meter_usage, service.process.pid)
+    killed = worker_on(service.ports.meter_usage)
     os.kill(killed, signal.SIGKILL)
 
     def is_taken() -> bool:
@@ -127,7 +127,7 @@ def test_killed_worker_is_replaced_and_posts_go_on(
 
     until(is_taken, "a new worker takes posts")
     assert service.process.poll() is None
-    assert worker_on(service.ports.meter_usage, service.process.pid) != killed
+    assert worker_on(service.ports.meter_usage) != killed
     for meter_id in (before, after):
         assert [row["kwh"] for row in tables.meter(meter_id)] == expected_kwh(500)
     assert service.post_lines(b"", stream="generation_output").status == 200

@@ -87,7 +87,7 @@ def test_rows_of_a_worker_that_had_to_be_killed_are_reported_as_lost(
     service = start_service(silent_questdb)
     family = descendants(service.process.pid)
     with waiting_post(service, make_id("m")) as ends:
-        os.kill(worker_on(service.ports.meter_usage, service.process.pid), signal.SIGSTOP)
+        os.kill(worker_on(service.ports.meter_usage), signal.SIGSTOP)
         began_s = clock.monotonic_s()
         assert service.terminate() == 0
         assert clock.monotonic_s() - began_s < DRAIN_S + KILL_MARGIN_S + STOP_MARGIN_S

@@ -22,7 +22,7 @@ KILLS = 8
 def kill_worker(service: RunningService) -> int:
     """Kill the worker of the first stream as soon as there is one."""
     until(lambda: bool(listeners(service.ports.meter_usage)), "a worker listens")
-    pid = worker_on(service.ports.meter_usage, service.process.pid)
+    pid = worker_on(service.ports.meter_usage)
     os.kill(pid, signal.SIGKILL)
     until(lambda: not is_alive(pid), "the worker is dead")
     return pid
@@ -56,7 +56,7 @@ def test_workers_that_a_killed_server_left_behind_end_within_the_drain_limit(
 ) -> None:
     meter_id = make_id("m")
     service = start_service({"server": {"drain_timeout_s": 3}})
-    orphan = worker_on(service.ports.meter_usage, service.process.pid)
+    orphan = worker_on(service.ports.meter_usage)
     with service.connect() as upload:
         upload.send_head(PATH, {"content-type": NDJSON, "transfer-encoding": "chunked"})
         upload.send_chunk(reading_lines(meter_id, 5))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.process.own_questdb import OwnQuestDB, apply_schema
+from tests.process.process_family import worker_on
 from tests.process.raw_http import Answer
-from tests.process.running_service import MakeId, RunningService, run_service, worker_of
+from tests.process.running_service import MakeId, RunningService, run_service
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import until
 
@@ -93,7 +94,7 @@ def test_killed_worker_and_restarted_service_lose_no_spooled_row(
         service.wait_ready()
         own.server.stop()
         until(lambda: is_spooled(service, reading_lines(ids[0], 100)), "rows are spooled")
-        os.kill(worker_of(service), signal.SIGKILL)
+        os.kill(worker_on(service.ports.meter_usage), signal.SIGKILL)
 
         def is_replaced() -> bool:
             try:
