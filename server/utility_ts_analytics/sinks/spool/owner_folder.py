@@ -278,7 +278,13 @@ def _read(segment: _Segment, decoder: msgspec.json.Decoder[Reading]) -> Good | B
 
 
 def _remove_empty(path: Path) -> None:
-    """Remove a locked directory that holds no segment. What somebody else put there stays."""
+    """Remove a locked directory if it holds nothing but its checkpoint.
+
+    A segment that could not be removed keeps the checkpoint, which says that it is delivered.
+    """
     with contextlib.suppress(OSError):
-        (path / NAME).unlink(missing_ok=True)
-        path.rmdir()
+        if all(file.name == NAME for file in path.iterdir()):
+            # First the segments are gone for good, then what says how far they are delivered.
+            sync_directory(path)
+            (path / NAME).unlink(missing_ok=True)
+            path.rmdir()

@@ -15,7 +15,7 @@ the magic, whatever clients send, and a reader that is lost finds the next recor
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
@@ -31,6 +31,9 @@ PAYLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
 
 _ENCODE_ROWS: Final = 1_000
 """Rows encoded in one call that holds the GIL: about 0.3 ms for full rows, measured."""
+
+_LINE_BYTES_MAX: Final = 1024 * 1024
+"""No line is longer, by far: eight fields of 256 characters, six bytes for each at the most."""
 
 _FIELDS: Final = struct.Struct("<8sII")
 _CRC: Final = struct.Struct("<I")
@@ -91,25 +94,31 @@ def parse_head(data: bytes) -> Head | None:
 
 
 def decode_payload(
-    head: Head, payload: bytes, decoder: msgspec.json.Decoder[Reading]
+    head: Head, pieces: Iterable[bytes], decoder: msgspec.json.Decoder[Reading]
 ) -> list[Reading] | None:
     """Return the rows in order, or None unless all of them are exactly what was written.
 
     Args:
         head: The header before this payload.
-        payload: May be shorter than the header says, after a cut.
+        pieces: The payload, cut anywhere; may be shorter than the header says.
         decoder: For the stream's `signed_record_type`.
     """
+    rows: list[Reading] = []
+    crc, rest = 0, b""
+    for piece in pieces:
+        # As above: the loop gets in between two pieces.
+        crc = zlib.crc32(piece, crc)
+        *lines, rest = (rest + piece).split(b"\n")
+        try:
+            rows += [decoder.decode(line) for line in lines]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # Damaged, or written by a version with other fields or limits.
+            return None
+        if len(rest) > _LINE_BYTES_MAX:
+            return None
     fields = _FIELDS.pack(MAGIC, head.rows, head.payload_bytes)
-    if zlib.crc32(fields, zlib.crc32(payload)) != head.crc:
-        return None
-    # Line by line, so that the thread that does this lets the event loop in between.
-    try:
-        rows = [decoder.decode(line) for line in payload.splitlines()]
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # Written by a version with other fields or limits: damage like any other to this one.
-        return None
-    return rows if len(rows) == head.rows else None
+    whole = zlib.crc32(fields, crc) == head.crc and not rest and len(rows) == head.rows
+    return rows if whole else None
 
 
 def _lines(rows: Sequence[Reading]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ Holds one record in memory at a time. Counts nothing and logs nothing: the folde
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from utility_ts_analytics.sinks.spool.record import (
     parse_head,
 )
 
+_PIECE_BYTES: Final = 256 * 1024
 _WINDOW_BYTES: Final = 1024 * 1024
 
 
@@ -63,8 +65,8 @@ def read_record(
     data = os.pread(fd, min(HEAD_BYTES, end - offset), offset)
     head = parse_head(data)
     if head is not None and offset + head.record_bytes <= end:
-        payload = os.pread(fd, head.payload_bytes, offset + HEAD_BYTES)
-        rows = decode_payload(head, payload, decoder)
+        pieces = _pieces(fd, offset + HEAD_BYTES, offset + head.record_bytes)
+        rows = decode_payload(head, pieces, decoder)
         if rows is not None:
             return Good(rows, offset + head.record_bytes)
     # From the next byte on, not from where this record should end: a header may be whole and yet
@@ -93,6 +95,11 @@ def count_rows(fd: int, offset: int, end: int) -> int:
             following = _find_magic(fd, offset + 1, end)
             offset = end if following is None else following
     return rows
+
+
+def _pieces(fd: int, start: int, end: int) -> Iterator[bytes]:
+    for offset in range(start, end, _PIECE_BYTES):
+        yield os.pread(fd, min(_PIECE_BYTES, end - offset), offset)
 
 
 def _ends_within(head: Head | None, data: bytes, left_bytes: int) -> bool:

@@ -12,6 +12,8 @@ from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken, SpoolF
 
 SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 
+_CLOSED = "the spool is closed"
+
 _T = TypeVar("_T")
 
 
@@ -82,6 +84,8 @@ class Spool:
             None, or one line that says why nothing can be appended. What was taken over can be
             delivered nevertheless, and each `append` tries again to make the directory.
         """
+        if self._closed:
+            return _CLOSED
         return await self._run(self._store.open)
 
     async def append(self, rows: Sequence[Reading]) -> Appended | SpoolFull | SpoolBroken:
@@ -95,7 +99,7 @@ class Spool:
             after a failed sync whoever takes the directory over may find the rows whole.
         """
         if self._closed:
-            return SpoolBroken("the spool is closed")
+            return SpoolBroken(_CLOSED)
         return await self._run(lambda: self._store.append(rows))
 
     async def oldest(self) -> Sequence[Reading] | None:
@@ -135,9 +139,8 @@ class Spool:
         if self._closed:
             return
         self._closed = True
-        closing = self._run(self._store.close)
         try:
-            await closing
+            await self._run(self._store.close)
         finally:
             self._thread.shutdown(wait=False)
 
