@@ -16,7 +16,7 @@ from utility_ts_analytics.sinks.spool.store import Appended, SpoolStore
 
 SPEC = STREAMS["meter_usage"]
 TS = datetime(2026, 1, 1, tzinfo=UTC)
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 - directories of random names are made in it
 
 
 def batch(number: int, rows: int = 1) -> list[Reading]:

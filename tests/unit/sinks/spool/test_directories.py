@@ -104,7 +104,7 @@ def test_disk_without_locks_is_an_error_and_nothing_stays_open(tmp_path: Path) -
 
 def test_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path)
-    with pytest.raises(OSError, match="Not a directory|symbolic links"):
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
         lock_directory(tmp_path / "a")
 
 

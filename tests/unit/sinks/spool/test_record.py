@@ -150,8 +150,13 @@ def test_header_that_is_cut_short_is_none() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "payload_bytes", "whole"),
-    [(1, 1, True), (0, 1, False), (1, 0, False), (1, PAYLOAD_BYTES_MAX, True)]
-    + [(1, PAYLOAD_BYTES_MAX + 1, False)],
+    [
+        (1, 1, True),
+        (0, 1, False),
+        (1, 0, False),
+        (1, PAYLOAD_BYTES_MAX, True),
+        (1, PAYLOAD_BYTES_MAX + 1, False),
+    ],
 )
 def test_header_with_absurd_numbers_is_none(rows: int, payload_bytes: int, whole: bool) -> None:
     head = MAGIC + rows.to_bytes(4, "little") + payload_bytes.to_bytes(4, "little") + bytes(4)

@@ -26,7 +26,7 @@ class Spoiled:
         self.whole = self.segment.read_bytes()
         self.record_bytes = len(self.whole) // COUNT
 
-    def reopened(self, data: bytes) -> SpoolStore:
+    def reopened(self, data: bytes | bytearray) -> SpoolStore:
         shutil.rmtree(self.folder / SPEC.name)
         self.segment.parent.mkdir(parents=True)
         self.segment.write_bytes(data)

@@ -103,7 +103,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         rows = self.store.oldest()
-        assert (meters(rows) if rows is not None else None) == (self.held or [None])[0]
+        assert ([] if rows is None else [meters(rows)]) == self.held[:1]
 
     @precondition(lambda self: self.held)
     @rule()
