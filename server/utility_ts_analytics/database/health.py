@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from utility_ts_analytics.database.crashed_tables import reopen
 from utility_ts_analytics.database.live_table import LiveTable, read_tables
 from utility_ts_analytics.database.pool import Connection, StatementRefused, connect
 from utility_ts_analytics.database.table_compare import compare
@@ -110,10 +111,13 @@ async def read_health(
 ) -> QuestDBHealth:
     """Ask once about `tables`, over a connection of the caller's.
 
+    QuestDB is made to look for those that it does not list; a later call finds them if they are
+    there.
+
     Args:
         connection: Afterwards closed if QuestDB went away, else usable.
         tables: Names of the tables to watch.
-        timeout_s: For each query; there is one query, and one more per table.
+        timeout_s: For each query; there is one query, and one or two more per table.
 
     Returns:
         With `up` False for every expected trouble; nothing is raised for it.
@@ -121,6 +125,8 @@ async def read_health(
     names = tuple(tables)
     try:
         found = await read_tables(connection, names, timeout_s=timeout_s)
+        for name in set(names).difference(found):
+            await reopen(connection, name, timeout_s=timeout_s)
     except (QuestDBUnavailable, StatementRefused) as error:
         return QuestDBHealth(False, str(error), MappingProxyType({}))
     watched = {name: TableHealth(found.get(name)) for name in names}
