@@ -17,8 +17,10 @@ STARTING, REFUSING, SERVING, DRAINING, STOPPED = range(5)
 
 STATE_NAMES = ("starting", "refusing", "serving", "draining", "stopped")
 
-_LAYOUT = struct.Struct("=qdqqqqq")
+_LAYOUT = struct.Struct("=qdqqqqqqq")
 _SUFFIX = ".beacon"
+
+Counts = tuple[int, int, int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Sign:
         failed_rows: Rows given back to their senders.
         held_rows: Rows waiting or in flight.
         retries: Sends that had to be repeated.
+        spooled_rows: Rows that wait on this machine's disk.
+        fallback_lanes: Lanes that go by their second choice.
     """
 
     stream: str
@@ -48,6 +52,8 @@ class Sign:
     failed_rows: int
     held_rows: int
     retries: int
+    spooled_rows: int
+    fallback_lanes: int
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -77,10 +83,8 @@ class Beacon:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
 
-    def say(
-        self, state: int, beat_s: float, counts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
-    ) -> None:
-        """Write state, beat and the five counts in the order of `Sign`."""
+    def say(self, state: int, beat_s: float, counts: Counts = (0, 0, 0, 0, 0, 0, 0)) -> None:
+        """Write state, beat and the counts in the order of `Sign`."""
         _LAYOUT.pack_into(self._map, 0, state, beat_s, *counts)
 
 

@@ -5,6 +5,7 @@ import resource
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from utility_ts_analytics.config import Address, Config
 from utility_ts_analytics.database.schema import check_schema, specs_for
@@ -39,6 +40,7 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines += _promises(config)
     lines += _limits(config)
     lines.append(_pgwire_connections(config))
+    lines += _folders(config)
     lines += _listeners(config)
     lines += await _schema(config)
     return lines
@@ -82,6 +84,26 @@ def _pgwire_connections(config: Config) -> CheckLine:
     if count > _PGWIRE_LIMIT:
         text += f": raise its pg.net.connection.limit above {count}"
     return CheckLine(text, ok=True)
+
+
+def _folders(config: Config) -> Iterator[CheckLine]:
+    """Look whether the directories that are made when needed could be made and written to."""
+    for name, stream in config.streams.items():
+        named = {
+            f"{name}.spool.dir": stream.spool.folder,
+            f"{name}.sink.dead_letter_dir": stream.sink.dead_letter_folder,
+        }
+        for setting, folder in named.items():
+            if folder is None:
+                continue
+            there = Path(folder).absolute()
+            while not there.exists():
+                there = there.parent
+            if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+                yield CheckLine(f"{setting}: {folder} can be written to", ok=True)
+            else:
+                text = f"{setting}: cannot write to {there}: change its owner, or the setting"
+                yield CheckLine(text, ok=False)
 
 
 def _listeners(config: Config) -> Iterator[CheckLine]:

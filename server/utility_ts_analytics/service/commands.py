@@ -149,5 +149,6 @@ def _print_status(facts: dict[str, object]) -> None:
         print(
             f"{name}: {workers} workers serving, {stream['stored_rows']} rows stored,"
             f" {stream['rejected_rows']} rejected, {stream['failed_rows']} given back,"
-            f" {stream['held_rows']} held, {stream['retries']} retries"
+            f" {stream['held_rows']} held, {stream['spooled_rows']} spooled,"
+            f" {stream['retries']} retries{', by the fallback' if stream['fallback_lanes'] else ''}"
         )

@@ -142,5 +142,7 @@ def _stream_facts(signs: Sequence[Sign]) -> dict[str, Json]:
         "failed_rows": sum(sign.failed_rows for sign in signs),
         "held_rows": sum(sign.held_rows for sign in signs if sign.alive),
         "retries": sum(sign.retries for sign in signs),
+        "spooled_rows": sum(sign.spooled_rows for sign in signs if sign.alive),
+        "fallback_lanes": sum(sign.fallback_lanes for sign in signs if sign.alive),
         "workers": workers,
     }

@@ -175,5 +175,7 @@ class StreamWorker:
                 counts.failed_rows,
                 held_rows,
                 counts.retries,
+                sum(lane.spooled_rows for lane in self.lanes),
+                counts.fallback_lanes,
             ),
         )

@@ -24,4 +24,6 @@ def sign(
         failed_rows=failed_rows,
         held_rows=held_rows,
         retries=0,
+        spooled_rows=0,
+        fallback_lanes=0,
     )

@@ -8,12 +8,12 @@ from utility_ts_analytics.service.beacon import SERVING, Beacon, read_signs
 
 def test_the_last_word_is_read_back(tmp_path: Path) -> None:
     beacon = Beacon(tmp_path, "meter_usage")
-    beacon.say(SERVING, 1.5, (1, 2, 3, 4, 5))
+    beacon.say(SERVING, 1.5, (1, 2, 3, 4, 5, 6, 7))
     (sign,) = read_signs(tmp_path)
     assert (sign.stream, sign.state, sign.beat_s) == ("meter_usage", SERVING, 1.5)
     assert sign.identity == (sign.server_pid, sign.pid) == (os.getsid(0), os.getpid())
     counts = (sign.stored_rows, sign.rejected_rows, sign.failed_rows, sign.held_rows, sign.retries)
-    assert counts == (1, 2, 3, 4, 5)
+    assert (*counts, sign.spooled_rows, sign.fallback_lanes) == (1, 2, 3, 4, 5, 6, 7)
     assert sign.alive
 
 

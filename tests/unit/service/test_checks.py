@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -117,3 +118,14 @@ def test_pgwire_connections_of_all_processes_are_counted(
     assert f"up to {count} connections" in text
     assert ("pg.net.connection.limit" in text) == too_many
     assert texts[text]
+
+
+def test_directories_that_cannot_be_made_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    sink = {"dead_letter_dir": str(tmp_path / "letters" / "new")}
+    meter_usage = {"sink": sink, "spool": {"dir": str(tmp_path / "file" / "spool")}}
+    lines = asyncio.run(run_checks(parse_config({"meter_usage": meter_usage}, {})))
+    found = {line.text.split(":")[0]: line.ok for line in lines}
+    assert found["meter_usage.sink.dead_letter_dir"]
+    assert not found["meter_usage.spool.dir"]
+    assert not (tmp_path / "letters").exists()

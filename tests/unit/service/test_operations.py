@@ -46,7 +46,7 @@ def facts_of(folder: Path, *troubles: str) -> OperationsFacts:
 
 
 def say(folder: Path, stream: str, state: int, beat_s: float = NOW_S) -> None:
-    Beacon(folder, stream).say(state, beat_s, (10, 1, 2, 3, 4))
+    Beacon(folder, stream).say(state, beat_s, (10, 1, 2, 3, 4, 5, 1))
 
 
 def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
@@ -100,6 +100,7 @@ def test_status_sums_over_workers_and_counts_nothing_held_by_the_dead(tmp_path: 
     counts = {name: meters[name] for name in ("stored_rows", "rejected_rows", "failed_rows")}
     assert counts == {"stored_rows": 20, "rejected_rows": 2, "failed_rows": 4}
     assert (meters["held_rows"], meters["retries"]) == (3, 8)
+    assert (meters["spooled_rows"], meters["fallback_lanes"]) == (5, 1)
     workers = meters["workers"]
     assert isinstance(workers, list)
     assert sorted(str(worker["state"]) for worker in workers if isinstance(worker, dict)) == [
