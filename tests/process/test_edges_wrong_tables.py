@@ -81,6 +81,31 @@ def test_table_without_dedup_is_refused_and_the_named_statement_repairs_it(
         assert stored == expected_kwh(5)
 
 
+def test_dedup_lost_while_running_is_refused_until_it_is_back(
+    questdb: QuestDBPorts,
+    plain_table: str,
+    tables: StoredTables,
+    tmp_path: Path,
+    make_id: MakeId,
+) -> None:
+    meter_id = make_id("m")
+    body = reading_lines(meter_id, 5)
+    enable = f"ALTER TABLE {plain_table} DEDUP ENABLE UPSERT KEYS(ts, meter_id)"
+    tables.execute(enable)
+    with run_service(tmp_path, questdb, with_table(plain_table)) as service:
+        service.post_lines(body).accepted_all()
+        tables.execute(f"ALTER TABLE {plain_table} DEDUP DISABLE")
+        until(lambda: service.post_lines(body).status == 503, "the loss is seen")
+        problem = service.post_lines(body).problem(503, "schema-missing")
+        assert assert_remedy(problem.detail).split("(")[0].startswith(enable.split("(")[0])
+        until(lambda: "DEDUP" in service.unreadiness(), "/readyz says so")
+        assert _generation_is_taken(service)
+
+        tables.execute(enable)
+        service.wait_ready()
+        until(lambda: service.post_lines(body).status == 200, "posts are taken again")
+
+
 def test_missing_table_is_refused_by_name_and_the_other_stream_goes_on(
     questdb: QuestDBPorts, tmp_path: Path, make_id: MakeId
 ) -> None:

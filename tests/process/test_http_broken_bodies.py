@@ -1,5 +1,6 @@
 """Bodies that end early, break or stall: never taken as complete, and never hold a place long."""
 
+import gzip
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -160,6 +161,33 @@ def test_body_below_the_minimum_rate_ends_in_408(
         drip(connection, body, 2, 30)
         problem = connection.answer().problem(408, "body-timeout")
     assert problem.accepted == tables.count_meter(meter_id)
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 20])
+def test_compressed_body_below_the_minimum_rate_ends_in_408(
+    piece_bytes: int, impatient: RunningService, tables: StoredTables, make_id: MakeId
+) -> None:
+    """What was sent counts, not what it grows to: 20 bytes of this would be thousands of rows."""
+    meter_id = make_id("m")
+    body = gzip.compress(reading_lines(meter_id, 1) * 100_000)
+    with impatient.connect() as connection:
+        connection.send_head(PATH, {**CHUNKED, "content-encoding": "gzip"})
+        drip(connection, body, piece_bytes, 30)
+        problem = connection.answer().problem(408, "body-timeout")
+        assert connection.answer_or_closed() is None
+    assert problem.retryable
+    assert "body_min_rate_bytes" in problem.detail
+    assert tables.count_meter(meter_id) == min(problem.accepted, 1)
+
+
+def test_stalled_compressed_body_ends_in_408(impatient: RunningService, make_id: MakeId) -> None:
+    body = gzip.compress(reading_lines(make_id("m"), 20))
+    with impatient.connect() as connection:
+        connection.send_head(PATH, {**CHUNKED, "content-encoding": "gzip"})
+        connection.send_chunk(body[:-1])
+        problem = connection.answer().problem(408, "body-timeout")
+        assert connection.answer_or_closed() is None
+    assert "body_idle_timeout_ms" in problem.detail
 
 
 def test_slow_body_is_taken_where_no_minimum_rate_is_set(

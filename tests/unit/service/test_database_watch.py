@@ -7,7 +7,9 @@ from typing import Protocol
 import pytest
 
 from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.database.table_compare import create_sql
 from utility_ts_analytics.database.table_spec import table_specs
+from utility_ts_analytics.database.wal_lag import LAG_WINDOW_S
 from utility_ts_analytics.service.database_watch import DatabaseWatch
 
 METERS, PLANTS = table_specs()["meter_usage"], table_specs()["generation_output"]
@@ -131,3 +133,34 @@ def test_suspended_table_is_refused_until_it_is_resumed(questdb: Database) -> No
 
     asyncio.run(poll_again())
     assert watch.failure_of("watch_suspended") is None
+
+
+@pytest.mark.questdb
+def test_lag_of_a_real_table_is_told_once_it_has_lasted(questdb: Database) -> None:
+    spec = METERS.named("watch_lagging")
+    questdb.query(create_sql(spec))
+    questdb.query("ALTER TABLE watch_lagging SUSPEND WAL")  # nothing is applied from here on
+    for second in range(5):
+        questdb.query(
+            "INSERT INTO watch_lagging (ts, meter_id, kwh)"
+            f" VALUES ('2024-01-01T00:00:0{second}Z', 'm', 1)"
+        )
+    clock = ManualClock()
+    watch = DatabaseWatch(questdb.pg_uri, [spec], clock, lag_transactions_max=4)
+
+    async def reasons_over_time() -> list[int]:
+        counts = []
+        for _ in range(3):
+            await watch.poll()
+            counts.append(sum("5 committed transactions" in line for line in watch.reasons()))
+            clock.advance(LAG_WINDOW_S / 2)
+        task = asyncio.create_task(watch.run())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return counts
+
+    try:
+        assert asyncio.run(asyncio.wait_for(reasons_over_time(), 20)) == [0, 0, 1]
+    finally:
+        questdb.query("ALTER TABLE watch_lagging RESUME WAL")
