@@ -156,8 +156,6 @@ class OwnerFolder:
         while self._segments:
             segment = self._segments[0]
             if segment.offset >= segment.end:
-                if self._writer is not None and segment is self._segments[-1]:
-                    return None
                 self._retire_first()
                 continue
             try:

@@ -50,6 +50,8 @@ def test_directory_prepared_where_we_may_not_read_will_do(tmp_path: Path) -> Non
     (tmp_path / "a").mkdir()
     with failing("open", errno.EACCES):
         make_directory(tmp_path / "a")
+    with failing("open", errno.EACCES), pytest.raises(PermissionError):
+        make_directory(tmp_path / "b")
 
 
 def test_directory_that_cannot_be_synced_is_an_error(tmp_path: Path) -> None:

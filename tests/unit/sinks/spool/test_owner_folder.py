@@ -28,6 +28,25 @@ def test_new_directory_is_private_locked_and_has_room_for_its_checkpoint(tmp_pat
     assert OwnerFolder.create(tmp_path, Losses()).path != folder.path
 
 
+def test_names_are_on_the_disk_before_anything_is_in_them(tmp_path: Path) -> None:
+    """And a directory is gone from it in the other order: its checkpoint last."""
+    synced: list[Path] = []
+    at_sync: list[list[str]] = []
+
+    def fsync(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+        at_sync.append(sorted(path.name for path in synced[-1].iterdir()))
+
+    with mock.patch.object(os, "fsync", fsync):
+        folder = OwnerFolder.create(tmp_path, Losses())
+        assert synced == [folder.path, tmp_path]
+        append(folder, 0)
+        assert deliver(folder) == ["0.0"]
+        folder.release()
+    assert synced[2:] == [folder.path, folder.path]
+    assert at_sync[2:] == [["0000000001.spool", NAME], [NAME]]
+
+
 def test_new_directory_that_somebody_else_locked_first_is_left_to_him(tmp_path: Path) -> None:
     with mock.patch.object(owner_folder, "lock_directory", side_effect=[None, os.dup(0)]) as lock:
         folder = OwnerFolder.create(tmp_path, Losses())

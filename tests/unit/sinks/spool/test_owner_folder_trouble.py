@@ -161,6 +161,16 @@ def test_segment_that_cannot_be_removed_stops_nothing_and_is_not_delivered_again
     assert list(tmp_path.iterdir()) == []
 
 
+def test_segment_that_cannot_be_removed_is_not_written_to_again(tmp_path: Path) -> None:
+    folder = OwnerFolder.create(tmp_path, Losses())
+    append(folder, 0)
+    with failing("unlink", errno.EROFS):
+        assert deliver(folder) == ["0.0"]
+    append(folder, 1)
+    assert (folder.path / "0000000001.spool").stat().st_size == RECORD_BYTES
+    assert deliver(folder) == ["1.0"]
+
+
 def test_failed_append_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
     folder = OwnerFolder.create(tmp_path, Losses())
     append(folder, 0)

@@ -1,3 +1,4 @@
+import itertools
 import json
 import zlib
 from datetime import UTC, datetime, timedelta, timezone
@@ -180,6 +181,7 @@ LINE = b'{"ts":"2026-01-01T00:00:00Z","meter_id":"m","kwh":-1.0}\n'
         (2, LINE, False),
         (1, LINE + LINE, False),
         (1, LINE[:-1], False),
+        (1, LINE + LINE[:-1], False),
         (1, b'{"kwh":1.0}\n', False),
         (1, b"\xff\n", False),
         (1, LINE.replace(b'"m"', b'"\xff"'), False),
@@ -189,3 +191,8 @@ LINE = b'{"ts":"2026-01-01T00:00:00Z","meter_id":"m","kwh":-1.0}\n'
 def test_payload_counts_only_as_a_whole(rows: int, payload: bytes, whole: bool) -> None:
     back = decode_payload(*sealed(rows, payload), decoder_of("meter_usage"))
     assert (back is not None) is whole
+
+
+def test_line_without_an_end_is_not_collected_for_ever() -> None:
+    endless = itertools.repeat(b"x" * 100_000)
+    assert decode_payload(Head(1, 1, 0), endless, decoder_of("meter_usage")) is None

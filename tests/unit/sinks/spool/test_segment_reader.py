@@ -111,6 +111,20 @@ def test_segment_that_was_cut_while_open_is_damage(fd: int) -> None:
     assert count_rows(fd, 0, len(RECORDS[1])) == 0
 
 
+def test_unfinished_record_before_another_is_damage_not_a_cut(fd: int) -> None:
+    found = read_all(fd, RECORDS[2][:30] + RECORDS[0])
+    assert found[0] == Bad(30, 3, torn=False)
+    assert batches(found) == ALL[:1]
+
+
+def test_what_lies_behind_the_end_is_not_handed_out(fd: int) -> None:
+    """An append that failed may have left more in the file than counts."""
+    os.pwrite(fd, RECORDS[1], 0)
+    assert read_record(fd, 0, len(RECORDS[1]) - 1, DECODER) == Bad(
+        len(RECORDS[1]) - 1, 2, torn=True
+    )
+
+
 def test_file_that_cannot_be_read_raises(fd: int) -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         read_record(-1, 0, 10, DECODER)

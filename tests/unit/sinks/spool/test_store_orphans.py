@@ -23,7 +23,7 @@ from tests.unit.sinks.spool.spool_rig import (
 )
 
 from utility_ts_analytics.sinks.spool.record import encode_record
-from utility_ts_analytics.sinks.spool.store import (
+from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken
     SpoolBroken,
 )
 
@@ -125,13 +125,30 @@ def test_directory_that_cannot_be_listed_holds_no_orphans(folder: Path) -> None:
         assert store.append(batch(1)) == SpoolBroken("cannot spool 1 rows: Input/output error")
     with mock.patch.object(os, "scandir", side_effect=FileNotFoundError(errno.ENOENT, "gone")):
         assert not store.adopt()
+    scan = os.scandir
+
+    def scandir(path: Path) -> object:
+        if path != folder / SPEC.name:
+            raise FileNotFoundError(errno.ENOENT, "gone")
+        return scan(path)
+
+    with mock.patch.object(os, "scandir", scandir):
+        assert isinstance(store.append(batch(1)), Appended)
 
 
 def test_younger_records_wait_for_an_older_one_that_cannot_be_read_now(folder: Path) -> None:
     fill(folder, 1)
+    (orphan,) = segments(folder)
     store = opened(folder)
     store.append(batch(1))
-    with failing("pread", errno.EMFILE):
+    read = os.pread
+
+    def pread(fd: int, length: int, offset: int) -> bytes:
+        if Path(f"/proc/self/fd/{fd}").readlink() == orphan:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return read(fd, length, offset)
+
+    with mock.patch.object(os, "pread", pread):
         assert store.oldest() is None
     assert store.pending_rows == 2
     assert deliver(store) == numbered(0, 1)
