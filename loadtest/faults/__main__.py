@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(SCENARIOS))
         return 0
-    scale = Scale(seconds=options.seconds)
+    scale = Scale(seconds=options.seconds, rows=rows_needed(options.seconds))
     failed = False
     with (
         tempfile.TemporaryDirectory(prefix="faults-") as directory,
@@ -39,6 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = failed or bool(report.failures)
     print("FAILED" if failed else "nothing acknowledged was lost or doubled")
     return 1 if failed else 0
+
+
+def rows_needed(seconds: float) -> int:
+    """Return more readings than any run posts whose fault lasts so long."""
+    pace, body_rows = Scale().pace, Scale().body_rows
+    return int(pace.producers / pace.pause_s * body_rows * (2 * seconds + 30))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

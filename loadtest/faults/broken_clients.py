@@ -7,6 +7,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,13 +57,23 @@ class BreakingClient:
         ledger: Hands out the bodies and keeps the books.
         port: Where to post, on 127.0.0.1.
         rng: Chooses where bodies break.
+        patience_s: How long a whole body is sent again and again, seconds.
     """
 
-    def __init__(self, path: Path, ledger: Ledger, port: int, rng: random.Random) -> None:
+    def __init__(
+        self,
+        path: Path,
+        ledger: Ledger,
+        port: int,
+        rng: random.Random,
+        *,
+        patience_s: float = 10.0,
+    ) -> None:
         self._path = path
         self._ledger = ledger
         self._port = port
         self._rng = rng
+        self._patience_s = patience_s
 
     def break_one(self, way: Way) -> None:
         """Send a part of the next body and break off in this way."""
@@ -110,9 +121,10 @@ class BreakingClient:
             self._ledger.note_wrong(f"a body that broke off was answered with {answer.status}")
 
     def _send_whole(self, entry: Entry) -> None:
-        """Send the body as it should be, until it is acknowledged; a few times at most."""
+        """Send the body as it should be, until it is acknowledged or patience ends."""
         target = Target(self._port, PATH, CONTENT_TYPE, answer_timeout_s=_TIMEOUT_S)
-        for _ in range(20):
+        end_s = time.monotonic() + self._patience_s
+        while True:
             self._ledger.begin(entry, entry.body.rows)
             with (
                 contextlib.suppress(OSError, http.client.HTTPException),
@@ -122,6 +134,8 @@ class BreakingClient:
                 verdict = self._ledger.answer(entry, connection.post(file, entry.body))
                 if isinstance(verdict, Acknowledged):
                     return
+            if time.monotonic() > end_s:
+                return
             threading.Event().wait(0.2)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from loadtest.faults.books import Books, balance
@@ -16,6 +16,12 @@ from loadtest.stored_comparison import TABLE
 _WARM_UP_S_MAX = 60.0
 _WARM_BODIES = 4
 _FINISH_S_MAX = 60.0
+_AFTERMATH_S = 0.5
+"""Load goes on for so long after the first acknowledgement: what was held up arrives now."""
+
+
+Span = tuple[float, float]
+"""Begin and end of a fault, monotonic seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +53,25 @@ class Scene:
         stage: QuestDB, proxies and the service.
         ledger: The books of the clients.
         rng: Seeded, so that a run can be repeated.
+        spans_s: Of the faults so far.
     """
 
     stage: Stage
     ledger: Ledger
     rng: random.Random
-    _spans_s: list[tuple[float, float]] = field(default_factory=list)
+    spans_s: list[Span] = field(default_factory=list)
 
     @property
     def scale(self) -> Scale:
         """How long and how hard."""
         return self.stage.scale
 
-    @property
-    def spans_s(self) -> list[tuple[float, float]]:
-        """Begin and end of each fault, monotonic."""
-        return self._spans_s
-
     @contextlib.contextmanager
     def fault(self) -> Iterator[None]:
         """Mark what happens within the block as one fault; its end is the end of the block."""
         began_s = time.monotonic()
         yield
-        self._spans_s.append((began_s, time.monotonic()))
+        self.spans_s.append((began_s, time.monotonic()))
 
     def wait(self, seconds: float) -> None:
         """Let things happen."""
@@ -81,7 +83,7 @@ class Scene:
         Raises:
             RuntimeError: None was, for too long.
         """
-        after_s = self._spans_s[-1][1]
+        after_s = self.spans_s[-1][1]
         wait_until(
             lambda: self.ledger.first_acknowledged_s(after_s) is not None,
             "a body is acknowledged after the fault",
@@ -114,32 +116,66 @@ class Report:
 
 def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
     """Play one scenario and balance its books. Leaves the stage as it should be for the next."""
-    stage.set_up(scenario.setup)
-    with stage.database as database:
-        database.truncate(TABLE)
     ledger = Ledger(stage.bodies)
     scene = Scene(stage, ledger, random.Random(seed))
     failures: list[str] = []
     books = None
     try:
+        stage.set_up(scenario.setup)
+        with stage.database as database:
+            database.truncate(TABLE)
         _act(scene, scenario)
+    except (RuntimeError, OSError) as error:
+        failures.append(str(error))
+    try:
+        # Also after a run that did not come to its end: what it acknowledged must be there.
+        stage.set_right()
         with stage.database as database:
             books = balance(stage.lines, ledger.entries, database)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         failures.append(str(error))
-    finally:
-        stage.mend()
-    failures += _failures(scenario, scene, books)
-    recoveries = [_recovery_s(scene, end_s) for _, end_s in scene.spans_s]
     return Report(
         name=scenario.name,
         books=books,
         retries=ledger.retries,
         answers=dict(ledger.answers),
-        answered_in_fault=_answered_in_fault(scene),
-        recovery_s=max((it for it in recoveries if it is not None), default=None),
-        failures=failures,
+        answered_in_fault=answered_in_fault(ledger, scene.spans_s),
+        recovery_s=longest_recovery_s(ledger, scene.spans_s),
+        failures=[*failures, *failures_of(scenario, ledger, scene.spans_s, books)],
     )
+
+
+def answered_in_fault(ledger: Ledger, spans_s: Sequence[Span]) -> int:
+    """Count bodies acknowledged in the later half of each fault: sooner, they were under way."""
+    return sum(
+        ledger.acknowledged_between((start_s + end_s) / 2, end_s) for start_s, end_s in spans_s
+    )
+
+
+def longest_recovery_s(ledger: Ledger, spans_s: Sequence[Span]) -> float | None:
+    """Return the longest time from the end of a fault to the next acknowledgement; None if none."""
+    firsts_s = ((end_s, ledger.first_acknowledged_s(end_s)) for _, end_s in spans_s)
+    return max((it - end_s for end_s, it in firsts_s if it is not None), default=None)
+
+
+def failures_of(
+    scenario: Scenario, ledger: Ledger, spans_s: Sequence[Span], books: Books | None
+) -> list[str]:
+    """Return everything about a run that must not be, in words."""
+    found = [f"wrong answer: {reason}" for reason in ledger.wrong]
+    if ledger.exhausted:
+        found.append("the readings ran out before the fault was over: make more of them ready")
+    whole = [it for it in ledger.entries if it.sent_rows == it.body.rows]
+    open_bodies = sum(not it.acknowledged for it in whole) - ledger.wrong_count
+    if open_bodies > 0:
+        found.append(f"{open_bodies} bodies were sent whole and never acknowledged")
+    if scenario.keeps_answering and not answered_in_fault(ledger, spans_s):
+        found.append("no body was acknowledged while the fault lasted")
+    if books is not None and not books.balanced:
+        other = books.doubled + books.wrong + books.unsent
+        if other or not scenario.may_lose:
+            found += ["the books do not balance", *books.findings]
+    return found
 
 
 def _act(scene: Scene, scenario: Scenario) -> None:
@@ -155,35 +191,5 @@ def _act(scene: Scene, scenario: Scenario) -> None:
         scenario.act(scene)
         stage.mend()
         scene.wait_recovered()
+        scene.wait(_AFTERMATH_S)
         load.stop(timeout_s=_FINISH_S_MAX)
-
-
-def _answered_in_fault(scene: Scene) -> int:
-    """Count acknowledgements in the later half of each fault: the first may be in flight before."""
-    return sum(
-        scene.ledger.acknowledged_between((began_s + end_s) / 2, end_s)
-        for began_s, end_s in scene.spans_s
-    )
-
-
-def _recovery_s(scene: Scene, end_s: float) -> float | None:
-    first_s = scene.ledger.first_acknowledged_s(end_s)
-    return None if first_s is None else first_s - end_s
-
-
-def _failures(scenario: Scenario, scene: Scene, books: Books | None) -> list[str]:
-    ledger = scene.ledger
-    found = [f"wrong answer: {reason}" for reason in ledger.wrong]
-    if ledger.exhausted:
-        found.append("the readings ran out before the fault was over: make more of them ready")
-    open_bodies = sum(not it.acknowledged and it.sent_rows == it.body.rows for it in ledger.entries)
-    if open_bodies > ledger.wrong_count:
-        found.append(f"{open_bodies} bodies were sent whole and never acknowledged")
-    if scenario.keeps_answering and not _answered_in_fault(scene):
-        found.append("no body was acknowledged while the fault lasted")
-    if books is not None:
-        bad = books.doubled + books.wrong + books.unsent + (0 if scenario.may_lose else books.lost)
-        if bad:
-            found.append("the books do not balance")
-            found += books.findings
-    return found

@@ -151,14 +151,22 @@ class Stage:
         return QuestDBRest(self._running.http_port)
 
     def set_up(self, setup: Setup) -> None:
-        """Have a service of this kind running and ready, QuestDB and all lines in order."""
-        self.mend()
-        if self._questdb.exit_code() is not None or self._running is None:
-            self.start_questdb()
+        """Have a service of this kind running and ready, QuestDB and all lines in order.
+
+        Raises:
+            RuntimeError: The service does not start. The message holds the end of its log.
+        """
+        self.set_right()
         if self._setup != setup:
             self._service_stack.close()
             self._start_service(setup)
             self._setup = setup
+
+    def set_right(self) -> None:
+        """Have QuestDB running and all lines in order."""
+        self.mend()
+        if self._running is None:
+            self.start_questdb()
 
     def mend(self) -> None:
         """End the faults of every line."""

@@ -1,12 +1,20 @@
 """CPU and memory of process families, as /proc tells them."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
-from loadtest.process_figures import ProcessFigures, commit, cpu_spent_s, family, machine
+from loadtest.process_figures import (
+    ProcessFigures,
+    commit,
+    cpu_spent_s,
+    family,
+    listeners,
+    machine,
+)
 
 pytestmark = pytest.mark.process
 
@@ -55,3 +63,16 @@ def test_machine_is_described_without_its_name() -> None:
 
 def test_commit_is_one_word() -> None:
     assert len(commit().split()) == 1
+
+
+def test_listeners_are_those_that_hold_the_listening_socket(
+    child: subprocess.Popen[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert listeners([child.pid, os.getpid()], port) == [os.getpid()]
+        with socket.create_connection(("127.0.0.1", port)) as connected:
+            assert listeners([os.getpid()], connected.getsockname()[1]) == []
+    child.kill()
+    child.wait()
+    assert listeners([child.pid], port) == []

@@ -1,0 +1,103 @@
+"""A run is judged by its books, its answers and its recovery. tests/faults plays whole ones."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+from loadtest.faults.books import Books
+from loadtest.faults.ledger import Entry, Ledger
+from loadtest.faults.scenario import (
+    Scenario,
+    answered_in_fault,
+    failures_of,
+    longest_recovery_s,
+)
+from loadtest.posting import Answer, Body
+
+ROWS = 5
+GOOD = Books(acknowledged=ROWS, stored=ROWS)
+NOTHING = Scenario("nothing", lambda _scene: None)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """One body of two was sent and acknowledged."""
+    ledger = Ledger([Body(0, 100, ROWS), Body(100, 100, ROWS)])
+    acknowledge(ledger, taken(ledger))
+    return ledger
+
+
+def taken(ledger: Ledger, sent_rows: int = ROWS) -> Entry:
+    entry = ledger.take()
+    assert entry is not None
+    ledger.begin(entry, sent_rows)
+    return entry
+
+
+def acknowledge(ledger: Ledger, entry: Entry) -> None:
+    content = json.dumps({"accepted": ROWS, "ack": "committed"}).encode()
+    ledger.answer(entry, Answer(entry.body, 200, content))
+
+
+def test_run_in_which_all_was_well_has_no_failures(ledger: Ledger) -> None:
+    assert failures_of(NOTHING, ledger, [], GOOD) == []
+
+
+@pytest.mark.parametrize("what", ["lost", "doubled", "wrong", "unsent"])
+def test_books_that_do_not_balance_fail_with_what_was_found(ledger: Ledger, what: str) -> None:
+    books = replace(GOOD, findings=["this row"], **{what: 1})
+    assert failures_of(NOTHING, ledger, [], books) == ["the books do not balance", "this row"]
+
+
+def test_loss_that_nobody_can_prevent_is_no_failure_but_a_wrong_row_is(ledger: Ledger) -> None:
+    dropped = replace(NOTHING, may_lose=True)
+    assert failures_of(dropped, ledger, [], replace(GOOD, lost=3)) == []
+    assert failures_of(dropped, ledger, [], replace(GOOD, lost=3, wrong=1)) != []
+
+
+def test_whole_body_without_an_acknowledgement_fails_and_a_broken_one_does_not(
+    ledger: Ledger,
+) -> None:
+    broken = Ledger([Body(0, 100, ROWS)] * 3)
+    taken(broken, sent_rows=ROWS - 1)
+    assert failures_of(NOTHING, broken, [], GOOD) == []
+    taken(broken)
+    [failure] = failures_of(NOTHING, broken, [], GOOD)
+    assert failure == "1 bodies were sent whole and never acknowledged"
+
+
+def test_wrong_answer_fails_once(ledger: Ledger) -> None:
+    more = Ledger([Body(0, 100, ROWS)] * 3)
+    entry = taken(more)
+    more.answer(entry, Answer(entry.body, 413, b"{}"))
+    [failure] = failures_of(NOTHING, more, [], GOOD)
+    assert "status 413" in failure
+
+
+def test_readings_that_ran_out_make_the_run_void(ledger: Ledger) -> None:
+    acknowledge(ledger, taken(ledger))
+    [failure] = failures_of(NOTHING, ledger, [], GOOD)
+    assert "ran out" in failure
+
+
+def test_acknowledgement_in_the_fault_is_asked_for_where_the_scenario_says(
+    ledger: Ledger,
+) -> None:
+    keeps = replace(NOTHING, keeps_answering=True)
+    now_s = time.monotonic()
+    during, before = (now_s - 60, now_s + 1), (now_s + 1, now_s + 2)
+    assert answered_in_fault(ledger, [during]) == 1
+    assert answered_in_fault(ledger, [before]) == 0
+    assert failures_of(keeps, ledger, [during], GOOD) == []
+    assert failures_of(keeps, ledger, [before], GOOD) == [
+        "no body was acknowledged while the fault lasted"
+    ]
+
+
+def test_longest_recovery_counts_and_none_is_none(ledger: Ledger) -> None:
+    [entry] = ledger.entries
+    at_s = entry.acknowledged_at_s
+    assert longest_recovery_s(ledger, [(0.0, at_s - 3), (0.0, at_s - 1)]) == pytest.approx(3)
+    assert longest_recovery_s(ledger, [(0.0, at_s + 1)]) is None
+    assert longest_recovery_s(ledger, []) is None
