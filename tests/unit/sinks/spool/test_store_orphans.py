@@ -24,8 +24,6 @@ from tests.unit.sinks.spool.spool_rig import (
 
 from utility_ts_analytics.sinks.spool.record import encode_record
 from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken
-    SpoolBroken,
-)
 
 RECORD_BYTES = len(encode_record(batch(0)))
 
