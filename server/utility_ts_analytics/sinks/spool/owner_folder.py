@@ -25,8 +25,8 @@ from utility_ts_analytics.sinks.spool.segment_writer import SegmentWriter
 SEGMENT_NAME: Final = re.compile(r"[0-9]{10}\.spool")
 
 _NAMES_TRIED_MAX: Final = 100
-_OUT_OF_MEANS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""This process or machine is short of something: says nothing about the file."""
+_DAMAGE: Final = frozenset({errno.ENOENT, errno.EIO, errno.EUCLEAN, errno.EBADMSG})
+"""The file is gone or broken. Other errors (no descriptors, no permission) say nothing of it."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -161,8 +161,10 @@ class OwnerFolder:
             try:
                 found = _read(segment, decoder)
             except OSError as error:
-                if error.errno in _OUT_OF_MEANS:
-                    _log.warning("cannot read the spool now", reason=error.strerror)
+                if error.errno not in _DAMAGE:
+                    _log.warning(
+                        "cannot read the spool now", file=str(segment.path), reason=error.strerror
+                    )
                     return None
                 found = Bad(segment.end, segment.rows, torn=False)
             if isinstance(found, Good):

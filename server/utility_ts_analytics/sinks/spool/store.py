@@ -122,13 +122,13 @@ class SpoolStore:
 
     def oldest(self) -> Sequence[Reading] | None:
         """Return the next record's rows; those of directories taken over come first."""
-        while self._handed_out is None and self._adopted:
-            if not self._hand_out(self._adopted[0]):
-                if self._adopted[0].size_bytes:
-                    break  # Cannot be read just now; what is younger waits for it.
-                self._adopted.pop(0).release()
-        if self._handed_out is None and not self._adopted and self._own is not None:
-            self._hand_out(self._own)
+        for folder in [] if self._handed_out is not None else self._folders():
+            if self._hand_out(folder):
+                break
+            # What cannot be read just now stays, and does not hold up the others.
+            if folder is not self._own and folder.size_bytes == 0:
+                self._adopted.remove(folder)
+                folder.release()
         self._recount()
         return None if self._handed_out is None else self._handed_out[1].rows
 
@@ -144,7 +144,7 @@ class SpoolStore:
     def adopt(self) -> bool:
         """Take over the orphan with the oldest record; remove empty ones."""
         for path in _by_age(self._folder):
-            if self._holds(path):
+            if any(folder.path == path for folder in self._folders()):
                 continue
             try:
                 folder = OwnerFolder.take_over(path, self.losses)
@@ -162,8 +162,7 @@ class SpoolStore:
 
     def close(self) -> None:
         """Release every lock; what is not delivered stays for whoever takes it over."""
-        folders = [*self._adopted, self._own] if self._own is not None else self._adopted
-        for folder in folders:
+        for folder in self._folders():
             folder.release()
         self._adopted = []
         self._own = None
@@ -182,9 +181,10 @@ class SpoolStore:
         self._handed_out = folder, record
         return True
 
-    def _holds(self, path: Path) -> bool:
+    def _folders(self) -> list[OwnerFolder]:
+        """Return all directories held, in the order in which they are delivered."""
         own = [] if self._own is None else [self._own]
-        return any(folder.path == path for folder in [*own, *self._adopted])
+        return [*self._adopted, *own]
 
     def _warn_once(self, path: Path, error: OSError) -> None:
         if path not in self._warned:
@@ -194,7 +194,7 @@ class SpoolStore:
             )
 
     def _recount(self) -> None:
-        folders = [*self._adopted, self._own] if self._own is not None else self._adopted
+        folders = self._folders()
         self.pending_rows = sum(folder.rows for folder in folders)
         self.pending_bytes = sum(folder.size_bytes for folder in folders)
 

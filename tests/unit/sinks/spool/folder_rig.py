@@ -19,11 +19,19 @@ def append(folder: OwnerFolder, number: int, *, per_segment: int = 100) -> None:
 
 def deliver(folder: OwnerFolder) -> list[str]:
     delivered = []
-    while (record := folder.next(DECODER)) is not None:
-        assert folder.next(DECODER) == record
-        delivered += meters(record.rows)
-        folder.remove(record)
+    while rows := deliver_one(folder):
+        delivered += rows
     return delivered
+
+
+def deliver_one(folder: OwnerFolder) -> list[str]:
+    """Take out one record; its meters, none if there is none."""
+    record = folder.next(DECODER)
+    if record is None:
+        return []
+    assert folder.next(DECODER) == record
+    folder.remove(record)
+    return meters(record.rows)
 
 
 def files(folder: OwnerFolder) -> list[str]:

@@ -5,10 +5,10 @@ from unittest import mock
 
 import pytest
 from tests.unit.sinks.spool.folder_rig import (
-    DECODER,
     RECORD_BYTES,
     append,
     deliver,
+    deliver_one,
     files,
     orphan,
     taken_over,
@@ -67,7 +67,9 @@ def test_records_come_back_in_order_and_delivered_segments_go(
         append(folder, number, per_segment=per_segment)
     assert (folder.rows, folder.size_bytes) == (5, 5 * RECORD_BYTES)
     assert len(files(folder)) == 1 + -(-5 // per_segment)
-    assert deliver(folder) == [f"{number}.0" for number in range(5)]
+    for number in range(5):
+        assert deliver_one(folder) == [f"{number}.0"]
+        assert folder.rows == 4 - number
     assert (folder.rows, folder.size_bytes) == (0, 0)
     assert files(folder) == [NAME]
     append(folder, 7)
@@ -84,9 +86,7 @@ def test_successor_goes_on_where_the_crash_was(
     for number in range(5):
         append(folder, number, per_segment=per_segment)
     for _ in range(delivered):
-        record = folder.next(DECODER)
-        if record is not None:
-            folder.remove(record)
+        deliver_one(folder)
     stream = crashed(tmp_path / "before", tmp_path / "after")
     successor = taken_over(stream / folder.path.name)
     assert successor.rows == 5 - min(delivered, 5)
@@ -103,9 +103,7 @@ def test_delivered_segment_that_came_back_is_not_delivered_again(tmp_path: Path)
     first = folder.path / "0000000001.spool"
     data = first.read_bytes()
     for _ in range(2):
-        record = folder.next(DECODER)
-        assert record is not None
-        folder.remove(record)
+        deliver_one(folder)
     folder.release()
     first.write_bytes(data)
     successor = taken_over(folder.path)
@@ -121,9 +119,7 @@ def test_damaged_checkpoint_means_from_the_segment_s_start(
     for number in range(4):
         append(folder, number, per_segment=2)
     for _ in range(3):
-        record = folder.next(DECODER)
-        assert record is not None
-        folder.remove(record)
+        deliver_one(folder)
     folder.release()
     (folder.path / NAME).unlink()
     if checkpoint is not None:
