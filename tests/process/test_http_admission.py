@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.process.raw_http import NDJSON, Connection
+from tests.process.raw_http import JSON, NDJSON, Connection
 from tests.process.running_service import Launch, MakeId, RunningService
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables, until
@@ -69,3 +69,29 @@ def test_every_way_to_leave_frees_the_place(
             held.answer()
     body = reading_lines(make_id("m"), 1)
     until(lambda: narrow.post_lines(body).status == 200, "the place is free again")
+
+
+def test_array_bodies_together_are_bounded_and_the_one_over_it_is_429(
+    launch: Launch, tables: StoredTables, make_id: MakeId
+) -> None:
+    held_id, refused_id = make_id("m"), make_id("m")
+    source = {"channel_capacity_bytes": 100_000, "max_line_bytes": 50_000}
+    head = {"content-type": JSON, "transfer-encoding": "chunked", "expect": "100-continue"}
+    array = b"[" + reading_lines(held_id, 1).strip()
+    large = b"[%b" + b" " * 50_000 + b"]"
+    refused = large % reading_lines(refused_id, 1).strip()
+    other = large % reading_lines(held_id, 1).strip()
+    with launch({"meter_usage": {"source": source}}) as service, service.connect() as holder:
+        holder.send_head("/ingest/meter_usage", head)
+        assert holder.next_status() == 100
+        holder.send_chunk(array + b" " * 60_000)
+        until(lambda: service.post_array(other).status == 429, "the first one is held")
+        problem = service.post_array(refused).problem(429, "overloaded")
+        assert (problem.accepted, tables.count_meter(refused_id)) == (0, 0)
+        # Lines are not held, and small arrays still fit.
+        service.post_lines(reading_lines(held_id, 2)).accepted_all()
+        service.post_array(array + b"]").accepted_all()
+        holder.send_chunk(b"]")
+        holder.end_chunks()
+        assert holder.answer().accepted_all().accepted == 1
+        until(lambda: service.post_array(refused).status == 200, "there is room again")

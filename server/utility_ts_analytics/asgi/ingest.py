@@ -15,6 +15,7 @@ import structlog
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.asgi.held_bytes import HeldBytes
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
 from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
 from utility_ts_analytics.asgi.types import IngestLimits, Receive, Scope, Send
@@ -88,6 +89,7 @@ class IngestEndpoint:
         self._decoder = decoder
         self._intake = intake
         self._admission = Admission(intake)
+        self._held = HeldBytes(settings.limits.held_body_bytes)
         self._auth = auth
         self._clock = clock
 
@@ -190,15 +192,17 @@ class IngestEndpoint:
     ) -> None:
         limits = self._settings.limits
         plain = decompressor(head.encoding, *limits.plain_bytes_max(ndjson=False))
-        held = bytearray()
-        async for chunk in body.chunks():
-            for piece in plain.feed(chunk):
-                held += piece
-        plain.finish()
-        ts_end = latest_ts(self._clock.wall_ns(), limits.max_future_minutes)
-        for decoded in decode_array(bytes(held), self._decoder, ts_end=ts_end):
-            await self._take(decoded, head, exchange)
-            await asyncio.sleep(0)
+        with self._held.body() as hold_or_raise:
+            held = bytearray()
+            async for chunk in body.chunks():
+                for piece in plain.feed(chunk):
+                    hold_or_raise(len(piece))
+                    held += piece
+            plain.finish()
+            ts_end = latest_ts(self._clock.wall_ns(), limits.max_future_minutes)
+            for decoded in decode_array(bytes(held), self._decoder, ts_end=ts_end):
+                await self._take(decoded, head, exchange)
+                await asyncio.sleep(0)
 
     async def _take(self, decoded: Decoded, head: RequestHead, exchange: "_Exchange") -> None:
         limits = self._settings.limits

@@ -25,6 +25,7 @@ class IngestLimits:
         body_idle_timeout_s: Longest wait for the next bytes of a body, seconds.
         body_min_rate_bytes: Least rate of a body, bytes per second over that time; 0 = off.
         delivery_timeout_s: Longest wait for room or for the end of the taken rows, seconds.
+        held_body_bytes: All array bodies of a worker together, bytes; `channel_capacity_bytes`.
     """
 
     max_body_bytes: int
@@ -36,6 +37,7 @@ class IngestLimits:
     body_idle_timeout_s: float
     body_min_rate_bytes: int
     delivery_timeout_s: float
+    held_body_bytes: int = 64 * 1024 * 1024
 
     def plain_bytes_max(self, *, ndjson: bool) -> tuple[int, str]:
         """Return the bound on a compressed body once decompressed, and the setting it is from."""

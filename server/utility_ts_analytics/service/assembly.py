@@ -136,6 +136,7 @@ def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:
         body_idle_timeout_s=source.body_idle_timeout_ms / 1000,
         body_min_rate_bytes=source.body_rate_bytes_min,
         delivery_timeout_s=sink.delivery_timeout_ms / 1000,
+        held_body_bytes=source.channel_bytes_max,
     )
 
 
