@@ -8,6 +8,7 @@ from loadtest.faults import (
     database_faults,
     line_faults,
     process_faults,
+    spool_faults,
     table_faults,
 )
 from loadtest.faults.scenario import Scenario
@@ -20,6 +21,7 @@ SCENARIOS: dict[str, Scenario] = {
         client_faults.SCENARIOS,
         table_faults.SCENARIOS,
         line_faults.SCENARIOS,
+        spool_faults.SCENARIOS,
     )
     for scenario in scenarios
 }

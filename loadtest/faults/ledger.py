@@ -102,6 +102,7 @@ class Ledger:
         self.answers: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.wrong_count = 0
+        self.slowest_s = 0.0
         self._bodies = bodies
         self._lock = threading.Lock()
 
@@ -149,6 +150,11 @@ class Ledger:
         """Count a status, or the name of an error in place of an answer."""
         with self._lock:
             self.answers[outcome] += 1
+
+    def note_duration(self, seconds: float) -> None:
+        """Note how long an answer took; the longest is kept."""
+        with self._lock:
+            self.slowest_s = max(self.slowest_s, seconds)
 
     def note_wrong(self, reason: str) -> None:
         """Keep an answer that should not have come."""

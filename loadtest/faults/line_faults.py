@@ -31,6 +31,16 @@ def random_cuts(rng: Random, *, up_bytes_max: int, down_bytes_max: int) -> Calla
     return choose
 
 
+def _mend_ilp(scene: Scene) -> None:
+    scene.stage.ilp.do(Proxy.mend)
+
+
+def _back_on_ilp(scene: Scene) -> None:
+    """A service that found another way meanwhile returns to this one by itself."""
+    scene.wait_recovered()
+    scene.wait_answer_of(scene.stage.ilp)
+
+
 def _ilp_cut(scene: Scene) -> None:
     choose = random_cuts(
         scene.rng, up_bytes_max=_CUT_UP_BYTES_MAX, down_bytes_max=_CUT_DOWN_BYTES_MAX
@@ -38,17 +48,36 @@ def _ilp_cut(scene: Scene) -> None:
     with scene.fault():
         scene.stage.ilp.do(lambda it: it.cut_after(choose))
         scene.wait(scene.scale.seconds)
-        scene.stage.ilp.do(Proxy.mend)
+        scene.wait_answered()
+        _mend_ilp(scene)
+    _back_on_ilp(scene)
 
 
-def _refused(scene: Scene, *, ilp: bool, pgwire: bool) -> None:
-    lines = [scene.stage.ilp] * ilp + [scene.stage.pgwire] * pgwire
+def _ilp_down(scene: Scene) -> None:
     with scene.fault():
-        for line in lines:
-            line.do(Proxy.refuse)
+        scene.stage.ilp.do(Proxy.refuse)
         scene.wait(scene.scale.seconds)
-        for line in lines:
-            line.do(Proxy.mend)
+        scene.wait_answered()
+        _mend_ilp(scene)
+    _back_on_ilp(scene)
+
+
+def _pgwire_down(scene: Scene) -> None:
+    """Nobody can look at the tables; rows that were fine a moment ago go on for a while."""
+    with scene.fault():
+        scene.stage.pgwire.do(Proxy.refuse)
+        scene.wait(scene.scale.seconds)
+        scene.stage.pgwire.do(Proxy.mend)
+
+
+def _both_down(scene: Scene) -> None:
+    with scene.fault():
+        scene.stage.ilp.do(Proxy.refuse)
+        scene.stage.pgwire.do(Proxy.refuse)
+        scene.wait(scene.scale.seconds)
+        scene.stage.pgwire.do(Proxy.mend)
+        _mend_ilp(scene)
+    _back_on_ilp(scene)
 
 
 def _ilp_silent(scene: Scene) -> None:
@@ -56,7 +85,9 @@ def _ilp_silent(scene: Scene) -> None:
     with scene.fault():
         scene.stage.ilp.do(Proxy.hold)
         scene.wait(scene.scale.seconds)
-        scene.stage.ilp.do(Proxy.mend)
+        scene.wait_answered()
+        _mend_ilp(scene)
+    _back_on_ilp(scene)
 
 
 def _ilp_slow(scene: Scene) -> None:
@@ -65,7 +96,9 @@ def _ilp_slow(scene: Scene) -> None:
             lambda it: it.slow_down(delay_s=_SLOW_DELAY_S, rate_bytes_per_s=_SLOW_BYTES_PER_S)
         )
         scene.wait(scene.scale.seconds)
-        scene.stage.ilp.do(Proxy.mend)
+        scene.wait_answered()
+        _mend_ilp(scene)
+    _back_on_ilp(scene)
 
 
 def _ilp_half_closed(scene: Scene) -> None:
@@ -77,13 +110,14 @@ def _ilp_half_closed(scene: Scene) -> None:
             else:
                 scene.stage.ilp.do(lambda it: it.half_close("up"))
             scene.wait(scene.scale.seconds / (2 * scene.scale.repetitions))
+    _back_on_ilp(scene)
 
 
 SCENARIOS = (
     Scenario("ilp-cut", _ilp_cut, PROXIED),
-    Scenario("ilp-down", lambda scene: _refused(scene, ilp=True, pgwire=False), PROXIED),
-    Scenario("pgwire-down", lambda scene: _refused(scene, ilp=False, pgwire=True), PROXIED),
-    Scenario("both-down", lambda scene: _refused(scene, ilp=True, pgwire=True), PROXIED),
+    Scenario("ilp-down", _ilp_down, PROXIED),
+    Scenario("pgwire-down", _pgwire_down, PROXIED),
+    Scenario("both-down", _both_down, PROXIED),
     Scenario("ilp-silent", _ilp_silent, PROXIED),
     Scenario("ilp-slow", _ilp_slow, PROXIED),
     Scenario("ilp-half-closed", _ilp_half_closed, PROXIED),

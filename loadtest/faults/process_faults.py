@@ -6,13 +6,13 @@ import signal
 
 from loadtest.faults.scenario import Scenario, Scene
 from loadtest.process_figures import family, listeners
+from loadtest.service_under_test import ServiceProcess
 
 _BETWEEN_KILLS_S = 1.0
 
 
-def _workers(scene: Scene) -> list[int]:
+def workers_of(service: ServiceProcess) -> list[int]:
     """Return the processes that serve `meter_usage`, without those that only started them."""
-    service = scene.stage.service
     found = family(service.pid)
     above = {service.pid, *(it.pid for it in found if it.parent_pid == service.pid)}
     below = [it.pid for it in found if it.pid not in above]
@@ -23,7 +23,7 @@ def _workers_killed(scene: Scene) -> None:
     """One at a time, oftener than Granian bears; then all at once."""
     with scene.fault():
         for number in range(2 * scene.scale.repetitions):
-            workers = _workers(scene)
+            workers = workers_of(scene.stage.service)
             if workers:
                 everyone = number % 3 == 2
                 for pid in workers if everyone else [scene.rng.choice(workers)]:
@@ -34,7 +34,7 @@ def _workers_killed(scene: Scene) -> None:
 
 def _worker_frozen(scene: Scene) -> None:
     """It holds requests and connections and does nothing; whoever replaces it may kill it."""
-    workers = _workers(scene)
+    workers = workers_of(scene.stage.service)
     with scene.fault():
         os.kill(workers[0], signal.SIGSTOP)
         scene.wait(scene.scale.seconds / 2)

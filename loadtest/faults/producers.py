@@ -21,7 +21,8 @@ class Pace:
     """How producers send.
 
     Attributes:
-        producers: Connections at a time; every second one sends chunked bodies.
+        producers: At a time; every second one sends chunked bodies, and of each two one opens a
+            connection for every body.
         pause_s: Between an acknowledgement and the next body of the same producer, seconds.
         wait_s_max: Longest wait before a retry, whatever the answer asks for, seconds.
         answer_timeout_s: Silence after which an answer counts as lost, seconds.
@@ -55,7 +56,9 @@ class Load:
         ]
         self._threads = [
             threading.Thread(
-                target=self._produce, args=(targets[number % 2], random.Random(number))
+                target=self._produce,
+                args=(targets[number % 2], random.Random(number)),
+                kwargs={"keep_alive": number % 4 < 2},
             )
             for number in range(pace.producers)
         ]
@@ -82,11 +85,13 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _produce(self, target: Target, rng: random.Random) -> None:
+    def _produce(self, target: Target, rng: random.Random, *, keep_alive: bool) -> None:
         courier = _Courier(target)
         with self._path.open("rb") as file:
             while not self._stopping.is_set() and (entry := self.ledger.take()) is not None:
                 self._deliver(courier, file, entry, rng)
+                if not keep_alive:
+                    courier.close()
                 self._stopping.wait(self._pace.pause_s)
         courier.close()
 
@@ -97,6 +102,7 @@ class Load:
         failures = 0
         while not self._over.is_set():
             self.ledger.begin(entry, entry.body.rows)
+            began_s = time.monotonic()
             try:
                 answer = courier.post(file, entry)
             except (OSError, http.client.HTTPException) as error:
@@ -105,6 +111,7 @@ class Load:
                 failures += 1
             else:
                 failures = 0
+                self.ledger.note_duration(time.monotonic() - began_s)
                 match self.ledger.answer(entry, answer):
                     case Acknowledged():
                         return

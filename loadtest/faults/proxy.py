@@ -80,11 +80,13 @@ class Proxy:
     Attributes:
         port: On 127.0.0.1; known after the first `mend`, and kept.
         connections_count: Accepted so far.
+        answered_bytes: Passed down so far.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.port = 0
         self.connections_count = 0
+        self.answered_bytes = 0
         self._target = (host, port)
         self._guard: socket.socket | None = None
         self._listener: asyncio.Server | None = None
@@ -210,6 +212,7 @@ class Proxy:
             if direction not in line.closed:
                 sink.write(piece)
                 await sink.drain()
+                self.answered_bytes += len(piece) if direction == "down" else 0
             line.passed_bytes[direction] += len(piece)
             data = data[len(piece) :]
             if line.cut is not None and line.left_bytes(direction) == 0:
@@ -236,6 +239,11 @@ class ProxyThread:
     def connections_count(self) -> int:
         """Accepted so far."""
         return self._proxy.connections_count
+
+    @property
+    def answered_bytes(self) -> int:
+        """Passed down so far."""
+        return self._proxy.answered_bytes
 
     def do(self, fault: Callable[[Proxy], Awaitable[None] | None]) -> None:
         """Do something to the proxy and return once it is done: `do(Proxy.refuse)`."""

@@ -11,16 +11,17 @@ _COLUMNS = (
     ("wrong", 6),
     ("retries", 7),
     ("acknowledged meanwhile", 22),
+    ("slowest answer, s", 17),
     ("until first 200, s", 18),
 )
 
 
 def heading() -> str:
-    """Return the two lines above the table: rows in all columns but the last three.
+    """Return the two lines above the table: rows in all columns but the last four.
 
-    Wrong counts rows with a value that was not sent, and rows that nobody sent. The last three are
-    bodies sent again, bodies acknowledged while the fault lasted, and the longest time from the end
-    of a fault to the next acknowledgement.
+    Wrong counts rows with a value that was not sent, and rows that nobody sent. The last four are
+    bodies sent again, bodies acknowledged in the later half of a fault, the longest time to an
+    answer, and the longest time from the end of a fault to the next acknowledgement.
     """
     names = _line([name for name, _ in _COLUMNS])
     rules = ["-" * _COLUMNS[0][1], *("-" * (width - 1) + ":" for _, width in _COLUMNS[1:])]
@@ -36,9 +37,8 @@ def row(report: Report) -> str:
         numbers = (books.acknowledged, books.stored, books.lost, books.doubled, wrong)
         counts = [str(number) for number in numbers]
     recovery = "-" if report.recovery_s is None else f"{report.recovery_s:.1f}"
-    return _line(
-        [report.name, *counts, str(report.retries), str(report.answered_in_fault), recovery]
-    )
+    rest = [str(report.retries), str(report.answered_in_fault), f"{report.slowest_s:.1f}", recovery]
+    return _line([report.name, *counts, *rest])
 
 
 def _line(cells: list[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from loadtest.faults.producers import Pace
 from loadtest.faults.proxy import Proxy, ProxyThread
+from loadtest.faults.small_disk import small_disk
 from loadtest.meter_posts import produce
 from loadtest.posting import Body, split_bodies
 from loadtest.questdb_rest import QuestDBRest
@@ -56,6 +57,8 @@ class Setup:
         source: Further keys of `[meter_usage.source]`.
         sink: Further keys of `[meter_usage.sink]`.
         spool: Keys of `[meter_usage.spool]`.
+        spool_disk_bytes: Size of the disk that the folder "spool" is on; 0 is the one of all else.
+            Where no disk can be made, the spool's own limit stands in for it.
     """
 
     workers: int = 2
@@ -63,9 +66,14 @@ class Setup:
     source: tuple[tuple[str, Value], ...] = ()
     sink: tuple[tuple[str, Value], ...] = ()
     spool: tuple[tuple[str, Value], ...] = ()
+    spool_disk_bytes: int = 0
 
-    def settings(self) -> ServiceSettings:
-        """Return the settings: time-outs short enough for faults of seconds."""
+    def settings(self, **spool: Value) -> ServiceSettings:
+        """Return the settings: time-outs short enough for faults of seconds.
+
+        Args:
+            spool: Further keys of `[meter_usage.spool]`.
+        """
         return ServiceSettings(
             workers=self.workers,
             source={"body_idle_timeout_ms": 1_500, **dict(self.source)},
@@ -76,7 +84,7 @@ class Setup:
                 "retry_backoff_ms": 50,
                 **dict(self.sink),
             },
-            spool=dict(self.spool),
+            spool={**dict(self.spool), **spool},
             server={"drain_timeout_s": 6},
         )
 
@@ -222,7 +230,10 @@ class Stage:
         directory = self.directory / f"service-{self._services}"
         directory.mkdir()
         with contextlib.ExitStack() as stack:
-            service = ServiceProcess(directory, ports, setup.settings())
+            disk_bytes, limits = setup.spool_disk_bytes, {}
+            if disk_bytes and not stack.enter_context(small_disk(directory / "spool", disk_bytes)):
+                limits["max_bytes"] = disk_bytes
+            service = ServiceProcess(directory, ports, setup.settings(**limits))
             service.apply_schema()
             stack.callback(self._forget_service)
             stack.callback(service.end)

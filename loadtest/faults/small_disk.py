@@ -1,0 +1,39 @@
+"""A disk that is soon full: a file system in memory, where this machine lets us mount one."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+_TIMEOUT_S = 10.0
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size_bytes: int) -> Iterator[bool]:
+    """Have a file system of this size at `folder`, for the length of a `with` block.
+
+    Args:
+        folder: Made here.
+        size_bytes: A multiple of the page size.
+
+    Yields:
+        Whether it is there; False where mounting is not allowed, and `folder` is an ordinary one.
+    """
+    folder.mkdir()
+    mounted = _succeeds("mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder))
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            # Lazily: what a process still holds open goes with that process.
+            _succeeds("umount", "--lazy", str(folder))
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            command, capture_output=True, timeout=_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
