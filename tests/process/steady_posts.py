@@ -63,8 +63,12 @@ class SteadyPosts:
         enough = self.statuses[200] + count
         until(lambda: self.statuses[200] >= enough, f"{count} more posts are stored")
 
-    def assert_stored(self, tables: StoredTables) -> None:
-        """Every row of a 200 is stored once; of a broken connection, all rows or none."""
+    def assert_stored(self, tables: StoredTables) -> set[str]:
+        """Every row of a 200 is stored once; of a broken connection, all rows or none.
+
+        Returns:
+            The meters of broken connections whose rows are stored: only the answer was lost.
+        """
         tables.wait_applied("meter_usage")
         counts = tables.execute(
             f"SELECT meter_id, count() FROM meter_usage WHERE meter_id LIKE '{self.run}-%'"
@@ -73,6 +77,7 @@ class SteadyPosts:
         assert {stored.pop(meter_id, 0) for meter_id in self.stored_ids} == {ROWS}
         assert set(stored.values()) <= {ROWS}
         assert set(stored) <= set(self.broken_ids)
+        return set(stored)
 
     def _post_on(self) -> None:
         while not self._over.is_set():
