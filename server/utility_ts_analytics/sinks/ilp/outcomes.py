@@ -32,7 +32,12 @@ def outcome_of(error: QuestDBError) -> Outcome:
     """Classify an error raised by a flush over HTTP.
 
     An answer whose kind cannot be told, such as a 5xx with a text of its own, is `InDoubt`.
+
+    Raises:
+        AssertionError: The client was used wrongly: our fault, not to pass for the server's.
     """
+    if error.code == QuestDBErrorCode.InvalidApiCall:
+        raise AssertionError("the ILP client was used wrongly") from error
     text = str(error).removeprefix("Could not flush buffer: ")
     if error.code in (QuestDBErrorCode.SocketError, QuestDBErrorCode.CouldNotResolveAddr):
         if any(sign in text for sign in _NOT_CONNECTED):

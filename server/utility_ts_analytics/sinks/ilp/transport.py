@@ -87,10 +87,14 @@ class HttpTransport:
             if timeout_s >= self._timeout_s:
                 self._sender.flush(buffer, clear=False)
             else:
-                # The time-out belongs to the sender. Less time than usual is left only at the end
-                # of a failing delivery, where another connection (0.4 ms) does not matter.
-                with _http_sender(self._addr, timeout_s, self._credentials) as hasty:
+                # The time-out belongs to the sender. Less time than usual is given only at the end
+                # of a failing delivery and where a failed way is tried again, so that another
+                # connection (0.4 ms) does not matter.
+                hasty = _http_sender(self._addr, timeout_s, self._credentials)
+                try:
                     hasty.flush(buffer, clear=False)
+                finally:
+                    hasty.close(flush=False)
         except QuestDBError as error:
             return outcome_of(error)
         return Delivered()

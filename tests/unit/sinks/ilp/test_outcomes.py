@@ -117,3 +117,8 @@ def test_a_server_without_ilp_names_the_setting() -> None:
 
 def test_any_other_code_is_in_doubt() -> None:
     assert isinstance(outcome_of(error(QuestDBErrorCode.TlsError, "odd")), InDoubt)
+
+
+def test_wrong_use_of_the_client_is_our_fault_and_no_outcome() -> None:
+    with pytest.raises(AssertionError, match="used wrongly"):
+        outcome_of(error(QuestDBErrorCode.InvalidApiCall, "State error: Bad call"))

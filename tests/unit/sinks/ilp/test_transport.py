@@ -92,6 +92,16 @@ def test_http_answer_decides_the_outcome(answer: bytes, expected: type[Outcome])
     against(lambda: Server(answer), check)
 
 
+def test_http_send_with_less_time_than_usual_is_delivered_as_any_other() -> None:
+    async def check(server: Server, addr: str) -> None:
+        transport = HttpTransport(addr, timeout_s=5.0)
+        assert await send(transport, timeout_s=2.0) == Delivered()
+        assert b"meter_id" in server.received
+        await transport.close()
+
+    against(lambda: Server(http("204 No Content")), check)
+
+
 @pytest.mark.parametrize(("usual_s", "asked_s"), [(0.2, 5.0), (5.0, 0.2)])
 def test_http_server_that_hangs_is_left_in_time(usual_s: float, asked_s: float) -> None:
     async def check(server: Server, addr: str) -> None:
