@@ -7,6 +7,7 @@ one send at a time, and a retry is over before the next batch goes.
 
 import asyncio
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -23,6 +24,9 @@ from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
 ENCODE_ROWS_MAX = 1_000
 """Rows encoded between two yields to the loop: about 1 ms (docs/decisions/0003)."""
 
+_TICK_S = 1e-6
+"""Times that differ by less are the same: sums of floats are not exact."""
+
 _DRAINING = Failure("draining", "the service stopped before the rows were stored; send them again")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -38,11 +42,14 @@ class BatchLimits:
             may be larger. It bounds the payload: an encoded row is at most its body bytes twice
             over plus about 150 bytes.
         linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
+        quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
+            as a slow upload, does not hold up the others.
     """
 
     rows_max: int
     bytes_max: int = 16 * 1024 * 1024
     linger_s: float = 0.2
+    quiet_s: float = 0.02
 
 
 _GivenT = TypeVar("_GivenT", contravariant=True)
@@ -153,41 +160,54 @@ class Lane(Generic[PayloadT]):
     async def _send_next(self, payload: PayloadT, group: asyncio.TaskGroup) -> None:
         """Fill one batch while its predecessor is on its way, then start sending it."""
         batch = Batch(self._queue.release)
-        linger: asyncio.Task[None] | None = None
+        first_s = send_at_s = math.inf
         self._sink.clear(payload)
         try:
-            await self._add_waiting(batch, payload)
-            while not self._due(batch, lingered=linger is not None and linger.done()):
-                if batch.rows and linger is None:
-                    linger = group.create_task(self._wake_after(self._limits.linger_s))
-                await self._queue.wait_changed()
-                await self._add_waiting(batch, payload)
+            while True:
+                if await self._add_waiting(batch, payload):
+                    now_s = self._clock.monotonic_s()
+                    first_s = min(first_s, now_s)
+                    send_at_s = min(first_s + self._limits.linger_s, now_s + self._limits.quiet_s)
+                lingered = self._clock.monotonic_s() >= send_at_s - _TICK_S
+                if self._due(batch, lingered=lingered):
+                    break
+                await self._wait_changed(send_at_s, group)
         except asyncio.CancelledError:
             self._fail(batch, _DRAINING)
             raise
         except Exception:  # noqa: BLE001 - the lane's border: counted, logged, and it goes on
             _log.exception("cannot encode a batch", sink=self._sink.name, rows=batch.rows)
             self._fail(batch, BROKEN)
-        finally:
-            if linger is not None:
-                linger.cancel()
         if self._gave_up:
             self._fail(batch, _DRAINING)
         elif batch.rows:
             self._start_sending(batch, payload, group)
 
-    async def _add_waiting(self, batch: Batch, payload: PayloadT) -> None:
-        """Encode what waits, in order, until the batch is full or nothing waits."""
+    async def _wait_changed(self, send_at_s: float, group: asyncio.TaskGroup) -> None:
+        """Return when the queue has changed, a send has ended, or it is time to send."""
+        if self._in_flight or send_at_s == math.inf:
+            await self._queue.wait_changed()
+            return
+        timer = group.create_task(self._wake_after(send_at_s - self._clock.monotonic_s()))
+        try:
+            await self._queue.wait_changed()
+        finally:
+            timer.cancel()
+
+    async def _add_waiting(self, batch: Batch, payload: PayloadT) -> bool:
+        """Encode what waits, in order, until the batch is full; tell whether there was anything."""
+        rows_before = batch.rows
         while batch.rows < self._limits.rows_max:
             share = self._next_share(self._limits.rows_max - batch.rows)
             if share is None:
-                return
+                break
             if batch.rows and batch.size_bytes + share.size_bytes > self._limits.bytes_max:
                 self._put_back(share)
-                return
+                break
             batch.add(share)
             self._sink.encode(share.as_block(), payload)
             await asyncio.sleep(0)
+        return batch.rows > rows_before
 
     def _next_share(self, room_rows: int) -> Share | None:
         """Take the next rows of the queue: at most `room_rows`, and quick to encode."""

@@ -94,7 +94,14 @@ def dispatch_of(
 class Rig:
     """One lane with its queue, its sink and its clock."""
 
-    def __init__(self, *, rows_max: int = 10, bytes_max: int = 10_000, capacity: int = 40) -> None:
+    def __init__(
+        self,
+        *,
+        rows_max: int = 10,
+        bytes_max: int = 10_000,
+        capacity: int = 40,
+        quiet_s: float = 1.0,
+    ) -> None:
         self.clock = ManualClock()
         self.sink = GatedSink()
         self.queue = BlockQueue(rows_max=capacity, bytes_max=1_000_000)
@@ -104,7 +111,7 @@ class Rig:
             self.queue,
             self.sink,
             self.dispatch,
-            limits=BatchLimits(rows_max, bytes_max, linger_s=0.2),
+            limits=BatchLimits(rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s),
             delivery_timeout_s=30.0,
             clock=self.clock,
         )
@@ -136,7 +143,7 @@ def meters(start: int, stop: int) -> Payload:
     return [f"m-{number}" for number in range(start, stop)]
 
 
-def with_rig(check: Callable[[Rig], Awaitable[None]], **settings: int) -> None:
+def with_rig(check: Callable[[Rig], Awaitable[None]], **settings: Any) -> None:
     async def main() -> None:
         rig = Rig(**settings)
         try:

@@ -55,6 +55,24 @@ def test_no_batch_waits_longer_than_the_linger_after_its_first_row() -> None:
     with_rig(check)
 
 
+def test_a_producer_that_adds_seldom_does_not_hold_up_the_others() -> None:
+    async def check(rig: Rig) -> None:
+        rig.queue.add_producer()
+        await rig.put(1)
+        await turns()
+        rig.clock.advance(0.03125)
+        await rig.put(1)
+        await turns()
+        rig.clock.advance(0.03125)
+        await turns()
+        assert rig.sink.sent == [], "rows came a moment ago"
+        rig.clock.advance(0.03125)
+        await turns()
+        assert rig.sink.sent == [meters(0, 2)]
+
+    with_rig(check, quiet_s=0.0625)
+
+
 def test_full_batch_does_not_wait_for_a_producer() -> None:
     async def check(rig: Rig) -> None:
         rig.queue.add_producer()
