@@ -9,6 +9,7 @@ from loadtest.faults import (
     line_faults,
     process_faults,
     spool_faults,
+    storm,
     table_faults,
 )
 from loadtest.faults.scenario import Scenario
@@ -22,6 +23,7 @@ SCENARIOS: dict[str, Scenario] = {
         table_faults.SCENARIOS,
         line_faults.SCENARIOS,
         spool_faults.SCENARIOS,
+        storm.SCENARIOS,
     )
     for scenario in scenarios
 }

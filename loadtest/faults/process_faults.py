@@ -5,6 +5,7 @@ import os
 import signal
 
 from loadtest.faults.scenario import Scenario, Scene
+from loadtest.faults.stage import wait_until
 from loadtest.process_figures import family, listeners
 from loadtest.service_under_test import ServiceProcess
 
@@ -33,13 +34,15 @@ def _workers_killed(scene: Scene) -> None:
 
 
 def _worker_frozen(scene: Scene) -> None:
-    """It holds requests and connections and does nothing; whoever replaces it may kill it."""
-    workers = workers_of(scene.stage.service)
+    """It holds requests and connections and does nothing, until somebody notices and kills it."""
+    frozen = workers_of(scene.stage.service)[0]
     with scene.fault():
-        os.kill(workers[0], signal.SIGSTOP)
-        scene.wait(scene.scale.seconds / 2)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(workers[0], signal.SIGCONT)
+        os.kill(frozen, signal.SIGSTOP)
+        wait_until(
+            lambda: frozen not in workers_of(scene.stage.service),
+            "the frozen worker is replaced",
+            timeout_s=scene.scale.recovery_s_max,
+        )
 
 
 def _supervisor_killed(scene: Scene) -> None:

@@ -85,7 +85,7 @@ class Setup:
                 **dict(self.sink),
             },
             spool={**dict(self.spool), **spool},
-            server={"drain_timeout_s": 6},
+            server={"drain_timeout_s": 6, "worker_silent_s": 4},
         )
 
 
