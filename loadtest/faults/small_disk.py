@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+_COMMAND = "mount"
 _TIMEOUT_S = 10.0
 
 
@@ -20,7 +21,7 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[bool]:
         Whether it is there; False where mounting is not allowed, and `folder` is an ordinary one.
     """
     folder.mkdir()
-    mounted = _succeeds("mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder))
+    mounted = _succeeds(_COMMAND, "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder))
     try:
         yield mounted
     finally:

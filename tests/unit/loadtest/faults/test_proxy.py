@@ -84,6 +84,7 @@ def test_bytes_and_the_end_of_a_stream_pass_both_ways() -> None:
             assert await reader.read() == b"end seen"
             assert server.received == [b"x" * 300_000]
             assert proxy.connections_count == 1
+            assert proxy.answered_bytes == len(b"helloend seen")
             writer.close()
 
     asyncio.run(run())
