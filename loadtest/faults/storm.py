@@ -11,7 +11,7 @@ from loadtest.faults.process_faults import workers_of
 from loadtest.faults.proxy import Proxy, ProxyThread
 from loadtest.faults.scenario import Scenario, Scene
 from loadtest.faults.stage import Setup
-from loadtest.stored_comparison import TABLE
+from loadtest.faults.table_faults import hold_suspended
 
 _LINE_FAULT_S_MAX = 2.0
 _BETWEEN_S_MAX = 0.7
@@ -46,9 +46,7 @@ def _hang_up(scene: Scene) -> None:
 
 def _suspend(scene: Scene) -> None:
     with scene.stage.database as database:
-        database.execute(f"ALTER TABLE {TABLE} SUSPEND WAL")
-        scene.wait(scene.rng.random() * _LINE_FAULT_S_MAX)
-        database.execute(f"ALTER TABLE {TABLE} RESUME WAL")
+        hold_suspended(scene, database, scene.rng.random() * _LINE_FAULT_S_MAX)
 
 
 def _harm_lines(scene: Scene) -> None:

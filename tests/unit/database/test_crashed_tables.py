@@ -1,11 +1,11 @@
 """A table that QuestDB lost sight of when it was killed is found again, with all of its rows."""
 
 import asyncio
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from loadtest.faults.questdb_files import lose_sight
 from tests.conftest import TestQuestDB
 
 from utility_ts_analytics.database.crashed_tables import reopen
@@ -18,25 +18,6 @@ TABLE = "meter_usage"
 PATIENCE_S = 20.0
 TIMEOUT_S = 10.0
 
-_TODO_COUNT_AT, _RESTORE_META = 32, 2
-
-
-def lose_sight(questdb: TestQuestDB, data_dir: Path) -> None:
-    """Leave the files as a SIGKILL does between the two renames of a change of metadata.
-
-    QuestDB 9.3.4 changes `_meta` by itself whenever a SYMBOL column outgrows its capacity: it notes
-    in `_todo_` how to go back, renames `_meta` to `_meta.prev`, and the new one to `_meta`.
-    """
-    questdb.stop()
-    [table] = (it for it in (data_dir / "db").glob(f"{TABLE}~*") if it.is_dir())
-    (table / "_meta").rename(table / "_meta.prev")
-    todo = table / "_todo_"
-    content = bytearray(todo.read_bytes())
-    # One thing to do: to bring `_meta.prev`, the one without a number, back.
-    struct.pack_into("<qqq", content, _TODO_COUNT_AT, 1, _RESTORE_META, 0)
-    todo.write_bytes(content)
-    questdb.running = questdb.server.start()
-
 
 def listed(questdb: TestQuestDB) -> bool:
     return (TABLE,) in questdb.query("SELECT table_name FROM tables()")
@@ -47,7 +28,9 @@ def crashed(own_questdb: TestQuestDB, tmp_path: Path) -> TestQuestDB:
     """A QuestDB that was killed at the wrong moment and started again; the table has one row."""
     own_questdb.query(f"INSERT INTO {TABLE} (ts, meter_id, kwh) VALUES ('2024-05-01', 'm', 1.0)")
     own_questdb.wait_applied(TABLE)
-    lose_sight(own_questdb, tmp_path / "own_questdb")
+    own_questdb.stop()
+    lose_sight(tmp_path / "own_questdb", TABLE)
+    own_questdb.running = own_questdb.server.start()
     assert not listed(own_questdb)
     return own_questdb
 
