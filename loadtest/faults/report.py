@@ -3,7 +3,7 @@
 from loadtest.faults.scenario import Report
 
 _COLUMNS = (
-    ("fault", 18),
+    ("fault", 22),
     ("acknowledged", 12),
     ("stored", 9),
     ("lost", 6),
@@ -12,7 +12,7 @@ _COLUMNS = (
     ("retries", 7),
     ("acknowledged meanwhile", 22),
     ("slowest answer, s", 17),
-    ("until first 200, s", 18),
+    ("until acknowledged, s", 21),
 )
 
 
