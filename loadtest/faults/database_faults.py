@@ -1,8 +1,6 @@
-"""QuestDB killed, also at the worst moment, stopped, and started late."""
+"""QuestDB killed, stopped, and started late."""
 
-from loadtest.faults.questdb_files import lose_sight
 from loadtest.faults.scenario import Scenario, Scene
-from loadtest.stored_comparison import TABLE
 
 
 def _killed(scene: Scene) -> None:
@@ -12,14 +10,6 @@ def _killed(scene: Scene) -> None:
             scene.stage.start_questdb()
         scene.wait_recovered()
         scene.wait(scene.scale.pace.pause_s)
-
-
-def _table_hidden(scene: Scene) -> None:
-    """Killed in the one moment in which QuestDB does not know its own table after the restart."""
-    with scene.fault():
-        scene.stage.kill_questdb()
-        lose_sight(scene.stage.data_directory, TABLE)
-        scene.stage.start_questdb()
 
 
 def _stopped(scene: Scene) -> None:
@@ -41,7 +31,6 @@ def _late(scene: Scene) -> None:
 
 SCENARIOS = (
     Scenario("questdb-killed", _killed),
-    Scenario("questdb-table-hidden", _table_hidden),
     Scenario("questdb-stopped", _stopped),
     Scenario("questdb-late", _late),
 )

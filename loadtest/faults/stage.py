@@ -98,7 +98,6 @@ class Stage:
 
     Attributes:
         directory: As above.
-        data_directory: Of QuestDB.
         scale: As above.
         lines: The file of readings.
         bodies: Its bodies.
@@ -119,9 +118,8 @@ class Stage:
         environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
         # SUSPEND WAL is taken in dev mode only.
         environ["QDB_DEV_MODE_ENABLED"] = "true"
-        self.data_directory = directory / "questdb"
         self._questdb = EmbeddedQuestDB(
-            self.data_directory, heap_mib=_HEAP_MIB, environ=environ, notify=print
+            directory / "questdb", heap_mib=_HEAP_MIB, environ=environ, notify=print
         )
         self._running: RunningQuestDB | None = None
         self._setup: Setup | None = None

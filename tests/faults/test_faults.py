@@ -19,7 +19,6 @@ CUT = {"ConnectionRefusedError", "ConnectionResetError", "IncompleteRead", "Remo
 # may be good enough to spare them.
 SIGNS: dict[str, set[str]] = {
     "questdb-killed": {"503"},
-    "questdb-table-hidden": {"503"},
     "questdb-stopped": {"503"},
     "questdb-late": {"503", *CUT},
     "workers-killed": CUT,

@@ -1,11 +1,11 @@
 """A table that QuestDB lost sight of when it was killed is found again, with all of its rows."""
 
 import asyncio
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from loadtest.faults.questdb_files import lose_sight
 from tests.conftest import TestQuestDB
 
 from utility_ts_analytics.database.crashed_tables import reopen
@@ -17,6 +17,32 @@ pytestmark = pytest.mark.questdb
 TABLE = "meter_usage"
 PATIENCE_S = 20.0
 TIMEOUT_S = 10.0
+
+_DATABASE_ID = slice(8, 24)
+"""In `_todo_` as in the index of the tables: QuestDB does nothing that another database noted."""
+
+_TODO_COUNT_AT, _RESTORE_META = 32, 2
+
+
+def lose_sight(data_dir: Path, table: str) -> None:
+    """Leave a table's files as a SIGKILL does between the two renames of a change of metadata.
+
+    QuestDB 9.3.4 changes `_meta` by itself whenever a SYMBOL column outgrows its capacity: it notes
+    in `_todo_` how to go back, renames `_meta` to `_meta.prev`, and the new one to `_meta`. A real
+    kill meets that moment once in a while; this is what it leaves.
+
+    Args:
+        data_dir: Of a QuestDB that does not run.
+        table: One with a write-ahead log, as every table of the schema.
+    """
+    [folder] = (it for it in (data_dir / "db").glob(f"{table}~*") if it.is_dir())
+    (folder / "_meta").rename(folder / "_meta.prev")
+    todo = folder / "_todo_"
+    content = bytearray(todo.read_bytes())
+    content[_DATABASE_ID] = (data_dir / "db" / "_tab_index.d").read_bytes()[_DATABASE_ID]
+    # One thing to do: to bring `_meta.prev`, the one without a number, back.
+    struct.pack_into("<qqq", content, _TODO_COUNT_AT, 1, _RESTORE_META, 0)
+    todo.write_bytes(content)
 
 
 def listed(questdb: TestQuestDB) -> bool:
