@@ -1,7 +1,7 @@
 """Nothing acknowledged is lost or doubled, whatever breaks: each fault once, under a small load.
 
 One service after the other takes all the faults of its kind, so that what one leaves behind would
-be found by the next.
+be found by the next. `storm` is left to the command: `storm-spooling` has all its faults.
 """
 
 import pytest
@@ -37,7 +37,7 @@ SIGNS: dict[str, set[str]] = {
 FIRST_ROW = f"FROM {TABLE} LIMIT 1"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "storm"])
 def test_books_balance_after(name: str, stage: Stage) -> None:
     report = play(stage, SCENARIOS[name])
     assert report.failures == []
