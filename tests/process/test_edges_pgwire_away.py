@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from loadtest.faults.proxy import Proxy, ProxyThread
 from tests.process.running_service import MakeId, QuestDBPorts, RunningService, run_service
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables, until
-from tests.process.tcp_gate import Gate, gate_to
 
 from utility_ts_analytics.clock import SystemClock
 
@@ -21,10 +21,10 @@ PLANT = b'{"ts":"2024-01-01T00:00:00Z","plant_id":"p","mw":1}'
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """A QuestDB that is reached through two gates."""
+    """A QuestDB that is reached through two proxies."""
 
-    http: Gate
-    pgwire: Gate
+    http: ProxyThread
+    pgwire: ProxyThread
     ilp_port: int
 
     @property
@@ -39,7 +39,10 @@ class Gated:
 @pytest.fixture
 def gated(questdb: QuestDBPorts) -> Iterator[Gated]:
     pg_port = int(questdb.pg_uri.rpartition(":")[2].partition("/")[0])
-    with gate_to(questdb.http_port) as http, gate_to(pg_port) as pgwire:
+    with (
+        ProxyThread("127.0.0.1", questdb.http_port) as http,
+        ProxyThread("127.0.0.1", pg_port) as pgwire,
+    ):
         yield Gated(http, pgwire, questdb.ilp_port)
 
 
@@ -56,7 +59,7 @@ def test_posts_go_on_over_http_while_pgwire_is_away_and_readyz_says_why(
 ) -> None:
     meter_id = make_id("m")
     with run_service(tmp_path, gated, OVER_PGWIRE) as service:
-        gated.pgwire.shut()
+        gated.pgwire.do(Proxy.refuse)
         until(lambda: "cannot be watched" in service.unreadiness(), "/readyz says so")
         # Not one post is refused, before and after the workers have seen it too.
         until(lambda: code_of(service, PLANT, "generation_output") != "", "the other is refused")
@@ -69,7 +72,7 @@ def test_posts_go_on_over_http_while_pgwire_is_away_and_readyz_says_why(
         assert "127.0.0.1" in reasons
         assert "quest@" not in reasons
 
-        gated.pgwire.open()
+        gated.pgwire.do(Proxy.mend)
         service.wait_ready()
         until(lambda: code_of(service, PLANT, "generation_output") == "", "the other is back")
 
@@ -77,11 +80,11 @@ def test_posts_go_on_over_http_while_pgwire_is_away_and_readyz_says_why(
 def test_silent_pgwire_is_as_good_as_none(gated: Gated, tmp_path: Path, make_id: MakeId) -> None:
     body = reading_lines(make_id("m"), 1)
     with run_service(tmp_path, gated, {}) as service:
-        gated.pgwire.hold()
+        gated.pgwire.do(Proxy.hold)
         until(lambda: "cannot be watched" in service.unreadiness(), "/readyz says so")
         for _ in range(5):
             service.post_lines(body).accepted_all()
-        gated.pgwire.open()
+        gated.pgwire.do(Proxy.mend)
         service.wait_ready()
 
 
@@ -89,17 +92,17 @@ def test_both_away_is_a_503_at_once(gated: Gated, tmp_path: Path, make_id: MakeI
     body = reading_lines(make_id("m"), 1)
     clock = SystemClock()
     with run_service(tmp_path, gated, {}) as service:
-        gated.pgwire.shut()
-        gated.http.shut()
+        gated.pgwire.do(Proxy.refuse)
+        gated.http.do(Proxy.refuse)
         until(lambda: "QuestDB" in service.unreadiness(), "/readyz is red")
         until(lambda: code_of(service, body) != "", "the worker has seen it")
         began_s = clock.monotonic_s()
         service.post_lines(body).problem(503, "sink-unavailable")
         assert clock.monotonic_s() - began_s < REFUSAL_S_MAX
 
-        gated.http.open()
+        gated.http.do(Proxy.mend)
         until(lambda: code_of(service, body) == "", "ILP alone is enough again")
-        gated.pgwire.open()
+        gated.pgwire.do(Proxy.mend)
         service.wait_ready()
 
 
@@ -108,12 +111,12 @@ def test_tables_that_were_never_seen_are_not_trusted(
 ) -> None:
     meter_id = make_id("m")
     body = reading_lines(meter_id, 2)
-    gated.pgwire.shut()
+    gated.pgwire.do(Proxy.refuse)
     with run_service(tmp_path, gated, {}, ready=False) as service:
         answer = service.post_lines(body)
         problem = answer.problem(503, "sink-unavailable")
         assert "have not been seen yet" in problem.detail
         assert (problem.accepted, tables.count_meter(meter_id)) == (0, 0)
-        gated.pgwire.open()
+        gated.pgwire.do(Proxy.mend)
         service.wait_ready()
         until(lambda: code_of(service, body) == "", "posts are taken")
