@@ -4,13 +4,16 @@
 -- A NULL means "not sent"; it never stands for zero. An upsert replaces the whole row: columns that
 -- a later reading for the same key leaves out become NULL.
 -- The DEDUP keys make it safe to send any row again, any number of times; the last one sent stays.
+-- CAPACITY makes room for so many distinct values at once. Without it QuestDB doubles the room again
+-- and again as they come, and a QuestDB 9.3.4 that is killed in such a moment may come back without
+-- the table, or with a damaged one (docs/FAULTS.md).
 -- event_id names one version of a reading. It is a UUID and not a SYMBOL, since a SYMBOL that is
 -- unique per row grows a dictionary as long as the table.
 
 CREATE TABLE IF NOT EXISTS meter_usage (
   ts TIMESTAMP,           -- start of the metering interval, UTC
   event_id UUID,          -- version of this reading; never NULL when written by the service
-  meter_id SYMBOL,        -- never NULL
+  meter_id SYMBOL CAPACITY 262144, -- never NULL
   premise_id VARCHAR,     -- NULL = not sent
   kwh DOUBLE,             -- active energy over the interval, kWh; never NULL; below 0 = net export
   kvarh DOUBLE,           -- reactive energy over the interval, kvarh; NULL = not measured
@@ -34,7 +37,7 @@ DEDUP UPSERT KEYS(ts, plant_id, unit_id);
 
 CREATE TABLE IF NOT EXISTS network_measurements (
   ts TIMESTAMP,           -- start of the interval the value is the mean of, UTC
-  node_id SYMBOL,         -- measuring point, for instance the head of a feeder; never NULL
+  node_id SYMBOL CAPACITY 16384, -- measuring point, for instance the head of a feeder; never NULL
   feeder_id SYMBOL,       -- feeder the node feeds or lies on; NULL = none (a busbar)
   quantity SYMBOL,        -- what is measured, for instance 'active_power'; never NULL
   value DOUBLE,           -- mean over the interval, in `unit`; never NULL

@@ -70,7 +70,11 @@ def compare(live: Mapping[str, LiveTable], specs: Iterable[TableSpec]) -> list[D
 
 def create_sql(spec: TableSpec) -> str:
     """Return the statement that creates `spec` where there is no such table. One line."""
-    columns = ", ".join(f"{_quoted(column.name)} {column.type}" for column in spec.columns)
+    columns = ", ".join(
+        f"{_quoted(column.name)} {column.type}"
+        f"{'' if column.capacity is None else f' CAPACITY {column.capacity}'}"
+        for column in spec.columns
+    )
     keys = ", ".join(map(_quoted, spec.dedup_keys))
     dedup = f" DEDUP UPSERT KEYS({keys})" if keys else ""
     return (

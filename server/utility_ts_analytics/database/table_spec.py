@@ -16,10 +16,13 @@ class ColumnSpec:
     Attributes:
         name: As written; QuestDB compares names without case.
         type: QuestDB's name of the type, in capitals.
+        capacity: Distinct values of a SYMBOL to make room for; None takes QuestDB's default.
+            Only said when the table is made: QuestDB changes it by itself afterwards.
     """
 
     name: str
     type: str
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ def parse_table(statement: Statement) -> TableSpec:
     """Read one `CREATE TABLE IF NOT EXISTS`.
 
     Only what `sql/schema` uses is known, so that nothing in it can go unchecked: a column is a name
-    and a type; after the columns come TIMESTAMP, PARTITION BY, WAL and DEDUP, in this order.
+    and a type, a SYMBOL perhaps with its CAPACITY; after the columns come TIMESTAMP, PARTITION BY,
+    WAL and DEDUP, in this order.
 
     Raises:
         OperatorError: The statement is anything else; names the file, the line and the word.
@@ -124,6 +128,13 @@ class _Words:
         self._index += 1
         return self._tokens[self._index - 1]
 
+    def take_number(self) -> int:
+        """Return the next word, which is a whole number."""
+        word = self.take()
+        if not word.isdecimal():
+            raise OperatorError(f"cannot read {self._origin}: expected a number, found {word}")
+        return int(word)
+
     def skip(self, word: str) -> bool:
         """Step over the next word if it is `word`; say whether it was."""
         there = self._index < len(self._tokens) and self._tokens[self._index].upper() == word
@@ -147,7 +158,9 @@ class _Words:
 
 def _parse_columns(words: _Words) -> Iterable[ColumnSpec]:
     while True:
-        yield ColumnSpec(words.take(), words.take().upper())
+        name, type_ = words.take(), words.take().upper()
+        capacity = words.take_number() if words.skip("CAPACITY") else None
+        yield ColumnSpec(name, type_, capacity)
         if not words.skip(","):
             words.expect(")")
             return

@@ -1,6 +1,7 @@
 import pytest
 
 from utility_ts_analytics.database.schema_text import split_statements
+from utility_ts_analytics.database.table_compare import create_sql
 from utility_ts_analytics.database.table_spec import (
     ColumnSpec,
     TableSpec,
@@ -37,6 +38,12 @@ def test_every_part_of_a_statement_is_read_whatever_its_case() -> None:
     )
 
 
+def test_capacity_of_a_symbol_is_read_and_said_again_when_the_table_is_made() -> None:
+    spec = parse(WHOLE.replace('"Order" SYMBOL', '"Order" SYMBOL capacity 4096'))
+    assert spec.columns[1] == ColumnSpec("Order", "SYMBOL", 4096)
+    assert '"Order" SYMBOL CAPACITY 4096, "x" DOUBLE' in create_sql(spec)
+
+
 def test_partitioning_wal_and_dedup_may_be_absent() -> None:
     spec = parse("CREATE TABLE IF NOT EXISTS t (ts TIMESTAMP) TIMESTAMP(ts)")
     assert (spec.partition_by, spec.wal, spec.dedup_keys) == ("NONE", False, ())
@@ -48,7 +55,8 @@ def test_partitioning_wal_and_dedup_may_be_absent() -> None:
         ("create table if not exists", "create table", "expected IF, found T"),
         ("create table if not exists T", "drop table T", "expected CREATE, found drop"),
         ("x DOUBLE)", "x DOUBLE", r"expected \), found timestamp"),
-        ("x DOUBLE", "x SYMBOL CAPACITY 1", r"expected \), found CAPACITY"),
+        ("x DOUBLE", "x SYMBOL CAPACITY 1 CACHE", r"expected \), found CACHE"),
+        ("x DOUBLE", "x SYMBOL CAPACITY many", "expected a number, found many"),
         ("timestamp(ts)", "", "expected TIMESTAMP, found partition"),
         ("timestamp(ts)", "timestamp(tz)", "table T has no column tz"),
         ('keys(ts, "Order")', "keys(ts, y)", "table T has no column y"),
