@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from loadtest.faults.small_disk import small_disk
 from tests.process.raw_http import Answer
 from tests.process.running_service import MakeId, RunningService, StartService
 from tests.process.sample_readings import expected_kwh, readings
@@ -18,6 +19,8 @@ TABLE = "meter_usage_premise_uuid"
 """As `meter_usage`, but its premise_id takes UUIDs only: the one way to a row that passes every
 check of ours and is refused by QuestDB."""
 
+
+DISK_BYTES = 8192
 
 BAD_LINES: list[list[int]] = [[], [], [], [7, 8], [], []]
 
@@ -103,3 +106,27 @@ def test_row_alone_that_is_refused_is_422(
     answer = service.post_lines(body_with(make_id("m"), 1, 1))
     assert answer.problem(422, "nothing-accepted").accepted == 0
     assert json.loads(answer.body)["errors"][0]["code"] == "sink-rejected"
+
+
+def test_full_disk_costs_letters_and_no_row_and_no_answer(
+    start_service: StartService, tables: StoredTables, table: str, make_id: MakeId, tmp_path: Path
+) -> None:
+    folder = tmp_path / "disk"
+    bad_lines = range(1, 31)
+    with small_disk(folder, DISK_BYTES) as mounted:
+        if not mounted:
+            pytest.skip("mounting is not permitted here")
+        service = service_with(start_service, table, folder)
+        for _ in range(2):  # 30 letters of about 400 bytes are more than the disk holds
+            meter_id = make_id("m")
+            summary = service.post_lines(body_with(meter_id, 60, *bad_lines)).summary()
+            assert (summary.accepted, summary.rejected) == (30, 30)
+            assert [error.line for error in summary.errors] == list(bad_lines)
+            assert stored_kwh(tables, meter_id) == expected_kwh(60)[30:]
+        lines = (folder / "meter_usage.ndjson").read_bytes().splitlines()
+        assert 0 < len(lines) < 30
+        assert [json.loads(line)["premise_id"] for line in lines] == [
+            f"premise {number}" for number in range(1, len(lines) + 1)
+        ]
+        assert "cannot keep a dead letter" in service.output()
+        assert service.terminate() == 0
