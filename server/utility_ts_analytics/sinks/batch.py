@@ -1,11 +1,13 @@
 """The rows of one send: parts of blocks in order, and the way back to each request's account."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from utility_ts_analytics.buffering.block import Block, Failure
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dead_letter import Letter
 
 
@@ -148,3 +150,10 @@ class Batch:
             before.append(share)
             rows -= share.rows
         return before, []
+
+
+async def encode_batch(sink: Sink[PayloadT], batch: Batch, payload: PayloadT) -> None:
+    """Append the rows of a batch to `payload`, letting the loop go on after each share."""
+    for share in batch.shares:
+        sink.encode(share.as_block(), payload)
+        await asyncio.sleep(0)

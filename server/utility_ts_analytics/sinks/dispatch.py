@@ -4,7 +4,6 @@ A row that the database refuses never takes others with it: it is taken out by i
 database names it, and found by halving where not; the rest is sent again, in order.
 """
 
-import asyncio
 import math
 from collections import deque
 from typing import Generic, assert_never
@@ -13,7 +12,7 @@ import structlog
 
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.sinks.batch import Batch
+from utility_ts_analytics.sinks.batch import Batch, encode_batch
 from utility_ts_analytics.sinks.breaker import Breaker
 from utility_ts_analytics.sinks.contract import (
     Delivered,
@@ -98,7 +97,8 @@ class Dispatch(Generic[PayloadT]):
         try:
             failure = await self._send_part(parts, payload, deadline_s)
             while failure is None and parts:
-                await self._encode_again(parts[0], payload)
+                self._sink.clear(payload)
+                await encode_batch(self._sink, parts[0], payload)
                 failure = await self._send_part(parts, payload, deadline_s)
         except Exception:  # noqa: BLE001 - the lane's border: counted, logged, and it goes on
             _log.exception("cannot deliver a batch", sink=self._sink.name)
@@ -164,12 +164,6 @@ class Dispatch(Generic[PayloadT]):
         elif failure.code == "sink-unavailable" and failure is not BROKEN:
             self._outage.failed(self._clock.monotonic_s())
             self._outage_reason = failure.detail
-
-    async def _encode_again(self, part: Batch, payload: PayloadT) -> None:
-        self._sink.clear(payload)
-        for share in part.shares:
-            self._sink.encode(share.as_block(), payload)
-            await asyncio.sleep(0)
 
 
 def _gather(parts: deque[Batch], batch: Batch) -> None:

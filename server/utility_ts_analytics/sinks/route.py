@@ -2,10 +2,9 @@
 
 A row must not wait for a broken way while another works, and must not be sent the slow way for
 longer than needed: a breaker keeps the lane on the second choice and lets one batch at a time try
-the first again (docs/decisions/0010-fallback-and-breaker.md).
+the first again (docs/decisions/0009-fallback-breaker-and-store-and-forward.md).
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeGuard
@@ -13,7 +12,7 @@ from typing import Any, Generic, TypeGuard
 import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.sinks.batch import Batch
+from utility_ts_analytics.sinks.batch import Batch, encode_batch
 from utility_ts_analytics.sinks.breaker import Breaker
 from utility_ts_analytics.sinks.contract import InDoubt, Outcome, PayloadT, RetryLater, Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy, deliver
@@ -116,9 +115,7 @@ class Route(Generic[PayloadT]):
         self, fallback: Sink[Any], batch: Batch, deadline_s: float
     ) -> Outcome:
         payload = fallback.new_payload()
-        for share in batch.shares:
-            fallback.encode(share.as_block(), payload)
-            await asyncio.sleep(0)
+        await encode_batch(fallback, batch, payload)
         return await self._send(fallback, payload, self._policy, deadline_s)
 
     async def _send(

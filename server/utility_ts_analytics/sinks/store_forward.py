@@ -15,10 +15,11 @@ from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.sinks.backoff import Backoff
-from utility_ts_analytics.sinks.batch import Batch, Share
+from utility_ts_analytics.sinks.batch import Batch, Share, encode_batch
 from utility_ts_analytics.sinks.breaker import Breaker
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dispatch import BROKEN, Dispatch
+from utility_ts_analytics.sinks.lane import ENCODE_ROWS_MAX
 from utility_ts_analytics.sinks.observer import LaneObserver
 from utility_ts_analytics.sinks.spool import Appended, Spool, SpoolBroken, SpoolFull
 
@@ -26,8 +27,6 @@ ADOPT_EVERY_S = 10.0
 """How often an idle lane looks for the spool of a worker that died."""
 
 _RETRY = Backoff(0.25, 2.0)
-_PART_ROWS = 1_000
-"""Rows encoded between two yields to the loop, as in `sinks.lane`."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -137,11 +136,9 @@ class StoreForward(Generic[PayloadT]):
         block = Block(rows, range(len(rows)), 0, settlement)
         batch = Batch(_release_nothing)
         payload = self._sink.new_payload()
-        for start in range(0, len(rows), _PART_ROWS):
-            share = Share(block, start, min(start + _PART_ROWS, len(rows)))
-            batch.add(share)
-            self._sink.encode(share.as_block(), payload)
-            await asyncio.sleep(0)
+        for start in range(0, len(rows), ENCODE_ROWS_MAX):
+            batch.add(Share(block, start, min(start + ENCODE_ROWS_MAX, len(rows))))
+        await encode_batch(self._sink, batch, payload)
         async with self._sink_free:
             deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s
             return await self._dispatch.deliver(batch, payload, deadline_s)
