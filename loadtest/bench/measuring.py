@@ -1,0 +1,94 @@
+"""Times a piece of work in turns with a fixed loop, and watches the memory of this process."""
+
+import contextlib
+import gc
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from loadtest.bench.figures import Figures, Memory, Round, figures_of
+from loadtest.bench.request import Request
+from loadtest.stored_comparison import SentReading
+
+AGAINST_CALIBRATION = "calibration"
+"""The fixed loop: msgspec alone decodes the same rows, line by line, into a type of our own."""
+
+CALIBRATION_ROWS_MAX = 20_000
+"""About 10 ms: long against the clock, short beside the work."""
+
+_STATUS = Path("/proc/self/status")
+_decode_line = msgspec.json.Decoder(SentReading).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Work that needs nothing but CPU and memory.
+
+    Attributes:
+        lines: The readings as clean NDJSON, for the calibration.
+        rows: What one run of the work goes through.
+        size_bytes: Of these rows as NDJSON.
+        prepare: Called before every round, untimed; returns the work, which is timed.
+    """
+
+    lines: Sequence[bytes]
+    rows: int
+    size_bytes: int
+    prepare: Callable[[], Callable[[], object]]
+
+
+def measure_cpu(trial: Trial, request: Request) -> Figures:
+    """Run the work and the calibration in turns.
+
+    The ratio is of CPU, best to best: other processes can only ever make a round dearer.
+    """
+    lines = trial.lines[:CALIBRATION_ROWS_MAX]
+    scale = trial.rows / len(lines)
+    timed: list[tuple[float, float, float]] = []
+    before_mib = reset_peak()
+    for number in range(-1, request.rounds):  # the first one only warms up
+        _, reference_s = _time(lambda: deque(map(_decode_line, lines), maxlen=0))
+        wall_s, cpu_s = _time(trial.prepare())
+        if number >= 0:
+            timed.append((wall_s, cpu_s, reference_s * scale))
+    rounds = [Round(wall_s, cpu_s, reference_s / cpu_s) for wall_s, cpu_s, reference_s in timed]
+    return figures_of(
+        (request.bench, request.case),
+        rounds,
+        Memory(peak_mib(), before_mib),
+        rows=trial.rows,
+        size_bytes=trial.size_bytes,
+        ratio=min(one[2] for one in timed) / min(one[1] for one in timed),
+        against=AGAINST_CALIBRATION,
+    )
+
+
+def reset_peak() -> float:
+    """Let the peak begin anew at what is resident now, and return that, MiB.
+
+    Where the kernel does not let us, the peak stays that of the whole process.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _status_mib("VmRSS")
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process had resident since `reset_peak`, MiB."""
+    return _status_mib("VmHWM")
+
+
+def _time(work: Callable[[], object]) -> tuple[float, float]:
+    """Return wall time and CPU of all threads, seconds."""
+    gc.collect()
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall_s, time.process_time() - cpu_s
+
+
+def _status_mib(name: str) -> float:
+    return int(_STATUS.read_text().partition(f"{name}:")[2].split(maxsplit=1)[0]) / 1024
