@@ -26,6 +26,7 @@ from loadtest.bench.catalogue import BENCHES, Bench
 from loadtest.bench.figures import Figures
 from loadtest.bench.report import heading, notes, table
 from loadtest.bench.results import FOLDER, Result, result_of, save
+from loadtest.bench.stopping import exit_on_sigterm
 from loadtest.bench.suite import NotMeasured, Suite
 
 
@@ -140,4 +141,5 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     sys.exit(main())

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from loadtest.bench.catalogue import BENCHES
 from loadtest.bench.request import Request
+from loadtest.bench.stopping import exit_on_sigterm
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,4 +24,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ from loadtest.bench.catalogue import Bench
 from loadtest.bench.end_to_end import write_ilp
 from loadtest.bench.figures import Figures
 from loadtest.bench.request import Database, Request
+from loadtest.bench.stopping import wait_or_stop
 from loadtest.posting import Target, post_bodies, split_bodies
 from loadtest.service_under_test import running_database
 
@@ -116,17 +117,14 @@ class Suite:
 def _measure_apart(request: Request) -> Figures | NotMeasured:
     asked, out = Path(request.directory, "request"), Path(request.directory, "figures")
     asked.write_bytes(msgspec.json.encode(request))
-    command = [sys.executable, "-m", "loadtest.bench.child", str(asked), str(out)]
-    ended = subprocess.run(  # noqa: S603 - our own interpreter and module
-        command,
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "loadtest.bench.child", str(asked), str(out)],
         cwd=_PROJECT,
         env={**os.environ, "PYTHONPATH": f"{_PROJECT / 'server'}{os.pathsep}{_PROJECT}"},
         stdin=subprocess.DEVNULL,
         stdout=2,  # what it prints is not our table
-        timeout=_CASE_TIMEOUT_S,
-        check=False,
     )
-    if ended.returncode != 0:
+    if wait_or_stop(process, _CASE_TIMEOUT_S) != 0:
         return NotMeasured(request.bench, request.case)
     return msgspec.json.decode(out.read_bytes(), type=Figures)
 

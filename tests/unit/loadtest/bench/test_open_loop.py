@@ -1,0 +1,124 @@
+"""Requests that do not wait for one another, and how their latency is told."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+from loadtest.bench.open_loop import Latencies, answer_size, arrivals, send_at
+
+OK = b"HTTP/1.1 204 No Content\r\n\r\n"
+Answer = Callable[[int], Awaitable[bytes]]
+
+
+class Lines(asyncio.Protocol):
+    """One connection to a server that answers every line."""
+
+    def __init__(self, answer: Answer, numbers: Iterator[int], opened: list["Lines"]) -> None:
+        self.transport: asyncio.WriteTransport
+        self._answer = answer
+        self._numbers = numbers
+        self._opened = opened
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+        self._opened.append(self)
+
+    def data_received(self, data: bytes) -> None:
+        for _ in range(data.count(b"\n")):
+            task = asyncio.create_task(self._reply(next(self._numbers)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _reply(self, number: int) -> None:
+        self.transport.write(await self._answer(number))
+
+
+@contextlib.asynccontextmanager
+async def server(answer: Answer) -> AsyncIterator[int]:
+    """Answer the n-th line that comes, over whatever connection, with what `answer` returns."""
+    numbers, opened = itertools.count(), list[Lines]()
+    listening = await asyncio.get_running_loop().create_server(
+        lambda: Lines(answer, numbers, opened), "127.0.0.1", 0
+    )
+    async with listening:
+        yield int(listening.sockets[0].getsockname()[1])
+        for connection in opened:
+            connection.transport.close()
+        await asyncio.sleep(0)
+
+
+def send(answer: Answer, instants: list[float], *, connections: int = 1) -> Latencies:
+    async def main() -> Latencies:
+        async with server(answer) as port:
+            return await send_at(
+                instants, lambda _: b"\n", port=port, status=204, connections=connections
+            )
+
+    return asyncio.run(main())
+
+
+def test_arrivals_are_seeded_ascending_and_at_the_rate() -> None:
+    instants = arrivals(2000, 100.0, seed=1)
+    assert instants == arrivals(2000, 100.0, seed=1) != arrivals(2000, 100.0, seed=2)
+    assert instants == sorted(instants)
+    assert instants[-1] == pytest.approx(20.0, rel=0.15)
+
+
+def test_later_requests_do_not_wait_for_earlier_answers() -> None:
+    """The first is answered only once all have come: a closed loop would never end."""
+
+    async def main() -> Latencies:
+        all_came = asyncio.Event()
+
+        async def answer(number: int) -> bytes:
+            if number == 4:
+                all_came.set()
+            await all_came.wait()
+            return OK
+
+        async with asyncio.timeout(10), server(answer) as port:
+            instants = [0.0, 0.01, 0.02, 0.03, 0.04]
+            return await send_at(instants, lambda _: b"\n", port=port, status=204, connections=1)
+
+    latencies = asyncio.run(main())
+    assert latencies.connections == 5
+    assert latencies.answered_s[0] >= 0.035  # counted from its own instant
+    assert latencies.answered_s[4] < latencies.answered_s[0]
+
+
+def test_latency_counts_from_when_a_request_was_due() -> None:
+    async def answer(_: int) -> bytes:
+        return OK
+
+    # Both were due in the past, by a second and more.
+    latencies = send(answer, [-2.0, -1.0])
+    assert latencies.answered_s[0] >= 2.0
+    assert latencies.answered_s[1] >= 1.0
+    assert min(latencies.late_s) >= 1.0
+    assert latencies.answered_ms(1.0) == max(latencies.answered_s) * 1000
+
+
+def test_another_status_is_no_figure() -> None:
+    async def answer(_: int) -> bytes:
+        return b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\n\r\nno"
+
+    with pytest.raises(ExceptionGroup) as caught:
+        send(answer, [0.0])
+    assert "429" in str(caught.value.exceptions[0])
+
+
+@pytest.mark.parametrize(
+    ("received", "size"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 3", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", 41),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nx: y\r\n\r\nabcHTTP", 47),
+        (OK, len(OK)),
+    ],
+)
+def test_answer_ends_where_its_head_says(received: bytes, size: int | None) -> None:
+    assert answer_size(received) == size
