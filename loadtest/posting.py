@@ -7,6 +7,7 @@ CPU is left to what is measured.
 import contextlib
 import http.client
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _ANSWER_TIMEOUT_S = 120.0
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,13 @@ class PostedRun:
         answers: One for each body, connection by connection.
         started_s: `time.monotonic()` when the connections were open and the first body began.
         elapsed_s: From then to the last answer.
+        refusals: Times that a body was refused with 429 and sent again.
     """
 
     answers: Sequence[Answer]
     started_s: float
     elapsed_s: float
+    refusals: int = 0
 
 
 def split_bodies(path: Path, rows_per_body: int) -> list[Body]:
@@ -104,35 +108,59 @@ def split_bodies(path: Path, rows_per_body: int) -> list[Body]:
 
 
 def post_bodies(
-    path: Path, bodies: Iterable[Body], target: Target, *, connections: int
+    path: Path,
+    bodies: Iterable[Body],
+    target: Target,
+    *,
+    connections: int,
+    patient: bool = False,
 ) -> PostedRun:
     """Post every body once, over so many connections at a time, each body as soon as one is free.
 
-    An answer of any status is returned and not judged; nothing is sent a second time.
+    An answer of any status is returned and not judged.
+
+    Args:
+        path: The file.
+        bodies: Parts of it.
+        target: Where they go.
+        connections: Open at a time.
+        patient: Whether a 429 is obeyed: its connection waits as long as it asks for, and the body
+            goes again over whichever connection is free first. Otherwise nothing is sent twice.
 
     Raises:
         OSError: A connection was refused, or broke without an answer.
     """
     waiting = deque(bodies)
+    refusals: list[Answer] = []
     with contextlib.ExitStack() as opened, ThreadPoolExecutor(connections) as threads:
         # Connecting is no part of what is measured.
         ends = [opened.enter_context(Connection(target)) for _ in range(connections)]
         started_s = time.monotonic()
-        shares = [threads.submit(_post_share, path, waiting, end) for end in ends]
+        kept = refusals if patient else None
+        shares = [threads.submit(_post_share, path, waiting, end, kept) for end in ends]
         answers = [answer for share in shares for answer in share.result()]
-        return PostedRun(answers, started_s, time.monotonic() - started_s)
+        return PostedRun(answers, started_s, time.monotonic() - started_s, len(refusals))
 
 
-def _post_share(path: Path, waiting: deque[Body], connection: "Connection") -> list[Answer]:
-    """Post on one connection until nothing is waiting."""
+def _post_share(
+    path: Path, waiting: deque[Body], connection: "Connection", refusals: list[Answer] | None
+) -> list[Answer]:
+    """Post on one connection until nothing is waiting; 429s go to `refusals`, if there is one."""
     answers: list[Answer] = []
+    pause = threading.Event()
     with path.open("rb") as file:
         while True:
             try:
                 body = waiting.popleft()
             except IndexError:
                 return answers
-            answers.append(connection.post(file, body))
+            answer = connection.post(file, body)
+            if refusals is not None and answer.status == _TOO_MANY:
+                refusals.append(answer)
+                waiting.append(body)
+                pause.wait(answer.retry_after_s)
+            else:
+                answers.append(answer)
 
 
 class Connection:

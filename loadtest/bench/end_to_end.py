@@ -185,7 +185,7 @@ def _pair_text(number: int, service: Turn, direct: Turn, ratio: float) -> str:
         f" service CPU {service.service_cpu_s / service.rows * 1e6:.2f} us/row"
         f" (workers {service.worker_cpu_s} s), QuestDB CPU {service.questdb_cpu_s:.2f} s"
         f" and {direct.questdb_cpu_s:.2f} s, generator CPU {service.generator_cpu_s:.2f} s"
-        f" and {direct.generator_cpu_s:.2f} s"
+        f" and {direct.generator_cpu_s:.2f} s; {service.refusals} refused"
     )
 
 

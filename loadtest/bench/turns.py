@@ -48,6 +48,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         worker_cpu_s: Those of them that worked, the busiest first: shows an uneven spread.
         questdb_cpu_s: QuestDB.
         generator_cpu_s: This process.
+        refusals: Bodies that the service refused with 429 and that were sent again after the wait
+            that it asked for.
     """
 
     side: SideName
@@ -59,6 +61,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     worker_cpu_s: list[float]
     questdb_cpu_s: float
     generator_cpu_s: float
+    refusals: int = 0
 
     @property
     def rows_per_s(self) -> float:
@@ -91,7 +94,9 @@ class Bench:
         rows = sum(body.rows for body in side.bodies)
         service, questdb = family(self._service_pid), family(self._database_pid)
         generator_s = time.process_time()
-        run = post_bodies(side.path, side.bodies, side.target, connections=side.connections)
+        run = post_bodies(
+            side.path, side.bodies, side.target, connections=side.connections, patient=True
+        )
         self._database.wait_applied(TABLE)
         visible_s = time.monotonic() - run.started_s
         generator_s = time.process_time() - generator_s
@@ -111,6 +116,7 @@ class Bench:
             worker_cpu_s=sorted((round(spent_s, 2) for spent_s in busy.values()), reverse=True),
             questdb_cpu_s=round(sum(questdb_spent.values()), 2),
             generator_cpu_s=round(generator_s, 3),
+            refusals=run.refusals,
         )
 
     def workers(self) -> list[ProcessFigures]:

@@ -33,5 +33,6 @@ def measure(request: Request) -> Figures:
             "median_rows_per_s": result.service_rows_per_s,
             "median_direct_rows_per_s": result.direct_rows_per_s,
             "median_cpu_us_per_row": result.service_cpu_us_per_row,
+            "refusals": sum(turn.refusals for turn in turns),
         },
     )

@@ -97,7 +97,7 @@ def _peak_rows_per_s(rest: QuestDBRest, path: Path, target: Target, rows: int) -
     best = 0.0
     for _ in range(PEAK_RUNS):
         rest.truncate(calls.TABLE)
-        run = post_bodies(path, bodies, target, connections=CONNECTIONS)
+        run = post_bodies(path, bodies, target, connections=CONNECTIONS, patient=True)
         faults = [fault for answer in run.answers if (fault := fault_of(answer)) is not None]
         if faults:
             raise RuntimeError(f"cannot measure the peak: {faults[0]}")

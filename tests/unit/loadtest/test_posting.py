@@ -18,6 +18,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     received: ClassVar[list[bytes]]
     chunk_sizes: ClassVar[list[int]]
     refused: ClassVar[bytes | None]
+    refused_once: ClassVar[bool] = False
 
     def do_POST(self) -> None:
         length = self.headers.get("content-length")
@@ -27,6 +28,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.send_response(429 if refuse else 200)
         if refuse:
             self.send_header("connection", "close")
+            if self.refused_once:
+                type(self).refused = None
         content = str(len(body)).encode()
         self.send_header("content-length", str(len(content)))
         self.end_headers()
@@ -109,6 +112,18 @@ def test_refused_body_is_returned_and_the_rest_goes_on_over_a_new_connection(
         lines, split_bodies(lines, 500), Target(port, "/", "text/plain"), connections=1
     )
     assert [answer.status for answer in run.answers] == [429, 200]
+
+
+def test_patient_run_sends_a_refused_body_again(
+    receiver: tuple[int, type[Receiver]], lines: Path
+) -> None:
+    port, seen = receiver
+    seen.refused, seen.refused_once = b"line 0\n", True
+    bodies = split_bodies(lines, 500)
+    run = post_bodies(lines, bodies, Target(port, "/", "text/plain"), connections=1, patient=True)
+    assert [answer.status for answer in run.answers] == [200, 200]
+    assert [answer.body for answer in run.answers] == [bodies[1], bodies[0]]
+    assert (run.refusals, len(seen.received)) == (1, 3)
 
 
 def test_nobody_there_is_an_error(lines: Path) -> None:
