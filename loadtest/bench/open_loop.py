@@ -23,7 +23,7 @@ class Latencies:
 
     Attributes:
         answered_s: From when each request was due until its answer was complete, seconds.
-        late_s: How long after that instant each was sent: the generator's own delay.
+        late_s: How long after that instant each was begun: the generator's own delay.
         connections: That were needed.
         elapsed_s: From the first instant to the last answer.
     """
@@ -79,8 +79,8 @@ async def send_at(
     late_s: list[float] = []
 
     async def exchange(number: int, due_s: float) -> float:
-        connection = await pool.take()
         late_s.append(loop.time() - due_s)
+        connection = await pool.take()
         answer = await connection.exchange(request(number))
         pool.put(connection)
         if not answer.startswith(b"HTTP/1.1 %d " % status):
