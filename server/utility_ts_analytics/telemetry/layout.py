@@ -1,0 +1,117 @@
+"""Where each number of a worker stands: all are whole 8-byte words in one array of fixed length.
+
+The same code runs in every process of a service, so the layout needs no version: a reload starts
+new workers of the supervisor's own code.
+"""
+
+from array import array
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Final, TypeAlias
+
+from utility_ts_analytics.telemetry.registry import (
+    HANDED_OVER,
+    LAST_STORED,
+    METRICS,
+    ROWS_FAILED,
+    ROWS_IN_FLIGHT,
+    ROWS_SPOOLED,
+    STREAM,
+    WORKER_DIED,
+    Metric,
+)
+
+Words: TypeAlias = "array[int]"
+"""All numbers of one worker, or of several, added up: signed, 8 bytes each."""
+
+SEQUENCE, STATE, BEAT_NS = range(3)
+"""Words that are no metric: how often it was published, state and time of the last beat."""
+_HEAD_WORDS = 3
+
+NS_PER_S: Final = 1_000_000_000
+
+ERROR_WORDS: Final = 5
+ERRORS_KEPT: Final = 8
+
+
+def label_sets(metric: Metric) -> list[tuple[str, ...]]:
+    """Return all combinations of the label values of a metric, without the stream."""
+    return list(product(*(label.values for label in metric.labels if label is not STREAM)))
+
+
+def _offsets() -> tuple[dict[tuple[str, tuple[str, ...]], int], int]:
+    offsets = {}
+    offset = _HEAD_WORDS
+    for metric in METRICS:
+        for values in label_sets(metric) if metric.per_worker else []:
+            offsets[metric.name, values] = offset
+            offset += words_of(metric)
+    return offsets, offset
+
+
+def words_of(metric: Metric) -> int:
+    """Return how many words one combination of labels takes.
+
+    A histogram has one per bucket (not added up, the last without bound), then the sum: of seconds
+    in nanoseconds. The count is the sum of the buckets.
+    """
+    return len(metric.buckets) + 2 if metric.kind == "histogram" else 1
+
+
+_OFFSETS, ERRORS_AT = _offsets()
+OFFSETS: Final[Mapping[tuple[str, tuple[str, ...]], int]] = _OFFSETS
+WORDS: Final = ERRORS_AT + ERROR_WORDS * ERRORS_KEPT
+"""Length of the array."""
+
+
+def offset_of(metric: Metric, *values: str) -> int:
+    """Return the first word of a metric with these label values, without the stream.
+
+    Raises:
+        KeyError: There is no such label value: the sets are closed.
+    """
+    return OFFSETS[metric.name, values]
+
+
+def _summed() -> Iterator[int]:
+    for metric in METRICS:
+        if metric.per_worker and metric.kind != "gauge":
+            for values in label_sets(metric):
+                first = offset_of(metric, *values)
+                yield from range(first, first + words_of(metric))
+
+
+_SUMMED: Final = tuple(_summed())
+_LATEST: Final = offset_of(LAST_STORED)
+_IN_FLIGHT: Final = offset_of(ROWS_IN_FLIGHT)
+_SPOOLED: Final = offset_of(ROWS_SPOOLED)
+_DIED: Final = offset_of(ROWS_FAILED, WORKER_DIED)
+_HANDED_OVER: Final = offset_of(ROWS_FAILED, HANDED_OVER)
+
+
+def new_words() -> Words:
+    """Return all zeros."""
+    return array("q", bytes(8 * WORDS))
+
+
+def add_departed(total: Words, words: Words) -> None:
+    """Add what a worker that has ended leaves: its counts, and its open rows as failed.
+
+    Args:
+        total: Changed in place.
+        words: The last that the worker published.
+    """
+    for offset in _SUMMED:
+        total[offset] += words[offset]
+    total[_LATEST] = max(total[_LATEST], words[_LATEST])
+    total[_DIED] += words[_IN_FLIGHT] - words[_SPOOLED]
+    total[_HANDED_OVER] += words[_SPOOLED]
+
+
+def add_living(total: Words, words: Words, *, gauges_max: frozenset[int]) -> None:
+    """Add all numbers of one worker; of those at `gauges_max` the largest is kept."""
+    for offset in range(_HEAD_WORDS, ERRORS_AT):
+        if offset in gauges_max:
+            total[offset] = max(total[offset], words[offset])
+        else:
+            total[offset] += words[offset]

@@ -1,0 +1,207 @@
+"""What one worker counts. One writer, one event loop; added to once per block, batch or request.
+
+Numbers are added in this process and published as one whole by the methods that end a step, so that
+others never see half a step: `telemetry/snapshot.py`. What each number means: `registry.py`.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.error_notes import ErrorNotes
+from utility_ts_analytics.telemetry.layout import (
+    BEAT_NS,
+    NS_PER_S,
+    STATE,
+    Words,
+    new_words,
+    offset_of,
+    words_of,
+)
+from utility_ts_analytics.telemetry.registry import Metric
+from utility_ts_analytics.telemetry.snapshot import FILE_BYTES, Publisher
+
+Held = Callable[[], tuple[int, int]]
+"""Returns the rows that are held in memory and their body bytes, at this moment."""
+
+_SPOOLED = offset_of(registry.ROWS_SPOOLED)
+_IN_FLIGHT = offset_of(registry.ROWS_IN_FLIGHT)
+_BUFFER_BYTES = offset_of(registry.BUFFER_BYTES)
+_RECEIVED = offset_of(registry.ROWS_RECEIVED)
+_RECOVERED = offset_of(registry.ROWS_RECOVERED)
+_REQUEST_BYTES = offset_of(registry.REQUEST_BYTES)
+_OPEN_REQUESTS = offset_of(registry.REQUESTS_IN_FLIGHT)
+_FALLBACK = offset_of(registry.FALLBACK_ACTIVE)
+_LAST_STORED = offset_of(registry.LAST_STORED)
+_SPOOL_DAMAGED = offset_of(registry.ROWS_FAILED, registry.SPOOL_DAMAGED)
+_STATUSES = {int(code): offset_of(registry.REQUESTS, code) for code in registry.STATUSES}
+_REJECTED = {code: offset_of(registry.ROWS_REJECTED, code) for code in registry.ROW_CODES}
+_REQUEST_SECONDS = offset_of(registry.REQUEST_SECONDS)
+
+
+class Measures:
+    """The numbers of one worker.
+
+    Args:
+        memory: Where they are published, `snapshot.FILE_BYTES` long; None keeps them to oneself.
+
+    Attributes:
+        words: All of them, by `layout`.
+        errors: The last errors.
+        held: Asked for the rows in memory each time that something is published: the books are
+            balanced against the queues themselves, not against a difference of counters.
+    """
+
+    def __init__(self, memory: memoryview | None = None) -> None:
+        self.words = new_words()
+        self.errors = ErrorNotes(self.words)
+        self.held: Held = _nothing_held
+        self._publisher = Publisher(self.words, memory or memoryview(bytearray(FILE_BYTES)))
+        self.publish()
+
+    def publish(self) -> None:
+        """Let others have everything added so far."""
+        words = self.words
+        rows, words[_BUFFER_BYTES] = self.held()
+        words[_IN_FLIGHT] = rows + words[_SPOOLED]
+        self._publisher.publish()
+
+    def say(self, state: int, beat_s: float, gauges: Iterable[tuple[Metric, int]] = ()) -> None:
+        """Publish a sign of life, and what is measured only now and then.
+
+        Args:
+            state: One of `service.beacon`'s.
+            beat_s: Monotonic time, seconds.
+            gauges: Of metrics without further labels.
+        """
+        for metric, value in gauges:
+            self.words[offset_of(metric)] = value
+        self.words[STATE] = state
+        self.words[BEAT_NS] = round(beat_s * NS_PER_S)
+        self.publish()
+
+    # Requests
+
+    def request_began(self) -> None:
+        """Count a request as open; published with whatever comes next."""
+        self.words[_OPEN_REQUESTS] += 1
+
+    def request_bytes(self, size_bytes: int) -> None:
+        """Count bytes of a body as they come in; published with whatever comes next."""
+        self.words[_REQUEST_BYTES] += size_bytes
+
+    def request_ended(self, status: int, seconds: float) -> None:
+        """Count a request that is about to be answered.
+
+        Args:
+            status: Of the answer, one of `registry.STATUSES`.
+            seconds: Since its head.
+        """
+        words = self.words
+        words[_OPEN_REQUESTS] -= 1
+        words[_STATUSES[status]] += 1
+        _observe(words, registry.REQUEST_SECONDS, _REQUEST_SECONDS, seconds)
+        self.publish()
+
+    # Rows
+
+    def rows_taken(self, rows: int) -> None:
+        """Count valid rows that the buffer has just taken."""
+        self.words[_RECEIVED] += rows
+        self.publish()
+
+    def rows_turned_away(self, rows: int, reason: str) -> None:
+        """Count valid rows that the buffer had no room for in time."""
+        self.words[_RECEIVED] += rows
+        self.rows_failed(rows, reason)
+
+    def rows_refused(self, codes: Iterable[str]) -> None:
+        """Count lines that are no record or break a rule, one code for each."""
+        for code, rows in Counter(codes).items():
+            self.words[_RECEIVED] += rows
+            self.words[_REJECTED[code]] += rows
+        self.publish()
+
+    def rows_failed(self, rows: int, reason: str) -> None:
+        """Count rows given back for good, once they are out of the queue."""
+        self.words[offset_of(registry.ROWS_FAILED, reason)] += rows
+        self.publish()
+
+    def rows_rejected(self, rows: int) -> None:
+        """Count rows that the database refused for good, once they are out of the queue."""
+        self.words[_REJECTED["sink-rejected"]] += rows
+        self.publish()
+
+    def rows_stored(self, rows: int, seconds: float, *, sink: str, wall_ns: int) -> None:
+        """Count one stored batch, once it is out of the queue.
+
+        Args:
+            rows: Of the batch, >= 1.
+            seconds: From the first attempt to the acknowledgement.
+            sink: One of `registry.SINKS`.
+            wall_ns: When, nanoseconds since 1970.
+        """
+        words = self.words
+        words[offset_of(registry.ROWS_STORED, sink)] += rows
+        flush_seconds = offset_of(registry.FLUSH_SECONDS, sink)
+        _observe(words, registry.FLUSH_SECONDS, flush_seconds, seconds)
+        _observe(words, registry.FLUSH_ROWS, offset_of(registry.FLUSH_ROWS, sink), rows)
+        words[_LAST_STORED] = wall_ns
+        self.publish()
+
+    # The spool
+
+    def rows_spooled(self, rows: int) -> None:
+        """Count rows that went from the queue to the disk: they stay in flight."""
+        self.words[_SPOOLED] += rows
+        self.publish()
+
+    def rows_recovered(self, rows: int) -> None:
+        """Count rows of a spool that was taken over: they are received, and in flight."""
+        self.words[_RECEIVED] += rows
+        self.words[_RECOVERED] += rows
+        self.words[_SPOOLED] += rows
+        self.publish()
+
+    def rows_leave_spool(self, rows: int) -> None:
+        """Take rows off the spool; what became of them is counted and published next."""
+        more_than_known = rows - self.words[_SPOOLED]
+        if more_than_known > 0:  # an append that was given up reached the disk all the same
+            self.rows_recovered(more_than_known)
+        self.words[_SPOOLED] -= rows
+
+    def spool_is_empty(self) -> None:
+        """Count rows that should be in the spool and are not, because the disk lost them."""
+        lost_rows = self.words[_SPOOLED]
+        if lost_rows:
+            self.words[_SPOOLED] = 0
+            self.words[_SPOOL_DAMAGED] += lost_rows
+            self.publish()
+
+    # The sinks
+
+    def retried(self, reason: str, *, sink: str) -> None:
+        """Count one repeated send."""
+        self.words[offset_of(registry.SINK_RETRIES, sink, reason)] += 1
+        self.publish()
+
+    def fell_back(self, *, active: bool) -> None:
+        """Count the lanes that go by their second choice."""
+        self.words[_FALLBACK] += 1 if active else -1
+        self.publish()
+
+    def dead_letter(self, *, kept: bool) -> None:
+        """Count a refused row that was to be kept."""
+        self.words[offset_of(registry.DEAD_LETTERS, "kept" if kept else "not-kept")] += 1
+        self.publish()
+
+
+def _observe(words: Words, metric: Metric, first: int, value: float) -> None:
+    words[first + bisect_left(metric.buckets, value)] += 1
+    scale = NS_PER_S if metric.unit == "seconds" else 1
+    words[first + words_of(metric) - 1] += round(value * scale)
+
+
+def _nothing_held() -> tuple[int, int]:
+    return 0, 0

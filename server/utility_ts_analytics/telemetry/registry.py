@@ -1,0 +1,298 @@
+"""Every metric there is: name, kind, unit, labels and meaning. `docs/METRICS.md` is made from it.
+
+A metric is used through its constant, so that a typo fails type checking. Whoever adds one adds it
+here, to `METRICS`, and remakes the page (`telemetry/metrics_page.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+Unit = Literal["requests", "rows", "bytes", "seconds", "workers", "transactions", "count", "yes/no"]
+
+SinkName = Literal["ilp", "pgwire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label of a metric.
+
+    Attributes:
+        name: As in the exposition.
+        values: All that it can be; empty where the configuration or the version says it.
+        source: Where the values come from, for the page.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: As in the exposition, `_total` of counters included.
+        kind: As Prometheus has it; `info` is a gauge that is always 1.
+        unit: What is counted or measured.
+        meaning: One line: the help text.
+        labels: In the order of the exposition.
+        buckets: Upper bounds of a histogram, ascending, without infinity.
+        per_worker: Whether workers keep it; otherwise the operations server finds it out.
+    """
+
+    name: str
+    kind: Kind
+    unit: Unit
+    meaning: str
+    labels: tuple[Label, ...] = ()
+    buckets: tuple[float, ...] = ()
+    per_worker: bool = True
+
+
+SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
+STATUSES: Final = (
+    *("200", "202", "400", "401", "404", "405", "408"),
+    *("413", "415", "422", "429", "500", "503"),
+)
+ROW_CODES: Final = (
+    *("invalid-json", "invalid-utf8", "line-too-long", "missing-field", "wrong-type"),
+    *("invalid-timestamp", "invalid-number", "timestamp-out-of-range", "negative-value"),
+    *("text-length", "forbidden-character", "sink-rejected"),
+)
+"""CONTRACT section 3; `tests/unit/telemetry/test_registry.py` holds it to `records.validation`."""
+PROBLEM_CODES: Final = (
+    *("invalid-json", "strict-rejected", "truncated-body", "invalid-encoding", "unknown-parameter"),
+    *("unauthorized", "not-found", "method-not-allowed", "body-timeout", "body-too-large"),
+    *("too-many-records", "decompressed-too-large", "unsupported-media-type"),
+    *("unsupported-encoding", "nothing-accepted", "overloaded", "sink-unavailable"),
+    *("table-suspended", "schema-missing", "draining", "internal-error"),
+)
+"""What ends a whole request: `errors.ClientError`; no label, but named among the last errors."""
+GIVEN_BACK: Final = ("sink-unavailable", "schema-missing", "table-suspended", "draining")
+"""Why rows were given back: `buffering.block.FailureCode`."""
+WORKER_DIED, HANDED_OVER, SPOOL_DAMAGED = "worker-died", "handed-over", "spool-damaged"
+FAILED: Final = (*GIVEN_BACK, WORKER_DIED, HANDED_OVER, SPOOL_DAMAGED)
+RETRIED: Final = (*GIVEN_BACK, "in-doubt")
+STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
+"""Of a worker, in the order of the numbers in `service.beacon`."""
+
+STREAM = Label("stream", (), "the streams")
+SINK = Label("sink", SINKS, "how rows reach the database")
+TABLE = Label("table", (), "the tables of the streams, as configured")
+
+_REQUEST_S = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
+)
+_FLUSH_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_FLUSH_ROWS = (1, 10, 100, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000)
+
+REQUESTS = Metric(
+    "ingestion_requests_total",
+    "counter",
+    "requests",
+    "Requests answered, by HTTP status. Heads that the HTTP server itself refuses are not seen.",
+    (STREAM, Label("code", STATUSES, "HTTP status")),
+)
+REQUEST_BYTES = Metric(
+    "ingestion_request_bytes_total",
+    "counter",
+    "bytes",
+    "Bytes of request bodies read, as sent (compressed ones as compressed).",
+    (STREAM,),
+)
+REQUEST_SECONDS = Metric(
+    "ingestion_request_seconds",
+    "histogram",
+    "seconds",
+    "From the head of a request to the start of its answer, upload and storing included.",
+    (STREAM,),
+    _REQUEST_S,
+)
+REQUESTS_IN_FLIGHT = Metric(
+    "ingestion_requests_in_flight",
+    "gauge",
+    "requests",
+    "Requests whose head was read and that are not answered yet, at most 0.5 s ago.",
+    (STREAM,),
+)
+ROWS_RECEIVED = Metric(
+    "ingestion_rows_received_total",
+    "counter",
+    "rows",
+    "Rows that were taken, or refused as rejected or failed; "
+    "received = stored + rejected + failed + in flight.",
+    (STREAM,),
+)
+ROWS_RECOVERED = Metric(
+    "ingestion_rows_recovered_total",
+    "counter",
+    "rows",
+    "Part of received: rows found in the spool of a worker or service that ended.",
+    (STREAM,),
+)
+ROWS_STORED = Metric(
+    "ingestion_rows_stored_total",
+    "counter",
+    "rows",
+    "Rows that QuestDB has acknowledged; a row that is posted again is stored again.",
+    (STREAM, SINK),
+)
+ROWS_REJECTED = Metric(
+    "ingestion_rows_rejected_total",
+    "counter",
+    "rows",
+    "Lines that are no record, records that break a rule, rows that the database refuses for good.",
+    (STREAM, Label("reason", ROW_CODES, "row error code")),
+)
+ROWS_FAILED = Metric(
+    "ingestion_rows_failed_total",
+    "counter",
+    "rows",
+    "Rows that were not stored and may be sent again; handed-over ones are in a spool.",
+    (STREAM, Label("reason", FAILED, "why")),
+)
+ROWS_IN_FLIGHT = Metric(
+    "ingestion_rows_in_flight",
+    "gauge",
+    "rows",
+    "Rows taken whose end is not known yet: waiting, being sent, or spooled.",
+    (STREAM,),
+)
+ROWS_SPOOLED = Metric(
+    "ingestion_rows_spooled",
+    "gauge",
+    "rows",
+    "Part of in flight: rows that wait on this machine's disk.",
+    (STREAM,),
+)
+BUFFER_BYTES = Metric(
+    "ingestion_buffer_bytes",
+    "gauge",
+    "bytes",
+    "Body bytes behind the rows that are held in memory, waiting or being sent.",
+    (STREAM,),
+)
+BUFFER_ROWS_MAX = Metric(
+    "ingestion_buffer_capacity_rows",
+    "gauge",
+    "rows",
+    "Rows that the living workers may hold in memory together (channel_capacity).",
+    (STREAM,),
+)
+FLUSH_SECONDS = Metric(
+    "ingestion_flush_seconds",
+    "histogram",
+    "seconds",
+    "From the first attempt to the acknowledgement of one stored batch.",
+    (STREAM, SINK),
+    _FLUSH_S,
+)
+FLUSH_ROWS = Metric(
+    "ingestion_flush_rows",
+    "histogram",
+    "rows",
+    "Rows of one stored batch.",
+    (STREAM, SINK),
+    _FLUSH_ROWS,
+)
+LAST_STORED = Metric(
+    "ingestion_last_stored_timestamp_seconds",
+    "gauge",
+    "seconds",
+    "When a batch was last stored, seconds since 1970; 0 if none was.",
+    (STREAM,),
+)
+SINK_RETRIES = Metric(
+    "ingestion_sink_retries_total",
+    "counter",
+    "count",
+    "Sends that failed and were repeated.",
+    (STREAM, SINK, Label("reason", RETRIED, "why")),
+)
+FALLBACK_ACTIVE = Metric(
+    "ingestion_fallback_active",
+    "gauge",
+    "yes/no",
+    "1 while any lane of the stream goes by its second choice.",
+    (STREAM,),
+)
+DEAD_LETTERS = Metric(
+    "ingestion_dead_letters_total",
+    "counter",
+    "rows",
+    "Rows refused by the database that were to be kept in the dead-letter file.",
+    (STREAM, Label("outcome", ("kept", "not-kept"), "whether there was room on the disk")),
+)
+WORKER_RESTARTS = Metric(
+    "ingestion_worker_restarts_total",
+    "counter",
+    "workers",
+    "Workers that ended without being told to, and were replaced.",
+    (STREAM,),
+)
+WORKER_MEMORY = Metric(
+    "ingestion_worker_memory_max_bytes",
+    "gauge",
+    "bytes",
+    "Resident memory of the largest living worker.",
+    (STREAM,),
+)
+WORKERS = Metric(
+    "ingestion_workers",
+    "gauge",
+    "workers",
+    "Living workers by what they last said of themselves.",
+    (STREAM, Label("state", STATES, "state of a worker")),
+    per_worker=False,
+)
+QUESTDB_UP = Metric(
+    "ingestion_questdb_up",
+    "gauge",
+    "yes/no",
+    "1 if QuestDB answered the last look at its tables (once a second).",
+    per_worker=False,
+)
+TABLE_SUSPENDED = Metric(
+    "ingestion_table_suspended",
+    "gauge",
+    "yes/no",
+    "1 if the table acknowledges rows that nobody sees; absent while QuestDB is away.",
+    (TABLE,),
+    per_worker=False,
+)
+TABLE_WAL_LAG = Metric(
+    "ingestion_table_wal_lag_transactions",
+    "gauge",
+    "transactions",
+    "Transactions that are committed and not visible yet; absent while QuestDB is away.",
+    (TABLE,),
+    per_worker=False,
+)
+READY = Metric(
+    "ingestion_ready",
+    "gauge",
+    "yes/no",
+    "1 if /readyz answers 200.",
+    per_worker=False,
+)
+BUILD_INFO = Metric(
+    "ingestion_build_info",
+    "info",
+    "count",
+    "Always 1; the label has the version.",
+    (Label("version", (), "the version that runs"),),
+    per_worker=False,
+)
+
+METRICS: Final = (
+    *(REQUESTS, REQUEST_BYTES, REQUEST_SECONDS, REQUESTS_IN_FLIGHT),
+    *(ROWS_RECEIVED, ROWS_RECOVERED, ROWS_STORED, ROWS_REJECTED, ROWS_FAILED),
+    *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
+    *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
+    *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
+    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, BUILD_INFO),
+)
+"""All of them, in the order of the page and of the exposition."""
