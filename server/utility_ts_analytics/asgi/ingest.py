@@ -16,6 +16,7 @@ from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.held_bytes import HeldBytes
+from utility_ts_analytics.asgi.noted_errors import note_error
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
 from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
 from utility_ts_analytics.asgi.types import IngestLimits, Receive, Scope, Send
@@ -113,6 +114,7 @@ class IngestEndpoint:
             _log.exception("request failed", stream=self._settings.stream, request_id=request_id)
             exchange.error = InternalError(f"the log has more under request id {request_id}")
         await exchange.send(send)
+        note_error(self._intake.measures, exchange.summary.errors, exchange.error, self._clock)
         # The error's traceback holds this frame, which holds the error: with that cycle the
         # connection would stay open until the garbage collector runs (test_slow_connections).
         exchange.error = None
@@ -207,6 +209,8 @@ class IngestEndpoint:
     async def _take(self, decoded: Decoded, head: RequestHead, exchange: "_Exchange") -> None:
         limits = self._settings.limits
         exchange.summary.add(decoded)
+        if exchange.session is not None and not head.validate_only:
+            exchange.session.refuse(decoded.errors)
         if 0 < limits.max_request_records < exchange.summary.lines:
             raise TooManyRecords(
                 f"the body has more than {limits.max_request_records} records (max_request_records)"

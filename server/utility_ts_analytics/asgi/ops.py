@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from utility_ts_analytics.asgi.app import Lifecycle, refuse, run_lifespan
-from utility_ts_analytics.asgi.responses import Json, send_json
+from utility_ts_analytics.asgi.request import header
+from utility_ts_analytics.asgi.responses import Json, send_body, send_json
 from utility_ts_analytics.asgi.types import Receive, Scope, Send
 from utility_ts_analytics.errors import MethodNotAllowed, NotFound
+
+_PATHS = ("/metrics", "/healthz", "/readyz", "/status.json")
 
 
 class Facts(Lifecycle, Protocol):
@@ -16,13 +19,17 @@ class Facts(Lifecycle, Protocol):
         """Return one line per reason why readings are not being stored; empty when ready."""
         ...
 
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        """Return content type and text of all metrics, as the `Accept` header asks for it."""
+        ...
+
     def status(self) -> Mapping[str, Json]:
         """Return what is known of the service and the database. Never holds a secret."""
         ...
 
 
 class OpsApp:
-    """Routes `/healthz`, `/readyz` and `/status.json`.
+    """Routes `/metrics`, `/healthz`, `/readyz` and `/status.json`.
 
     `/healthz` says only that the service's processes run: restarting it would not bring QuestDB
     back, so the database is `/readyz`'s matter.
@@ -35,17 +42,22 @@ class OpsApp:
         """Serve one connection scope."""
         if scope["type"] == "lifespan":
             await run_lifespan(receive, send, self._facts)
-        elif scope["path"] not in ("/healthz", "/readyz", "/status.json"):
-            detail = "there are: /healthz, /readyz, /status.json"
+        elif scope["path"] not in _PATHS:
+            detail = f"there are: {', '.join(_PATHS)}"
             await refuse(scope, receive, send, NotFound(detail))
         elif scope["method"] not in ("GET", "HEAD"):
             allow = MethodNotAllowed("this port is read only", "GET, HEAD")
             await refuse(scope, receive, send, allow)
         else:
-            await self._answer(scope["path"], send)
+            await self._answer(scope, send)
 
-    async def _answer(self, path: str, send: Send) -> None:
-        if path == "/healthz":
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        path = scope["path"]
+        if path == "/metrics":
+            accept = (header(scope, b"accept") or b"").decode("latin-1")
+            media_type, text = self._facts.metrics(accept)
+            await send_body(send, 200, text, media_type=media_type)
+        elif path == "/healthz":
             await send_json(send, 200, {"status": "ok"})
         elif path == "/readyz":
             reasons = list(self._facts.unready_reasons())

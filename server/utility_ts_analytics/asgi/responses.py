@@ -22,6 +22,18 @@ async def send_json(
 ) -> None:
     """Send one complete response; the body ends with a newline, for people with curl."""
     body = msgspec.json.encode(document) + b"\n"
+    await send_body(send, status, body, media_type=media_type, headers=headers)
+
+
+async def send_body(
+    send: Send,
+    status: int,
+    body: bytes,
+    *,
+    media_type: str,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Send one complete response."""
     fields = {
         "content-type": media_type,
         "content-length": str(len(body)),

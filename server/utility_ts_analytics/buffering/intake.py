@@ -13,6 +13,8 @@ from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.buffering.retry_after import LeavingRate
 from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.telemetry.measures import Measures
 
 
 class IntakeSession:
@@ -22,8 +24,15 @@ class IntakeSession:
         settlement: The account of this request's rows.
     """
 
-    def __init__(self, queue: BlockQueue, closed: Callable[[], None], request_id: str) -> None:
+    def __init__(
+        self,
+        queue: BlockQueue,
+        closed: Callable[[], None],
+        request_id: str,
+        measures: Measures,
+    ) -> None:
         self.settlement = Settlement(request_id)
+        self._measures = measures
         self._queue = queue
         self._closed = closed
         self._adding = True
@@ -64,6 +73,11 @@ class IntakeSession:
                 return failure
         return None
 
+    def refuse(self, errors: Sequence[RowError]) -> None:
+        """Count lines that are no record or break a rule."""
+        if errors:
+            self._measures.rows_refused(error.code for error in errors)
+
     def end_of_rows(self) -> None:
         """Say that no more rows will come, so that the lane need not wait for them. Idempotent."""
         if self._adding:
@@ -86,6 +100,7 @@ class IntakeSession:
                 async with asyncio.timeout(wait_s):
                     await self._queue.reserve(len(rows), size_bytes)
             except TimeoutError:
+                self._measures.rows_turned_away(len(rows), "sink-unavailable")
                 return Failure(
                     "sink-unavailable", "no room in the buffer in time: it is not being emptied"
                 )
@@ -93,6 +108,7 @@ class IntakeSession:
             await self._queue.reserve(len(rows), size_bytes)
         self.settlement.take(len(rows))
         self._queue.put(Block(rows, positions, size_bytes, self.settlement))
+        self._measures.rows_taken(len(rows))
         return None
 
 
@@ -104,6 +120,7 @@ class Intake:
         sessions_max: Requests admitted at once.
         refusal: Returns why new requests must be refused just now, or None.
         clock: For how fast requests and rows leave.
+        measures: Where rows are counted.
     """
 
     def __init__(
@@ -113,8 +130,10 @@ class Intake:
         sessions_max: int,
         refusal: Callable[[], Failure | None],
         clock: Clock | None = None,
+        measures: Measures | None = None,
     ) -> None:
         self.sessions = 0
+        self.measures = measures or Measures()
         self.refusal = refusal
         self._clock = clock or SystemClock()
         self._closed_sessions = 0
@@ -139,7 +158,7 @@ class Intake:
             queue = self._queues[next(self._turn)]
             if queue.has_room(1, 0):
                 self.sessions += 1
-                return IntakeSession(queue, self._close_session, request_id)
+                return IntakeSession(queue, self._close_session, request_id, self.measures)
         return None
 
     @property

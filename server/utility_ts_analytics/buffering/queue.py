@@ -33,6 +33,8 @@ class BlockQueue:
         """Rows whose reservation waits for room."""
         self.settled_rows = 0
         """Rows released since the start, whatever became of them; never falls."""
+        self.put_rows = 0
+        """Rows put since the start; those that are not settled wait or are in flight."""
         self.producers = 0
         """Requests that may still add to the next batch."""
         self._blocks: deque[Block] = deque()
@@ -65,7 +67,7 @@ class BlockQueue:
             await granted
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
-                self.release(rows, size_bytes)
+                self._give_back(rows, size_bytes)
             else:
                 with contextlib.suppress(ValueError):  # `_grant` may have dropped it already
                     self._reservations.remove((rows, size_bytes, granted))
@@ -77,6 +79,7 @@ class BlockQueue:
     def put(self, block: Block) -> None:
         """Add a block whose room was reserved. Never waits."""
         self._blocks.append(block)
+        self.put_rows += len(block.rows)
         self.waiting_rows += len(block.rows)
         self._changed.set()
 
@@ -98,9 +101,12 @@ class BlockQueue:
 
     def release(self, rows: int, size_bytes: int) -> None:
         """Give back the room of rows that are settled; wakes whoever can go on now."""
+        self.settled_rows += rows
+        self._give_back(rows, size_bytes)
+
+    def _give_back(self, rows: int, size_bytes: int) -> None:
         self.held_rows -= rows
         self.held_bytes -= size_bytes
-        self.settled_rows += rows
         if self.held_rows < 0 or self.held_bytes < 0:
             raise AssertionError("more room was released than held")
         self._grant()

@@ -8,6 +8,7 @@ from pathlib import Path
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.ingest import IngestEndpoint, IngestSettings
+from utility_ts_analytics.asgi.metering import MeteredApp
 from utility_ts_analytics.asgi.ops import OpsApp
 from utility_ts_analytics.asgi.types import AsgiApp, IngestLimits
 from utility_ts_analytics.buffering.block import Failure
@@ -28,10 +29,11 @@ from utility_ts_analytics.service.beacon import Beacon
 from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.delivery_lane import shared_refusal
 from utility_ts_analytics.service.lane_assembly import make_lanes
+from utility_ts_analytics.service.lane_counts import LaneCounts
 from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import Listener
-from utility_ts_analytics.service.stream_worker import Counts, DrainState, StreamWorker
+from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
 
 OPERATIONS = "operations"
 """Name of the server that is no stream."""
@@ -84,7 +86,8 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
 def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     """Build the application of one stream's port; runs in each of its workers."""
     stream, spec, clock = config.streams[name], STREAMS[name], SystemClock()
-    counts, drain = Counts(), DrainState()
+    beacon, drain = Beacon(runtime_dir, name), DrainState()
+    measures = beacon.measures
     watch = _watch(config, [name])
 
     def trouble() -> Failure | None:
@@ -93,11 +96,12 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     def refusal() -> Failure | None:
         return drain.failure() or shared_refusal(lanes, trouble)
 
-    lanes = make_lanes(config, name, counts, trouble=trouble)
+    lanes = make_lanes(config, name, LaneCounts(measures, clock, name), trouble=trouble)
     intake = Intake(
         [lane.queue for lane in lanes],
         sessions_max=stream.source.concurrent_requests_max,
         refusal=refusal,
+        measures=measures,
     )
     decoder = NdjsonDecoder(spec, spec.type_for(allow_negative=stream.source.allow_negative))
     auth = BearerAuth([token.reveal() for token in stream.source.tokens])
@@ -107,13 +111,12 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         endpoint=endpoint,
         watch=watch,
         refusal=refusal,
-        beacon=Beacon(runtime_dir, name),
-        counts=counts,
+        beacon=beacon,
         drain=drain,
         drain_timeout_s=config.server.drain_timeout_s,
         clock=clock,
     )
-    return StreamApp(name, endpoint, worker)
+    return MeteredApp(StreamApp(name, endpoint, worker), measures, clock)
 
 
 def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:

@@ -1,26 +1,34 @@
-"""Signs of life: each worker keeps a few numbers in a small shared file of its own.
+"""Signs of life: each worker keeps its numbers in a small shared file of its own.
 
 The supervisor and the operations server read them; a worker that died leaves its file, so nothing
-it counted is lost. One writer per file, fixed offsets, whole 8-byte words: a reader may see numbers
-of two moments side by side, never half a number.
+it counted is lost. One writer per file; a reader always gets numbers of one moment
+(`telemetry/snapshot.py`). What becomes of the files of the dead: `service/departed.py`.
 """
 
 import mmap
 import os
-import struct
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.layout import BEAT_NS, NS_PER_S, STATE, Words, offset_of
+from utility_ts_analytics.telemetry.measures import Measures
+from utility_ts_analytics.telemetry.registry import GIVEN_BACK, Metric
+from utility_ts_analytics.telemetry.snapshot import FILE_BYTES, newest
 
 STARTING, REFUSING, SERVING, DRAINING, STOPPED = range(5)
 """A worker that refuses runs well, but the database cannot take its rows just now."""
 
 STATE_NAMES = ("starting", "refusing", "serving", "draining", "stopped")
 
-_LAYOUT = struct.Struct("=qdqqqqqqq")
 _SUFFIX = ".beacon"
+_LOOKS_MAX = 50
+"""Two publications within one read are needed to see no whole copy; that never lasts."""
 
-Counts = tuple[int, int, int, int, int, int, int]
+_IN_FLIGHT, _SPOOLED = offset_of(registry.ROWS_IN_FLIGHT), offset_of(registry.ROWS_SPOOLED)
+_GIVEN_BACK = [offset_of(registry.ROWS_FAILED, code) for code in GIVEN_BACK]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +39,35 @@ class Sign:
         stream: Which server it belongs to.
         server_pid: Process id of that server, which is its session's too.
         pid: Its process id.
-        state: One of the states above.
-        beat_s: Monotonic time of the last beat, seconds; the clock is the machine's.
-        stored_rows: Rows committed since the worker started.
-        rejected_rows: Rows that the database refused for good.
-        failed_rows: Rows given back to their senders.
-        held_rows: Rows waiting or in flight.
-        retries: Sends that had to be repeated.
-        spooled_rows: Rows that wait on this machine's disk.
-        fallback_lanes: Lanes that go by their second choice.
+        words: All its numbers, by `telemetry.layout`.
+        file: Name of its file.
     """
 
     stream: str
     server_pid: int
     pid: int
-    state: int
-    beat_s: float
-    stored_rows: int
-    rejected_rows: int
-    failed_rows: int
-    held_rows: int
-    retries: int
-    spooled_rows: int
-    fallback_lanes: int
+    words: Words
+    file: str = ""
+
+    @property
+    def state(self) -> int:
+        """One of the states above."""
+        return self.words[STATE]
+
+    @property
+    def beat_s(self) -> float:
+        """Monotonic time of the last beat, seconds; the clock is the machine's."""
+        return self.words[BEAT_NS] / NS_PER_S
+
+    @property
+    def held_rows(self) -> int:
+        """Rows in its memory, waiting or in flight."""
+        return self.words[_IN_FLIGHT] - self.words[_SPOOLED]
+
+    @property
+    def failed_rows(self) -> int:
+        """Rows given back to their senders."""
+        return sum(self.words[offset] for offset in _GIVEN_BACK)
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -75,23 +89,42 @@ class Beacon:
     Args:
         folder: The service's runtime folder.
         stream: Which server this worker belongs to.
+
+    Attributes:
+        measures: What is counted into the file.
     """
 
     def __init__(self, folder: Path, stream: str) -> None:
-        path = folder / f"{stream}.{os.getsid(0)}.{os.getpid()}{_SUFFIX}"
-        path.write_bytes(bytes(_LAYOUT.size))
+        # The token: a process id may come again while the file of the dead is still there.
+        name = f"{stream}.{os.getsid(0)}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
+        path = folder / f"{name}.new"
+        path.write_bytes(bytes(FILE_BYTES))
         with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
+            self._map = mmap.mmap(file.fileno(), FILE_BYTES)
+        self.measures = Measures(memoryview(self._map))
+        path.rename(folder / name)
 
-    def say(self, state: int, beat_s: float, counts: Counts = (0, 0, 0, 0, 0, 0, 0)) -> None:
-        """Write state, beat and the counts in the order of `Sign`."""
-        _LAYOUT.pack_into(self._map, 0, state, beat_s, *counts)
+    def say(self, state: int, beat_s: float, gauges: Iterable[tuple[Metric, int]] = ()) -> None:
+        """Publish state and beat; see `Measures.say`."""
+        self.measures.say(state, beat_s, gauges)
 
 
 def read_signs(folder: Path) -> Iterator[Sign]:
-    """Yield the last sign of every worker that ever ran, dead ones included, by file name."""
+    """Yield the last sign of every worker that has a file, dead ones included, by file name."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
-        stream, server_pid, pid, _ = path.name.split(".")
-        content = path.read_bytes()
-        if len(content) == _LAYOUT.size:
-            yield Sign(stream, int(server_pid), int(pid), *_LAYOUT.unpack(content))
+        stream, server_pid, pid, _, _ = path.name.split(".")
+        words = _read(path)
+        if words is not None:
+            yield Sign(stream, int(server_pid), int(pid), words, path.name)
+
+
+def _read(path: Path) -> "Words | None":
+    for _ in range(_LOOKS_MAX):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        words = newest(content)
+        if words is not None or len(content) != FILE_BYTES:
+            return words
+    return None

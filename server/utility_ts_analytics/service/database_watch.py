@@ -63,6 +63,11 @@ class DatabaseWatch:
         """Whether QuestDB has been asked at all."""
         return self._polled is not UNKNOWN
 
+    @property
+    def health(self) -> QuestDBHealth:
+        """What the last look found."""
+        return self._polled
+
     async def run(self) -> None:
         """Poll until cancelled."""
         try:

@@ -78,12 +78,15 @@ class Generations:
         """
         self._look_after_leaving(signs)
         process = self._current
-        if process is None or process.exit_code is None:
+        if process is None:
+            return None
+        served = process.has_served(signs)
+        if process.exit_code is None:
             return None
         self._current = None
         if process.orphaned(signs):
             self._let_leave(process)
-        decision = self._policy.died(served=process.has_served(signs))
+        decision = self._policy.died(served=served)
         facts = {
             "server": self.name,
             "exit_code": process.exit_code,

@@ -19,7 +19,7 @@ from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.dispatch import Dispatch
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
 from utility_ts_analytics.sinks.lane import BatchLimits, Lane, Settler
-from utility_ts_analytics.sinks.observer import LaneObserver
+from utility_ts_analytics.sinks.observer import LaneObserver, ReplayObserver
 from utility_ts_analytics.sinks.pgwire import pgwire_sink
 from utility_ts_analytics.sinks.route import Route
 from utility_ts_analytics.sinks.spool import Spool
@@ -78,16 +78,17 @@ def _lane(plan: _Plan) -> DeliveryLane:
     sink = _sink(plan)
     fallback = _fallback(plan)
     letters = _dead_letters(plan)
+    observer = ReplayObserver(plan.observer)
     route = Route(
         sink,
         fallback=fallback,
         policy=_retry_policy(settings),
         clock=clock,
         random=_jitter,
-        observer=plan.observer,
+        observer=observer,
     )
-    dispatch = Dispatch(sink, route, clock=clock, observer=plan.observer, dead_letters=letters)
-    spool = _spool(plan, dispatch, sink)
+    dispatch = Dispatch(sink, route, clock=clock, observer=observer, dead_letters=letters)
+    spool = _spool(plan, dispatch, sink, observer)
     queue = _queue(plan.stream)
     settler: Settler[Any] = dispatch if spool is None else spool.forward
     lane = Lane(
@@ -99,7 +100,7 @@ def _lane(plan: _Plan) -> DeliveryLane:
         ),
         delivery_timeout_s=settings.delivery_timeout_ms / 1000,
         clock=clock,
-        observer=plan.observer,
+        observer=observer,
     )
     owned: list[Closable | None] = [sink, fallback, letters]
     closables = [part for part in owned if part is not None]
@@ -157,7 +158,9 @@ def _dead_letters(plan: _Plan) -> DeadLetters | None:
     )
 
 
-def _spool(plan: _Plan, dispatch: Dispatch[Any], sink: Sink[Any]) -> SpoolParts | None:
+def _spool(
+    plan: _Plan, dispatch: Dispatch[Any], sink: Sink[Any], observer: ReplayObserver
+) -> SpoolParts | None:
     settings = plan.stream.spool
     if settings.folder is None or not plan.spools:
         return None
@@ -168,7 +171,7 @@ def _spool(plan: _Plan, dispatch: Dispatch[Any], sink: Sink[Any]) -> SpoolParts 
         spool,
         delivery_timeout_s=plan.stream.sink.delivery_timeout_ms / 1000,
         clock=SystemClock(),
-        observer=plan.observer,
+        observer=observer,
         trouble=plan.trouble,
     )
     return SpoolParts(spool, forward)

@@ -17,7 +17,8 @@ from utility_ts_analytics.reading.summary import ReadSummary
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import latest_ts
 from utility_ts_analytics.service.lane_assembly import make_lanes
-from utility_ts_analytics.service.stream_worker import Counts
+from utility_ts_analytics.service.lane_counts import LaneCounts
+from utility_ts_analytics.telemetry.measures import Measures
 
 _PROGRESS_S = 0.5
 
@@ -69,7 +70,8 @@ def load_files(config: Config, files: Sequence[Path], stream: str, *, as_json: b
 
 
 async def _load_all(config: Config, files: Sequence[Path], stream: str) -> list[FileResult]:
-    lanes = make_lanes(config, stream, Counts(), spools=False)
+    counts = LaneCounts(Measures(), SystemClock(), stream)
+    lanes = make_lanes(config, stream, counts, spools=False)
     intake = Intake([lane.queue for lane in lanes], sessions_max=1, refusal=lambda: None)
     wait_s = config.streams[stream].sink.delivery_timeout_ms / 1000
     source = config.streams[stream].source

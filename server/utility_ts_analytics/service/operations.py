@@ -17,9 +17,14 @@ from utility_ts_analytics.service.beacon import (
     STOPPED,
     Beacon,
     Sign,
-    read_signs,
 )
 from utility_ts_analytics.service.database_watch import DatabaseWatch
+from utility_ts_analytics.service.departed import Books, read_books
+from utility_ts_analytics.service.figures import scrape_figures
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.exposition import Exposition, Figures
+from utility_ts_analytics.telemetry.layout import Words, label_sets, offset_of
+from utility_ts_analytics.telemetry.registry import Metric
 
 _BEAT_S = 0.5
 _SILENT_S = 5.0
@@ -55,6 +60,7 @@ class OperationsFacts:
         self._reported: Sequence[str] | None = None
         self._started_s = self._clock.monotonic_s()
         self._tasks: list[asyncio.Task[None]] = []
+        self._exposition = Exposition(self._figures)
 
     async def startup(self) -> None:
         """Start watching."""
@@ -74,27 +80,33 @@ class OperationsFacts:
         """Return one line per reason why readings are not being stored."""
         return [*self._watch.reasons(), *self._silent_streams()]
 
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        """Return content type and text of all metrics."""
+        return self._exposition.render(accept)
+
+    def _figures(self) -> Figures:
+        ready = not self.unready_reasons()
+        books = read_books(self._runtime_dir)
+        return scrape_figures(books, list(self._streams), self._watch.health, ready=ready)
+
     def status(self) -> Mapping[str, Json]:
         """Return version, uptime, readiness, and the rows and workers of each stream."""
         reasons = self.unready_reasons()
-        signs = list(read_signs(self._runtime_dir))
+        books = read_books(self._runtime_dir)
         return {
             "version": __version__,
             "uptime_s": int(self._clock.monotonic_s() - self._started_s),
             "ready": not reasons,
             "reasons": [*reasons],
             "questdb": self._watch.facts(),
-            "streams": {
-                name: _stream_facts([sign for sign in signs if sign.stream == name])
-                for name in self._streams
-            },
+            "streams": {name: _stream_facts(books, name) for name in self._streams},
         }
 
     def _silent_streams(self) -> list[str]:
         now_s = self._clock.monotonic_s()
         signs = [
             sign
-            for sign in read_signs(self._runtime_dir)
+            for sign in read_books(self._runtime_dir).signs
             if now_s - sign.beat_s < _SILENT_S and sign.alive
         ]
         reasons = []
@@ -126,23 +138,33 @@ class OperationsFacts:
         self._reported = reasons
 
 
-def _stream_facts(signs: Sequence[Sign]) -> dict[str, Json]:
-    workers: list[Json] = [
-        {
-            "pid": sign.pid,
-            "state": STATE_NAMES[sign.state] if sign.alive else "gone",
-            "stored_rows": sign.stored_rows,
-            "held_rows": sign.held_rows if sign.alive else 0,
-        }
-        for sign in signs
-    ]
+def _stream_facts(books: Books, stream: str) -> dict[str, Json]:
+    words = books.of(stream)
     return {
-        "stored_rows": sum(sign.stored_rows for sign in signs),
-        "rejected_rows": sum(sign.rejected_rows for sign in signs),
-        "failed_rows": sum(sign.failed_rows for sign in signs),
-        "held_rows": sum(sign.held_rows for sign in signs if sign.alive),
-        "retries": sum(sign.retries for sign in signs),
-        "spooled_rows": sum(sign.spooled_rows for sign in signs if sign.alive),
-        "fallback_lanes": sum(sign.fallback_lanes for sign in signs if sign.alive),
-        "workers": workers,
+        "received_rows": words[offset_of(registry.ROWS_RECEIVED)],
+        "stored_rows": _total(words, registry.ROWS_STORED),
+        "rejected_rows": _total(words, registry.ROWS_REJECTED),
+        "failed_rows": _total(words, registry.ROWS_FAILED),
+        "in_flight_rows": words[offset_of(registry.ROWS_IN_FLIGHT)],
+        "held_rows": words[offset_of(registry.ROWS_IN_FLIGHT)]
+        - words[offset_of(registry.ROWS_SPOOLED)],
+        "retries": _total(words, registry.SINK_RETRIES),
+        "spooled_rows": words[offset_of(registry.ROWS_SPOOLED)],
+        "fallback_lanes": words[offset_of(registry.FALLBACK_ACTIVE)],
+        "workers": [_worker_facts(sign) for sign in books.signs if sign.stream == stream],
     }
+
+
+def _worker_facts(sign: Sign) -> Json:
+    alive = sign.alive
+    return {
+        "pid": sign.pid,
+        "state": STATE_NAMES[sign.state] if alive else "gone",
+        "stored_rows": _total(sign.words, registry.ROWS_STORED),
+        "held_rows": sign.held_rows if alive else 0,
+        "memory_bytes": sign.words[offset_of(registry.WORKER_MEMORY)] if alive else 0,
+    }
+
+
+def _total(words: Words, metric: Metric) -> int:
+    return sum(words[offset_of(metric, *values)] for values in label_sets(metric))

@@ -33,6 +33,7 @@ class ServerProcess:
         self._workers = plan.workers
         self._started_at_s = now_s
         self._first_beats_s: dict[int, float] = {}
+        self._served = False
         words = self._words = LastWords()
         self._process = start_child(lambda: _serve(plan, runtime_dir, drain_timeout_s, words))
         assert self._process.pid is not None  # noqa: S101  for the type checker
@@ -59,13 +60,17 @@ class ServerProcess:
         return [sign for sign in signs if sign.server_pid == self.pid and sign.alive]
 
     def has_served(self, signs: Iterable[Sign]) -> bool:
-        """Tell whether any of its workers, dead ones included, served at any time."""
-        return any(
+        """Tell whether any of its workers, dead ones included, served at any time.
+
+        To be asked again and again: the signs of the dead do not stay.
+        """
+        self._served = self._served or any(
             sign.server_pid == self.pid
             and sign.state >= REFUSING
             and sign.beat_s >= self._started_at_s  # an earlier server may have had its process id
             for sign in signs
         )
+        return self._served
 
     def serves(self, signs: Iterable[Sign]) -> bool:
         """Tell whether all its workers take connections; to be asked again and again.

@@ -14,6 +14,8 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.service.beacon import DRAINING, REFUSING, SERVING, STOPPED, Beacon
 from utility_ts_analytics.service.delivery_lane import DeliveryLane
 from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
+from utility_ts_analytics.service.memory import resident_bytes
+from utility_ts_analytics.telemetry.registry import BUFFER_ROWS_MAX, WORKER_MEMORY
 
 _BEAT_S = 0.5
 _BODY_SHARE_OF_DRAIN = 2 / 3
@@ -22,43 +24,6 @@ _BODY_SHARE_OF_DRAIN = 2 / 3
 _DRAINING = Failure("draining", "the service is stopping; send the request again", 1)
 
 _log = structlog.get_logger("worker")
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the lanes of one worker did: a `sinks.lane.LaneObserver`."""
-
-    stored_rows: int = 0
-    rejected_rows: int = 0
-    failed_rows: int = 0
-    retries: int = 0
-    fallback_lanes: int = 0
-
-    def delivered(self, rows: int, seconds: float, *, sink: str) -> None:
-        """Count stored rows."""
-        self.stored_rows += rows
-
-    def retried(self, reason: str, *, sink: str) -> None:
-        """Count and log one repeated send."""
-        self.retries += 1
-        _log.warning("a send failed and is repeated", reason=reason, sink=sink)
-
-    def failed(self, rows: int, reason: str) -> None:
-        """Count and log rows given back."""
-        self.failed_rows += rows
-        _log.error("rows were given back unstored", rows=rows, reason=reason)
-
-    def rejected(self, rows: int) -> None:
-        """Count and log rows that the database refused for good."""
-        self.rejected_rows += rows
-        _log.error("the database refused rows", rows=rows)
-
-    def spooled(self, rows: int) -> None:
-        """Do nothing: spooled rows are counted where they lie."""
-
-    def fell_back(self, *, active: bool) -> None:
-        """Count the lanes that go by the second choice."""
-        self.fallback_lanes += 1 if active else -1
 
 
 class Watch(Protocol):
@@ -94,7 +59,6 @@ class StreamWorker:
         watch: The database's health.
         refusal: Why requests are refused just now; what the intake asks too.
         beacon: Where signs of life go.
-        counts: The lanes' observer.
         drain: Shared with the intake.
         drain_timeout_s: From the signal to stop until what is left is given back, seconds.
         clock: Time.
@@ -105,7 +69,6 @@ class StreamWorker:
     watch: Watch
     refusal: Callable[[], Failure | None]
     beacon: Beacon
-    counts: Counts
     drain: DrainState
     drain_timeout_s: float
     clock: Clock
@@ -114,6 +77,7 @@ class StreamWorker:
 
     async def startup(self) -> None:
         """Start lanes and watchers. The database need not be there."""
+        self.beacon.measures.held = self._held
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(DRAIN_SIGNAL, self._begin_drain)
         for lane in self.lanes:
@@ -164,18 +128,11 @@ class StreamWorker:
         return REFUSING if self.refusal() is not None else SERVING
 
     def _say(self, state: int) -> None:
-        counts = self.counts
-        held_rows = sum(lane.queue.held_rows for lane in self.lanes)
-        self.beacon.say(
-            state,
-            self.clock.monotonic_s(),
-            (
-                counts.stored_rows,
-                counts.rejected_rows,
-                counts.failed_rows,
-                held_rows,
-                counts.retries,
-                sum(lane.spooled_rows for lane in self.lanes),
-                counts.fallback_lanes,
-            ),
-        )
+        rows_max = sum(lane.queue.rows_max for lane in self.lanes)
+        gauges = ((BUFFER_ROWS_MAX, rows_max), (WORKER_MEMORY, resident_bytes()))
+        self.beacon.say(state, self.clock.monotonic_s(), gauges)
+
+    def _held(self) -> tuple[int, int]:
+        queues = [lane.queue for lane in self.lanes]
+        rows = sum(queue.put_rows - queue.settled_rows for queue in queues)
+        return rows, sum(queue.held_bytes for queue in queues)

@@ -20,6 +20,7 @@ import structlog
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, read_signs
 from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
+from utility_ts_analytics.service.departed import fold
 from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
@@ -106,10 +107,12 @@ class Supervisor:
         children = [*self._processes(), self._companion]
         wait_for_any([child.sentinel for child in children if child is not None], timeout=_TICK_S)
         signs = list(read_signs(self._runtime_dir))
-        self._look_after_workers(signs)
+        dead = [sign for sign in signs if not sign.alive]
+        self._look_after_workers(signs, dead)
         self._look_after_servers(signs)
         if not self._stop_requested:
             self._reloads.look_after(signs)
+        self._fold(dead)
         self._look_after_companion(once=once)
 
     def _start_server(self, plan: ServerPlan, drain_timeout_s: int) -> ServerProcess:
@@ -123,8 +126,14 @@ class Supervisor:
     def _processes(self) -> list[ServerProcess]:
         return [process for server in self._servers for process in server.processes]
 
-    def _look_after_workers(self, signs: list[Sign]) -> None:
-        dead = [sign for sign in signs if not sign.alive]
+    def _fold(self, dead: list[Sign]) -> None:
+        """Keep what the dead have counted; every sign of theirs has been looked at by now."""
+        try:
+            fold(self._runtime_dir, dead)
+        except OSError as error:
+            _log.error("cannot sum up ended workers; trying again", error=str(error))
+
+    def _look_after_workers(self, signs: list[Sign], dead: list[Sign]) -> None:
         for sign in self._worker_ends.look(dead, read_signs(self._runtime_dir)):
             _log.error("a worker died", stream=sign.stream, pid=sign.pid, lost_rows=sign.held_rows)
         # A session's id may be used again once its server has ended: only those that run count.

@@ -152,7 +152,8 @@ class Dispatch(Generic[PayloadT]):
             parts.extendleft(reversed(part.halves()))
             return
         if self._dead_letters is not None:
-            await self._dead_letters.keep(part.letter(row_index, reason))
+            kept = await self._dead_letters.keep(part.letter(row_index, reason))
+            self._observer.dead_letter(kept=kept)
         part.reject(row_index, reason)
         if part.rows == 0:
             parts.popleft()

@@ -1,12 +1,14 @@
 """What a lane tells others about its work, for counters and logs."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
 class LaneObserver(Protocol):
     """Told what a lane does, once per batch or attempt, never per row. Must not raise or wait.
 
-    `sink` is a `Sink.name`.
+    Told of the end of rows in the same step in which they leave the queue or the spool, so that
+    nobody ever sees rows that are nowhere. `sink` is a `Sink.name`.
     """
 
     def delivered(self, rows: int, seconds: float, *, sink: str) -> None:
@@ -23,6 +25,18 @@ class LaneObserver(Protocol):
 
     def spooled(self, rows: int) -> None:
         """`rows` are on this machine's disk, to be stored later; then `delivered` counts them."""
+
+    def recovered(self, rows: int) -> None:
+        """The lane has taken over `rows` that a worker or service before it had spooled."""
+
+    def left_spool(self, rows: int) -> None:
+        """`rows` of the spool have an end; which one, is told next."""
+
+    def spool_emptied(self) -> None:
+        """There is nothing in the spool: what else was there is lost."""
+
+    def dead_letter(self, *, kept: bool) -> None:
+        """A row that is about to be rejected was written to the dead letters, or could not be."""
 
     def fell_back(self, *, active: bool) -> None:
         """The lane goes by the second choice from now on, or by the first one again."""
@@ -46,5 +60,73 @@ class SilentObserver:
     def spooled(self, rows: int) -> None:
         """Do nothing."""
 
+    def recovered(self, rows: int) -> None:
+        """Do nothing."""
+
+    def left_spool(self, rows: int) -> None:
+        """Do nothing."""
+
+    def spool_emptied(self) -> None:
+        """Do nothing."""
+
+    def dead_letter(self, *, kept: bool) -> None:
+        """Do nothing."""
+
     def fell_back(self, *, active: bool) -> None:
         """Do nothing."""
+
+
+class ReplayObserver:
+    """Passes everything on, but holds back the ends of rows while a spooled record is delivered.
+
+    A record that fails half way, or whose end the spool could not note before a crash, is delivered
+    again as a whole; its rows are to be counted once, by whoever takes it off the spool.
+
+    Args:
+        observer: What is told.
+    """
+
+    def __init__(self, observer: LaneObserver) -> None:
+        self._observer = observer
+        self._held: list[Callable[[], None]] | None = None
+        self.recovered = observer.recovered
+        self.spool_emptied = observer.spool_emptied
+        self.left_spool = observer.left_spool
+        self.spooled = observer.spooled
+        self.failed = observer.failed
+        self.retried = observer.retried
+        self.dead_letter = observer.dead_letter
+        self.fell_back = observer.fell_back
+
+    def hold(self) -> None:
+        """Keep what is told from now on until `take_held`."""
+        self._held = []
+
+    def take_held(self) -> Sequence[Callable[[], None]]:
+        """Pass on again, and return what was kept: each call tells one part of it."""
+        held, self._held = self._held or [], None
+        return held
+
+    def delivered(self, rows: int, seconds: float, *, sink: str) -> None:
+        """See `LaneObserver`."""
+
+        def tell() -> None:
+            self._observer.left_spool(rows)
+            self._observer.delivered(rows, seconds, sink=sink)
+
+        if self._held is None:
+            self._observer.delivered(rows, seconds, sink=sink)
+        else:
+            self._held.append(tell)
+
+    def rejected(self, rows: int) -> None:
+        """See `LaneObserver`."""
+
+        def tell() -> None:
+            self._observer.left_spool(rows)
+            self._observer.rejected(rows)
+
+        if self._held is None:
+            self._observer.rejected(rows)
+        else:
+            self._held.append(tell)

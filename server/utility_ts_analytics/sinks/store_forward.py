@@ -20,7 +20,7 @@ from utility_ts_analytics.sinks.breaker import Breaker
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dispatch import BROKEN, Dispatch
 from utility_ts_analytics.sinks.lane import ENCODE_ROWS_MAX
-from utility_ts_analytics.sinks.observer import LaneObserver
+from utility_ts_analytics.sinks.observer import ReplayObserver
 from utility_ts_analytics.sinks.spool import Appended, Spool, SpoolBroken, SpoolFull
 
 ADOPT_EVERY_S = 10.0
@@ -40,7 +40,7 @@ class StoreForward(Generic[PayloadT]):
         spool: Opened, and closed after `run` has ended, by whoever made it.
         delivery_timeout_s: Longest delivery of one spooled record, seconds.
         clock: Time.
-        observer: Counters and logs.
+        observer: Counters and logs; the same that `dispatch` tells.
         trouble: Returns why the table cannot take rows just now, as far as is known, or None.
     """
 
@@ -52,7 +52,7 @@ class StoreForward(Generic[PayloadT]):
         *,
         delivery_timeout_s: float,
         clock: Clock,
-        observer: LaneObserver,
+        observer: ReplayObserver,
         trouble: Callable[[], Failure | None],
     ) -> None:
         self._dispatch = dispatch
@@ -90,16 +90,24 @@ class StoreForward(Generic[PayloadT]):
 
     async def run(self) -> None:
         """Deliver what is spooled, by this worker and by those that died, until cancelled."""
-        failures = 0
+        failures = adopted_rows = 0
         while True:
+            if self._spool.adopted_rows > adopted_rows:
+                self._observer.recovered(self._spool.adopted_rows - adopted_rows)
+                adopted_rows = self._spool.adopted_rows
             rows = await self._spool.oldest()
             if rows is None:
+                if self._spool.pending_bytes == 0:
+                    self._observer.spool_emptied()
                 await self._wait_for_work()
                 continue
             # A suspended table would acknowledge the rows, and nobody would see them.
-            failure = self._trouble() or await self._replay(rows)
+            failure = self._trouble()
+            ends: Sequence[Callable[[], None]] = ()
             if failure is None:
-                await self._spool.remove_oldest()
+                failure, ends = await self._replay(rows)
+            if failure is None:
+                await self._remove_oldest(ends)
                 self._room.succeeded()
                 failures = 0
                 continue
@@ -129,8 +137,23 @@ class StoreForward(Generic[PayloadT]):
             case _:
                 assert_never(result)
 
-    async def _replay(self, rows: Sequence[Reading]) -> Failure | None:
-        """Deliver one record; None if the database has, or has refused, each row of it."""
+    async def _remove_oldest(self, ends: Sequence[Callable[[], None]]) -> None:
+        """Take a record off the spool, and tell what became of its rows."""
+        try:
+            await self._spool.remove_oldest()
+        finally:  # it is removed also if this is cancelled
+            for tell in ends:
+                tell()
+
+    async def _replay(
+        self, rows: Sequence[Reading]
+    ) -> tuple[Failure | None, Sequence[Callable[[], None]]]:
+        """Deliver one record.
+
+        Returns:
+            None if the database has, or has refused, each row of it; and what to tell once the
+            record is removed.
+        """
         settlement = Settlement()
         settlement.take(len(rows))
         block = Block(rows, range(len(rows)), 0, settlement)
@@ -141,7 +164,12 @@ class StoreForward(Generic[PayloadT]):
         await encode_batch(self._sink, batch, payload)
         async with self._sink_free:
             deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s
-            return await self._dispatch.deliver(batch, payload, deadline_s)
+            self._observer.hold()
+            try:
+                failure = await self._dispatch.deliver(batch, payload, deadline_s)
+            finally:
+                ends = self._observer.take_held()
+            return failure, ends
 
     async def _wait_for_work(self) -> None:
         """Return when something was spooled, or after a look for what a dead worker left."""

@@ -18,6 +18,7 @@ from utility_ts_analytics.telemetry.registry import (
     ROWS_SPOOLED,
     STREAM,
     WORKER_DIED,
+    WORKER_MEMORY,
     Metric,
 )
 
@@ -83,6 +84,7 @@ def _summed() -> Iterator[int]:
 
 _SUMMED: Final = tuple(_summed())
 _LATEST: Final = offset_of(LAST_STORED)
+_LARGEST: Final = frozenset({_LATEST, offset_of(WORKER_MEMORY)})
 _IN_FLIGHT: Final = offset_of(ROWS_IN_FLIGHT)
 _SPOOLED: Final = offset_of(ROWS_SPOOLED)
 _DIED: Final = offset_of(ROWS_FAILED, WORKER_DIED)
@@ -108,10 +110,10 @@ def add_departed(total: Words, words: Words) -> None:
     total[_HANDED_OVER] += words[_SPOOLED]
 
 
-def add_living(total: Words, words: Words, *, gauges_max: frozenset[int]) -> None:
-    """Add all numbers of one worker; of those at `gauges_max` the largest is kept."""
+def add_living(total: Words, words: Words) -> None:
+    """Add all numbers of one living worker; of memory and times the largest is kept."""
     for offset in range(_HEAD_WORDS, ERRORS_AT):
-        if offset in gauges_max:
+        if offset in _LARGEST:
             total[offset] = max(total[offset], words[offset])
         else:
             total[offset] += words[offset]

@@ -35,7 +35,7 @@ _OPEN_REQUESTS = offset_of(registry.REQUESTS_IN_FLIGHT)
 _FALLBACK = offset_of(registry.FALLBACK_ACTIVE)
 _LAST_STORED = offset_of(registry.LAST_STORED)
 _SPOOL_DAMAGED = offset_of(registry.ROWS_FAILED, registry.SPOOL_DAMAGED)
-_STATUSES = {int(code): offset_of(registry.REQUESTS, code) for code in registry.STATUSES}
+_STATUSES = {code: offset_of(registry.REQUESTS, code) for code in registry.STATUSES}
 _REJECTED = {code: offset_of(registry.ROWS_REJECTED, code) for code in registry.ROW_CODES}
 _REQUEST_SECONDS = offset_of(registry.REQUEST_SECONDS)
 
@@ -95,12 +95,12 @@ class Measures:
         """Count a request that is about to be answered.
 
         Args:
-            status: Of the answer, one of `registry.STATUSES`.
+            status: Of the answer.
             seconds: Since its head.
         """
         words = self.words
         words[_OPEN_REQUESTS] -= 1
-        words[_STATUSES[status]] += 1
+        words[_STATUSES.get(str(status), _STATUSES["other"])] += 1
         _observe(words, registry.REQUEST_SECONDS, _REQUEST_SECONDS, seconds)
         self.publish()
 

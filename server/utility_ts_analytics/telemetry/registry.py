@@ -54,7 +54,7 @@ class Metric:
 SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
 STATUSES: Final = (
     *("200", "202", "400", "401", "404", "405", "408"),
-    *("413", "415", "422", "429", "500", "503"),
+    *("413", "415", "422", "429", "500", "503", "other"),
 )
 ROW_CODES: Final = (
     *("invalid-json", "invalid-utf8", "line-too-long", "missing-field", "wrong-type"),

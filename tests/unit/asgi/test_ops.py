@@ -25,11 +25,19 @@ class FixedFacts:
     def unready_reasons(self) -> Sequence[str]:
         return self.reasons
 
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        return f"text/of {accept}", b"metrics 1"
+
     def status(self) -> Mapping[str, Json]:
         return {"version": "1"}
 
 
 def get(path: str, reasons: Sequence[str] = (), method: str = "GET") -> tuple[int, Any]:
+    sent = exchange(path, reasons, method)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def exchange(path: str, reasons: Sequence[str], method: str) -> list[Any]:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -38,9 +46,10 @@ def get(path: str, reasons: Sequence[str] = (), method: str = "GET") -> tuple[in
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope: dict[str, Any] = {"type": "http", "path": path, "method": method, "headers": []}
+    scope: dict[str, Any] = {"type": "http", "path": path, "method": method}
+    scope["headers"] = [(b"accept", b"some")]
     asyncio.run(OpsApp(FixedFacts(reasons))(scope, receive, send))
-    return sent[0]["status"], json.loads(sent[1]["body"])
+    return sent
 
 
 def test_alive_does_not_depend_on_the_database() -> None:
@@ -57,6 +66,12 @@ def test_ready_only_without_reasons() -> None:
 
 def test_status_is_what_is_known() -> None:
     assert get("/status.json") == (200, {"version": "1"})
+
+
+def test_metrics_are_in_the_form_that_is_asked_for() -> None:
+    start, body = exchange("/metrics", (), "GET")
+    assert (start["status"], body["body"]) == (200, b"metrics 1")
+    assert (b"content-type", b"text/of some") in start["headers"]
 
 
 @pytest.mark.parametrize(

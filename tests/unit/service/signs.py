@@ -1,6 +1,8 @@
 """Signs of life as a test wants them."""
 
 from utility_ts_analytics.service.beacon import SERVING, Sign
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.layout import BEAT_NS, NS_PER_S, STATE, new_words, offset_of
 
 
 def sign(
@@ -13,17 +15,9 @@ def sign(
     failed_rows: int = 0,
     held_rows: int = 0,
 ) -> Sign:
-    return Sign(
-        stream=stream,
-        server_pid=server_pid,
-        pid=pid,
-        state=state,
-        beat_s=beat_s,
-        stored_rows=0,
-        rejected_rows=0,
-        failed_rows=failed_rows,
-        held_rows=held_rows,
-        retries=0,
-        spooled_rows=0,
-        fallback_lanes=0,
-    )
+    words = new_words()
+    words[STATE] = state
+    words[BEAT_NS] = round(beat_s * NS_PER_S)
+    words[offset_of(registry.ROWS_IN_FLIGHT)] = held_rows
+    words[offset_of(registry.ROWS_FAILED, "draining")] = failed_rows
+    return Sign(stream, server_pid, pid, words)

@@ -4,21 +4,41 @@ import os
 from pathlib import Path
 
 from utility_ts_analytics.service.beacon import SERVING, Beacon, read_signs
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.layout import offset_of
+from utility_ts_analytics.telemetry.snapshot import FILE_BYTES
 
 
 def test_the_last_word_is_read_back(tmp_path: Path) -> None:
     beacon = Beacon(tmp_path, "meter_usage")
-    beacon.say(SERVING, 1.5, (1, 2, 3, 4, 5, 6, 7))
+    beacon.measures.held = lambda: (7, 70)
+    beacon.measures.rows_spooled(4)
+    beacon.measures.rows_failed(2, "draining")
+    beacon.say(SERVING, 1.5, [(registry.WORKER_MEMORY, 99)])
     (sign,) = read_signs(tmp_path)
     assert (sign.stream, sign.state, sign.beat_s) == ("meter_usage", SERVING, 1.5)
     assert sign.identity == (sign.server_pid, sign.pid) == (os.getsid(0), os.getpid())
-    counts = (sign.stored_rows, sign.rejected_rows, sign.failed_rows, sign.held_rows, sign.retries)
-    assert (*counts, sign.spooled_rows, sign.fallback_lanes) == (1, 2, 3, 4, 5, 6, 7)
+    assert (sign.held_rows, sign.failed_rows) == (7, 2)
+    assert sign.words[offset_of(registry.ROWS_IN_FLIGHT)] == 7 + 4
+    assert sign.words[offset_of(registry.WORKER_MEMORY)] == 99
     assert sign.alive
 
 
-def test_a_file_cut_short_is_skipped(tmp_path: Path) -> None:
-    (tmp_path / "meter_usage.1.2.beacon").write_bytes(b"short")
+def test_there_is_no_file_before_it_can_be_read(tmp_path: Path) -> None:
+    Beacon(tmp_path, "meter_usage")
+    assert len(list(read_signs(tmp_path))) == len(list(tmp_path.iterdir())) == 1
+
+
+def test_second_worker_with_the_process_id_of_a_dead_one_spoils_nothing(tmp_path: Path) -> None:
+    Beacon(tmp_path, "meter_usage").measures.rows_taken(3)
+    Beacon(tmp_path, "meter_usage").measures.rows_taken(4)
+    received = offset_of(registry.ROWS_RECEIVED)
+    assert sorted(sign.words[received] for sign in read_signs(tmp_path)) == [3, 4]
+
+
+def test_files_cut_short_and_empty_ones_are_skipped(tmp_path: Path) -> None:
+    (tmp_path / "meter_usage.1.2.ab.beacon").write_bytes(b"short")
+    (tmp_path / "meter_usage.1.3.ab.beacon").write_bytes(bytes(FILE_BYTES))
     assert list(read_signs(tmp_path)) == []
 
 
@@ -28,7 +48,7 @@ def test_a_stranger_with_the_process_id_of_a_dead_worker_does_not_make_it_alive(
     Beacon(tmp_path, "meter_usage")
     [path] = tmp_path.iterdir()
     pid = os.getpid()
-    path.rename(tmp_path / f"meter_usage.{os.getsid(0) + 1}.{pid}.beacon")
+    path.rename(tmp_path / f"meter_usage.{os.getsid(0) + 1}.{pid}.ab.beacon")
     [sign] = read_signs(tmp_path)
     assert sign.pid == pid
     assert not sign.alive

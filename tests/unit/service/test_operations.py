@@ -6,6 +6,7 @@ from pathlib import Path
 
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.config import parse_config
+from utility_ts_analytics.database.health import UNKNOWN, QuestDBHealth
 from utility_ts_analytics.service.beacon import (
     DRAINING,
     REFUSING,
@@ -31,6 +32,10 @@ class HealthyWatch(DatabaseWatch):
     def reasons(self) -> list[str]:
         return self.troubles
 
+    @property
+    def health(self) -> QuestDBHealth:
+        return UNKNOWN
+
     def facts(self) -> dict[str, object]:  # type: ignore[override]  # narrower than needed here
         return {"up": not self.troubles}
 
@@ -46,7 +51,21 @@ def facts_of(folder: Path, *troubles: str) -> OperationsFacts:
 
 
 def say(folder: Path, stream: str, state: int, beat_s: float = NOW_S) -> None:
-    Beacon(folder, stream).say(state, beat_s, (10, 1, 2, 3, 4, 5, 1))
+    """Leave one sign; what the worker before it left is forgotten."""
+    for before in folder.glob(f"{stream}.*"):
+        before.unlink()
+    beacon = Beacon(folder, stream)
+    measures = beacon.measures
+    measures.held = lambda: (3, 30)
+    measures.rows_taken(13)
+    measures.rows_stored(10, 0.1, sink="ilp", wall_ns=1)
+    measures.rows_rejected(1)
+    measures.rows_failed(2, "draining")
+    measures.rows_recovered(5)
+    measures.fell_back(active=True)
+    for _ in range(4):
+        measures.retried("in-doubt", sink="ilp")
+    beacon.say(state, beat_s)
 
 
 def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
@@ -71,7 +90,7 @@ def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
     child = os.posix_spawnp("true", ["true"], os.environ)
     os.waitpid(child, 0)
     [sign_file] = tmp_path.glob("meter_usage.*")
-    sign_file.rename(tmp_path / f"meter_usage.{os.getsid(0)}.{child}.beacon")
+    sign_file.rename(tmp_path / f"meter_usage.{os.getsid(0)}.{child}.ab.beacon")
     assert facts.unready_reasons() == reason
 
 
@@ -86,12 +105,12 @@ def test_worker_that_still_refuses_is_a_reason_only_once_the_database_is_back(
     ]
 
 
-def test_status_sums_over_workers_and_counts_nothing_held_by_the_dead(tmp_path: Path) -> None:
+def test_status_sums_over_workers_those_that_just_died_included(tmp_path: Path) -> None:
     say(tmp_path, "meter_usage", SERVING)
     child = os.posix_spawnp("true", ["true"], os.environ)
     os.waitpid(child, 0)
     [own] = tmp_path.glob("meter_usage.*")
-    (tmp_path / f"meter_usage.{os.getsid(0)}.{child}.beacon").write_bytes(own.read_bytes())
+    (tmp_path / f"meter_usage.{os.getsid(0)}.{child}.ab.beacon").write_bytes(own.read_bytes())
     status = facts_of(tmp_path).status()
     streams = status["streams"]
     assert isinstance(streams, dict)
@@ -99,8 +118,8 @@ def test_status_sums_over_workers_and_counts_nothing_held_by_the_dead(tmp_path: 
     assert isinstance(meters, dict)
     counts = {name: meters[name] for name in ("stored_rows", "rejected_rows", "failed_rows")}
     assert counts == {"stored_rows": 20, "rejected_rows": 2, "failed_rows": 4}
-    assert (meters["held_rows"], meters["retries"]) == (3, 8)
-    assert (meters["spooled_rows"], meters["fallback_lanes"]) == (5, 1)
+    assert (meters["held_rows"], meters["retries"]) == (6, 8)
+    assert (meters["spooled_rows"], meters["in_flight_rows"]) == (10, 16)
     workers = meters["workers"]
     assert isinstance(workers, list)
     assert sorted(str(worker["state"]) for worker in workers if isinstance(worker, dict)) == [

@@ -21,8 +21,10 @@ from utility_ts_analytics.service.beacon import (
 )
 from utility_ts_analytics.service.delivery_lane import DeliveryLane
 from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
-from utility_ts_analytics.service.stream_worker import Counts, DrainState, StreamWorker
+from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
 from utility_ts_analytics.sinks.contract import Delivered
+from utility_ts_analytics.telemetry.layout import offset_of
+from utility_ts_analytics.telemetry.registry import BUFFER_BYTES, BUFFER_ROWS_MAX, WORKER_MEMORY
 
 DRAIN_S = 6.0
 
@@ -67,7 +69,6 @@ class WorkerRig:
             watch=self.watch,
             refusal=lambda: self.drain.failure() or self.database,
             beacon=Beacon(folder, "meter_usage"),
-            counts=Counts(),
             drain=self.drain,
             drain_timeout_s=DRAIN_S,
             clock=self.lane.clock,
@@ -116,13 +117,14 @@ def test_state_follows_the_refusal(tmp_path: Path) -> None:
     with_worker(tmp_path, check)
 
 
-def test_held_rows_and_counts_are_said(tmp_path: Path) -> None:
+def test_what_is_held_and_how_much_memory_is_said(tmp_path: Path) -> None:
     async def check(rig: WorkerRig) -> None:
         await rig.lane.put(7)
-        rig.worker.counts.delivered(5, 0.1, sink="ilp")
-        rig.worker.counts.failed(2, "sink-unavailable")
         sign = await rig.beat()
-        assert (sign.held_rows, sign.stored_rows, sign.failed_rows) == (7, 5, 2)
+        assert sign.held_rows == 7
+        assert sign.words[offset_of(BUFFER_BYTES)] > 0
+        assert sign.words[offset_of(BUFFER_ROWS_MAX)] == rig.lane.queue.rows_max
+        assert sign.words[offset_of(WORKER_MEMORY)] > 10_000_000
 
     with_worker(tmp_path, check)
 

@@ -12,7 +12,7 @@ from utility_ts_analytics.sinks.backoff import Backoff
 from utility_ts_analytics.sinks.contract import RetryLater
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.lane import BatchLimits, Lane
-from utility_ts_analytics.sinks.observer import SilentObserver
+from utility_ts_analytics.sinks.observer import ReplayObserver, SilentObserver
 from utility_ts_analytics.sinks.spool import Spool
 from utility_ts_analytics.sinks.store_forward import ADOPT_EVERY_S, StoreForward
 
@@ -31,14 +31,15 @@ class ForwardRig(Rig, SilentObserver):
         self.sink.open_gate = True
         self.spool = Spool(folder, STREAMS["meter_usage"], bytes_max=bytes_max)
         policy = RetryPolicy(0, Backoff(0.0, 0.0), 10.0, 30.0)
-        self.dispatch = dispatch_of(self.sink, policy, self.clock)
+        observer = ReplayObserver(self)
+        self.dispatch = dispatch_of(self.sink, policy, self.clock, observer)
         self.forward = StoreForward(
             self.dispatch,
             self.sink,
             self.spool,
             delivery_timeout_s=30.0,
             clock=self.clock,
-            observer=self,
+            observer=observer,
             trouble=lambda: self.trouble,
         )
         self.lane = Lane(

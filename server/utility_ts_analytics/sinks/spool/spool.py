@@ -58,6 +58,11 @@ class Spool:
         return self._store.pending_rows
 
     @property
+    def adopted_rows(self) -> int:
+        """Rows that were found in directories taken over so far; never falls."""
+        return self._store.adopted_rows
+
+    @property
     def pending_bytes(self) -> int:
         """Undelivered bytes, those taken over included."""
         return self._store.pending_bytes

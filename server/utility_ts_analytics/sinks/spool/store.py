@@ -65,6 +65,7 @@ class SpoolStore:
     Attributes:
         pending_rows: Undelivered rows, as the headers say.
         pending_bytes: Undelivered bytes.
+        adopted_rows: Rows in directories taken over so far.
         losses: What was found broken so far.
     """
 
@@ -83,6 +84,7 @@ class SpoolStore:
         self.losses = Losses()
         self.pending_rows = 0
         self.pending_bytes = 0
+        self.adopted_rows = 0
 
     def open(self) -> str | None:
         """Make the own directory and take over all orphans; return why the first failed."""
@@ -155,6 +157,7 @@ class SpoolStore:
                 continue
             if folder.size_bytes:
                 self._adopted.append(folder)
+                self.adopted_rows += folder.rows
                 self._recount()
                 return True
             folder.release()
