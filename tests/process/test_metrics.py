@@ -1,5 +1,6 @@
 """What the running service exposes is what is registered, and its books balance, whoever dies."""
 
+import itertools
 import os
 import signal
 import threading
@@ -135,14 +136,16 @@ def test_books_balance_in_every_scrape_while_workers_are_killed(
         looker.join()
     restarts = "ingestion_worker_restarts_total"
     until(
-        lambda: scrape(service).value(restarts, stream=METERS)
-        >= started.value(restarts, stream=METERS) + 2,
+        lambda: (
+            scrape(service).value(restarts, stream=METERS)
+            >= started.value(restarts, stream=METERS) + 2
+        ),
         "both deaths are counted",
     )
     scrapes.append(scrape(service))
     assert len(scrapes) > 20
     assert {seen.imbalance(METERS) for seen in scrapes} == {0}
-    for earlier, later in zip(scrapes, scrapes[1:], strict=False):
+    for earlier, later in itertools.pairwise(scrapes):
         for (name, labels), value in earlier.samples.items():
             if name.endswith(("_total", "_bucket", "_sum", "_count")):
                 assert later.samples[name, labels] >= value, (name, labels)
@@ -161,7 +164,10 @@ def test_files_of_the_dead_do_not_pile_up_and_a_reload_keeps_the_counts(
     old = workers(service)
     folder = runtime_dir_of(service.process.pid)
     service.process.send_signal(signal.SIGHUP)
-    until(lambda: len(workers(service) - old) == 2 and not old & workers(service), "another generation serves")
+    until(
+        lambda: len(workers(service) - old) == 2 and not old & workers(service),
+        "another generation serves",
+    )
     until(lambda: len(list(folder.glob("*.beacon"))) == 4, "2 + 1 + 1 files are left")
     after = scrape(service)
     for what in ("received_total", "stored_total", "failed_total"):

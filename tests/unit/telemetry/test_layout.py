@@ -17,7 +17,7 @@ from utility_ts_analytics.telemetry.registry import METRICS
 
 
 def test_no_two_numbers_share_a_place() -> None:
-    places = []
+    places: list[int] = []
     for metric in METRICS:
         for values in label_sets(metric) if metric.per_worker else []:
             first = offset_of(metric, *values)

@@ -51,7 +51,7 @@ def test_failure_codes_are_those_of_the_buffer() -> None:
 def test_problem_codes_and_statuses_are_those_of_the_errors() -> None:
     kinds = every_client_error()
     assert set(PROBLEM_CODES) == {kind.code for kind in kinds}
-    assert set(STATUSES) == {str(kind.status) for kind in kinds} | {"200", "202"}
+    assert set(STATUSES) == {str(kind.status) for kind in kinds} | {"200", "202", "other"}
 
 
 def test_states_are_those_of_the_workers() -> None:
