@@ -16,7 +16,7 @@ from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.held_bytes import HeldBytes
-from utility_ts_analytics.asgi.noted_errors import note_error
+from utility_ts_analytics.asgi.noted_errors import AnsweredRequest, report
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
 from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
 from utility_ts_analytics.asgi.types import IngestLimits, Receive, Scope, Send
@@ -113,8 +113,14 @@ class IngestEndpoint:
         except Exception:  # noqa: BLE001  the border of a request: logged, answered, counted
             _log.exception("request failed", stream=self._settings.stream, request_id=request_id)
             exchange.error = InternalError(f"the log has more under request id {request_id}")
-        await exchange.send(send)
-        note_error(self._intake.measures, exchange.summary.errors, exchange.error, self._clock)
+        accepted = await exchange.send(send)
+        report(
+            AnsweredRequest(
+                self._settings.stream, request_id, accepted, exchange.summary, exchange.error
+            ),
+            self._intake.measures,
+            self._clock,
+        )
         # The error's traceback holds this frame, which holds the error: with that cycle the
         # connection would stay open until the garbage collector runs (test_slow_connections).
         exchange.error = None
@@ -243,8 +249,8 @@ class _Exchange:
         self._settings = settings
         self._position_name = "line" if ndjson else "index"
 
-    async def send(self, send: Send) -> None:
-        """Answer with what became of the rows."""
+    async def send(self, send: Send) -> int:
+        """Answer with what became of the rows; return how many were accepted."""
         accepted = self._accepted_rows()
         if self.session is not None:
             self.summary.add_errors(self.session.settlement.rejected)
@@ -255,20 +261,12 @@ class _Exchange:
             ack = "validated" if self.validate_only else self._ack()
             document = {"accepted": accepted, **counts, "ack": ack, "request_id": self.request_id}
             await send_json(send, 202 if ack == "spooled" else 200, document)
-            return
-        _log.info(
-            "request refused",
-            stream=self._settings.stream,
-            request_id=self.request_id,
-            status=self.error.status,
-            code=self.error.code,
-            detail=self.error.detail,
-            accepted=accepted,
-        )
+            return accepted
         extra = {"ack": self._ack(), **counts} if self.session is not None else counts
         await send_problem(
             send, self.error, request_id=self.request_id, accepted=accepted, extra=extra
         )
+        return accepted
 
     def _ack(self) -> str:
         """Return the promise that holds for every accepted row."""

@@ -1,31 +1,67 @@
-"""What the status page is told of a request that did not go well: one note, without any value."""
+"""What is told of a request that did not go well: one line of the log, and one note for the status.
 
-from collections.abc import Sequence
+Both say which code, which line, which field; neither has a value of the body.
+"""
+
+from dataclasses import dataclass
+
+import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.errors import ClientError
-from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.errors import ClientError, InternalError
+from utility_ts_analytics.reading.summary import ReadSummary
 from utility_ts_analytics.telemetry.error_notes import ErrorNote
 from utility_ts_analytics.telemetry.measures import Measures
 
+_log = structlog.get_logger("ingest")
 
-def note_error(
-    measures: Measures, rows: Sequence[RowError], error: ClientError | None, clock: Clock
-) -> None:
-    """Note the first bad row of a request, or else what ended it, if anything did.
 
-    Published with whatever is counted next, at the latest with the next beat.
+@dataclass(frozen=True, slots=True)
+class AnsweredRequest:
+    """A request that was answered.
 
-    Args:
-        measures: Where to.
-        rows: Bad rows in order.
-        error: What the request was answered with.
-        clock: For the time.
+    Attributes:
+        stream: Its stream.
+        request_id: As in the answer.
+        accepted: Rows that reached the ack level.
+        summary: What was read of it.
+        error: What it was answered with, if that was a problem.
     """
-    if rows:
-        first = rows[0]
-        measures.errors.add(
-            ErrorNote(clock.wall_ns(), first.code, first.position, first.field or "")
-        )
+
+    stream: str
+    request_id: str
+    accepted: int
+    summary: ReadSummary
+    error: ClientError | None
+
+
+def report(request: AnsweredRequest, measures: Measures, clock: Clock) -> None:
+    """Log and note a request that did not go well; nothing is done for one that did.
+
+    The note is about the first bad row, or else about what ended the request; it is published with
+    whatever is counted next, at the latest with the next beat.
+    """
+    error, summary = request.error, request.summary
+    facts: dict[str, object] = {
+        "stream": request.stream,
+        "request_id": request.request_id,
+        "accepted": request.accepted,
+    }
+    if summary.errors:
+        first = summary.errors[0]
+        note = ErrorNote(clock.wall_ns(), first.code, first.position, first.field or "")
+        facts |= {
+            "parse_errors": summary.parse_errors,
+            "rejected": summary.rejected,
+            "first_error": {"code": first.code, "position": first.position, "field": first.field},
+        }
     elif error is not None:
-        measures.errors.add(ErrorNote(clock.wall_ns(), error.code))
+        note = ErrorNote(clock.wall_ns(), error.code)
+    else:
+        return
+    measures.errors.add(note)
+    if error is None:
+        _log.info("lines were refused", **facts)
+    elif not isinstance(error, InternalError):  # that one is logged with its exception already
+        status = {"status": error.status, "code": error.code, "detail": error.detail}
+        _log.info("request refused", **facts, **status)

@@ -34,6 +34,7 @@ from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
+from utility_ts_analytics.telemetry.logs import name_process
 
 OPERATIONS = "operations"
 """Name of the server that is no stream."""
@@ -85,6 +86,7 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
 
 def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     """Build the application of one stream's port; runs in each of its workers."""
+    name_process(stream=name)
     stream, spec, clock = config.streams[name], STREAMS[name], SystemClock()
     beacon, drain = Beacon(runtime_dir, name), DrainState()
     measures = beacon.measures

@@ -27,19 +27,17 @@ class LaneCounts:
         self._measures.rows_stored(rows, seconds, sink=sink, wall_ns=self._clock.wall_ns())
 
     def retried(self, reason: str, *, sink: str) -> None:
-        """Count and log one repeated send."""
+        """Count one repeated send; the route has logged it."""
         self._measures.retried(reason, sink=sink)
-        self._log.warning("a send failed and is repeated", reason=reason, sink=sink)
 
     def failed(self, rows: int, reason: str) -> None:
         """Count and log rows given back."""
         self._measures.rows_failed(rows, reason)
-        self._log.error("rows were given back unstored", rows=rows, reason=reason)
+        self._log.error("rows were given back unstored", rows=rows, code=reason)
 
     def rejected(self, rows: int) -> None:
-        """Count and log rows that the database refused for good."""
+        """Count rows that the database refused for good; they are logged one by one."""
         self._measures.rows_rejected(rows)
-        self._log.error("the database refused rows", rows=rows)
 
     def spooled(self, rows: int) -> None:
         """Count rows that went to the disk."""

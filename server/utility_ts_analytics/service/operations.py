@@ -24,6 +24,7 @@ from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
 from utility_ts_analytics.telemetry.layout import Words, label_sets, offset_of
+from utility_ts_analytics.telemetry.logs import report_left_out
 from utility_ts_analytics.telemetry.registry import Metric
 
 _BEAT_S = 0.5
@@ -123,6 +124,7 @@ class OperationsFacts:
         while True:
             self._beacon.say(SERVING, self._clock.monotonic_s())
             self._report_changes()
+            report_left_out()
             await self._clock.sleep(_BEAT_S)
 
     def _report_changes(self) -> None:

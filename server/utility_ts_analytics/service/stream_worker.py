@@ -15,6 +15,7 @@ from utility_ts_analytics.service.beacon import DRAINING, REFUSING, SERVING, STO
 from utility_ts_analytics.service.delivery_lane import DeliveryLane
 from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
 from utility_ts_analytics.service.memory import resident_bytes
+from utility_ts_analytics.telemetry.logs import report_left_out
 from utility_ts_analytics.telemetry.registry import BUFFER_ROWS_MAX, WORKER_MEMORY
 
 _BEAT_S = 0.5
@@ -120,6 +121,7 @@ class StreamWorker:
     async def _beat(self) -> None:
         while True:
             self._say(self._state())
+            report_left_out()
             await self.clock.sleep(_BEAT_S)
 
     def _state(self) -> int:

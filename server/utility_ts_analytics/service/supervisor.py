@@ -28,6 +28,7 @@ from utility_ts_analytics.service.reload import LoadPlan, Reloads
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.silence import SilenceWatch
 from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
+from utility_ts_analytics.telemetry.logs import report_left_out
 
 EXIT_OK, EXIT_FAILED, EXIT_CRASH_LOOP = 0, 1, 3
 
@@ -114,6 +115,7 @@ class Supervisor:
             self._reloads.look_after(signs)
         self._fold(dead)
         self._look_after_companion(once=once)
+        report_left_out()
 
     def _start_server(self, plan: ServerPlan, drain_timeout_s: int) -> ServerProcess:
         return ServerProcess(

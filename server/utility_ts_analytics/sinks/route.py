@@ -123,7 +123,7 @@ class Route(Generic[PayloadT]):
     ) -> Outcome:
         def note_retry(outcome: RetryLater | InDoubt) -> None:
             reason = outcome.code if isinstance(outcome, RetryLater) else "in-doubt"
-            _log.info("sending again", sink=sink.name, reason=outcome.reason)
+            _log.warning("sending again", sink=sink.name, code=reason, reason=outcome.reason)
             self._observer.retried(reason, sink=sink.name)
 
         return await deliver(

@@ -1,6 +1,8 @@
 """Logs: one line per event on standard error, JSON for machines, readable on a terminal.
 
-Never a payload, a token or a whole line of a body: what is logged is stream, position, reason.
+One line for each request that did not go well, none for those that did; of one kind only the first
+ones, then their number (`log_throttle`). Never a payload, a token or a whole line of a body: what
+is logged is stream, position, reason; of an exception where it was, not what it said (`faults`).
 """
 
 import logging
@@ -9,17 +11,32 @@ from typing import Literal
 
 import structlog
 
+from utility_ts_analytics.clock import Clock, SystemClock
+from utility_ts_analytics.telemetry.faults import format_fault
+from utility_ts_analytics.telemetry.log_throttle import LogThrottle
+
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+_log = structlog.get_logger("logs")
 
-def configure_logs(*, level: LogLevel, log_format: LogFormat) -> None:
+
+class _Process:
+    """What all lines of this process have in common; children inherit it by forking."""
+
+    throttle = LogThrottle(SystemClock())
+    fields: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole
+
+
+def configure_logs(*, level: LogLevel, log_format: LogFormat, clock: Clock | None = None) -> None:
     """Set up logging of this process; the children that it forks inherit it.
 
     Args:
         level: Lowest level that is written.
         log_format: `auto` is `console` on a terminal and `json` elsewhere.
+        clock: For how many lines of a kind there were lately.
     """
+    _Process.throttle = LogThrottle(clock or SystemClock())
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -30,10 +47,31 @@ def configure_logs(*, level: LogLevel, log_format: LogFormat) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _add_process,
+            _Process.throttle,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            format_fault,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
+
+
+def name_process(**fields: str) -> None:
+    """Add fields to every line of this process that does not have them itself."""
+    _Process.fields = fields
+
+
+def report_left_out() -> None:
+    """Say how many lines were left out lately; to be called about once a second."""
+    for fields in _Process.throttle.take_left_out():
+        _log.warning("lines were left out of the log", **fields)
+
+
+def _add_process(
+    _logger: object, _method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    for name, value in _Process.fields.items():
+        line.setdefault(name, value)
+    return line

@@ -5,7 +5,7 @@ import json
 import pytest
 import structlog
 
-from utility_ts_analytics.telemetry.logs import configure_logs
+from utility_ts_analytics.telemetry.logs import configure_logs, name_process
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +29,17 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
     written = capsys.readouterr().err
     assert "yes" in written
     assert "no" not in written.replace("now", "")
+
+
+def test_fields_of_the_process_are_on_every_line_that_has_none_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs(level="info", log_format="json")
+    name_process(stream="meter_usage")
+    try:
+        structlog.get_logger().info("a")
+        structlog.get_logger().info("b", stream="other")
+    finally:
+        name_process()
+    streams = [json.loads(line)["stream"] for line in capsys.readouterr().err.splitlines()]
+    assert streams == ["meter_usage", "other"]
