@@ -7,7 +7,7 @@ import msgspec
 from utility_ts_analytics.asgi.types import Send
 from utility_ts_analytics.errors import ClientError
 
-Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _PROBLEM_TYPE = "urn:utility-ts-analytics:problem:"
 

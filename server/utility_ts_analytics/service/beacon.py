@@ -24,6 +24,7 @@ STARTING, REFUSING, SERVING, DRAINING, STOPPED = range(5)
 STATE_NAMES = ("starting", "refusing", "serving", "draining", "stopped")
 
 _SUFFIX = ".beacon"
+_STARTED = "started"
 _LOOKS_MAX = 50
 """Two publications within one read are needed to see no whole copy; that never lasts."""
 
@@ -107,6 +108,19 @@ class Beacon:
     def say(self, state: int, beat_s: float, gauges: Iterable[tuple[Metric, int]] = ()) -> None:
         """Publish state and beat; see `Measures.say`."""
         self.measures.say(state, beat_s, gauges)
+
+
+def note_start(folder: Path, now_s: float) -> None:
+    """Note when the service began, monotonic seconds: its parts come and go with reloads."""
+    (folder / _STARTED).write_text(repr(now_s))
+
+
+def started_s(folder: Path) -> float | None:
+    """Return what `note_start` noted, or None."""
+    try:
+        return float((folder / _STARTED).read_text())
+    except FileNotFoundError:
+        return None
 
 
 def read_signs(folder: Path) -> Iterator[Sign]:

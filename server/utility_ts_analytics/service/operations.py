@@ -13,19 +13,18 @@ from utility_ts_analytics.config import Config
 from utility_ts_analytics.service.beacon import (
     REFUSING,
     SERVING,
-    STATE_NAMES,
     STOPPED,
     Beacon,
-    Sign,
+    started_s,
 )
 from utility_ts_analytics.service.database_watch import DatabaseWatch
-from utility_ts_analytics.service.departed import Books, read_books
+from utility_ts_analytics.service.departed import read_books
 from utility_ts_analytics.service.figures import scrape_figures
-from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
-from utility_ts_analytics.telemetry.layout import Words, label_sets, offset_of
+from utility_ts_analytics.telemetry.layout import NS_PER_S
 from utility_ts_analytics.telemetry.logs import report_left_out
-from utility_ts_analytics.telemetry.registry import Metric
 
 _BEAT_S = 0.5
 _SILENT_S = 5.0
@@ -60,7 +59,10 @@ class OperationsFacts:
         self._clock = clock or SystemClock()
         self._reported: Sequence[str] | None = None
         self._started_s = self._clock.monotonic_s()
+        began_s = started_s(runtime_dir)
+        self._service_started_s = self._started_s if began_s is None else began_s
         self._tasks: list[asyncio.Task[None]] = []
+        self._history = History(self._streams)
         self._exposition = Exposition(self._figures)
 
     async def startup(self) -> None:
@@ -68,6 +70,7 @@ class OperationsFacts:
         self._tasks = [
             asyncio.create_task(self._watch.run()),
             asyncio.create_task(self._beat()),
+            asyncio.create_task(self._sample()),
         ]
 
     async def shutdown(self) -> None:
@@ -91,16 +94,21 @@ class OperationsFacts:
         return scrape_figures(books, list(self._streams), self._watch.health, ready=ready)
 
     def status(self) -> Mapping[str, Json]:
-        """Return version, uptime, readiness, and the rows and workers of each stream."""
+        """Return the document that `service.status` describes."""
         reasons = self.unready_reasons()
         books = read_books(self._runtime_dir)
         return {
             "version": __version__,
-            "uptime_s": int(self._clock.monotonic_s() - self._started_s),
+            "uptime_s": int(self._clock.monotonic_s() - self._service_started_s),
             "ready": not reasons,
             "reasons": [*reasons],
             "questdb": self._watch.facts(),
-            "streams": {name: _stream_facts(books, name) for name in self._streams},
+            "now": self._clock.wall_ns() / NS_PER_S,
+            "streams": {
+                name: stream_status(books, name, table, self._history)
+                for name, table in self._streams.items()
+            },
+            "errors": self._history.errors(),
         }
 
     def _silent_streams(self) -> list[str]:
@@ -127,6 +135,11 @@ class OperationsFacts:
             report_left_out()
             await self._clock.sleep(_BEAT_S)
 
+    async def _sample(self) -> None:
+        while True:
+            self._history.sample(read_books(self._runtime_dir), self._clock.monotonic_s())
+            await self._clock.sleep(SAMPLE_EVERY_S)
+
     def _report_changes(self) -> None:
         """Log readiness when it changes; the first seconds of a start are no news."""
         starting = self._clock.monotonic_s() - self._started_s < _SILENT_S
@@ -138,35 +151,3 @@ class OperationsFacts:
         elif self._reported is not None or not starting:
             _log.info("ready")
         self._reported = reasons
-
-
-def _stream_facts(books: Books, stream: str) -> dict[str, Json]:
-    words = books.of(stream)
-    return {
-        "received_rows": words[offset_of(registry.ROWS_RECEIVED)],
-        "stored_rows": _total(words, registry.ROWS_STORED),
-        "rejected_rows": _total(words, registry.ROWS_REJECTED),
-        "failed_rows": _total(words, registry.ROWS_FAILED),
-        "in_flight_rows": words[offset_of(registry.ROWS_IN_FLIGHT)],
-        "held_rows": words[offset_of(registry.ROWS_IN_FLIGHT)]
-        - words[offset_of(registry.ROWS_SPOOLED)],
-        "retries": _total(words, registry.SINK_RETRIES),
-        "spooled_rows": words[offset_of(registry.ROWS_SPOOLED)],
-        "fallback_lanes": words[offset_of(registry.FALLBACK_ACTIVE)],
-        "workers": [_worker_facts(sign) for sign in books.signs if sign.stream == stream],
-    }
-
-
-def _worker_facts(sign: Sign) -> Json:
-    alive = sign.alive
-    return {
-        "pid": sign.pid,
-        "state": STATE_NAMES[sign.state] if alive else "gone",
-        "stored_rows": _total(sign.words, registry.ROWS_STORED),
-        "held_rows": sign.held_rows if alive else 0,
-        "memory_bytes": sign.words[offset_of(registry.WORKER_MEMORY)] if alive else 0,
-    }
-
-
-def _total(words: Words, metric: Metric) -> int:
-    return sum(words[offset_of(metric, *values)] for values in label_sets(metric))

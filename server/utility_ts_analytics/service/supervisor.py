@@ -18,7 +18,7 @@ from types import FrameType
 import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, read_signs
+from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, note_start, read_signs
 from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
 from utility_ts_analytics.service.departed import fold
 from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
@@ -75,6 +75,7 @@ class Supervisor:
         """
         self._guards = [claim_or_raise(server.listener) for server in self._plan.servers]
         self._runtime_dir = Path(tempfile.mkdtemp(prefix="ingestion-service-"))
+        note_start(self._runtime_dir, self._clock.monotonic_s())
         self._servers += [
             Generations(
                 server,

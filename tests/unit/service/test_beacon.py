@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from utility_ts_analytics.service.beacon import SERVING, Beacon, read_signs
+from utility_ts_analytics.service.beacon import SERVING, Beacon, note_start, read_signs, started_s
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import offset_of
 from utility_ts_analytics.telemetry.snapshot import FILE_BYTES
@@ -52,3 +52,9 @@ def test_a_stranger_with_the_process_id_of_a_dead_worker_does_not_make_it_alive(
     [sign] = read_signs(tmp_path)
     assert sign.pid == pid
     assert not sign.alive
+
+
+def test_start_of_the_service_is_noted_for_all_its_parts(tmp_path: Path) -> None:
+    assert started_s(tmp_path) is None
+    note_start(tmp_path, 12.25)
+    assert started_s(tmp_path) == 12.25
