@@ -12,7 +12,7 @@ from utility_ts_analytics.sinks.backoff import Backoff
 from utility_ts_analytics.sinks.contract import RetryLater
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.lane import BatchLimits, Lane
-from utility_ts_analytics.sinks.observer import ReplayObserver, SilentObserver
+from utility_ts_analytics.sinks.observer import LaneObserver, ReplayObserver, SilentObserver
 from utility_ts_analytics.sinks.spool import Spool
 from utility_ts_analytics.sinks.store_forward import ADOPT_EVERY_S, StoreForward
 
@@ -23,7 +23,13 @@ SPOOL_BYTES = 2**20
 class ForwardRig(Rig, SilentObserver):
     """A lane with a spool; the sink ends each send as `answers` says, at once."""
 
-    def __init__(self, folder: Path, *, bytes_max: int = SPOOL_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bytes_max: int = SPOOL_BYTES,
+        told: LaneObserver | None = None,
+    ) -> None:
         super().__init__()
         self.task.cancel()
         self.trouble: Failure | None = None
@@ -31,7 +37,7 @@ class ForwardRig(Rig, SilentObserver):
         self.sink.open_gate = True
         self.spool = Spool(folder, STREAMS["meter_usage"], bytes_max=bytes_max)
         policy = RetryPolicy(0, Backoff(0.0, 0.0), 10.0, 30.0)
-        observer = ReplayObserver(self)
+        observer = ReplayObserver(told or self)
         self.dispatch = dispatch_of(self.sink, policy, self.clock, observer)
         self.forward = StoreForward(
             self.dispatch,
