@@ -10,6 +10,7 @@ from tests.process.process_family import worker_on
 from tests.process.raw_http import Answer
 from tests.process.running_service import MakeId, RunningService, run_service
 from tests.process.sample_readings import expected_kwh, reading_lines
+from tests.process.scraped_metrics import scrape
 from tests.process.stored_tables import until
 
 from utility_ts_analytics.clock import SystemClock
@@ -103,12 +104,28 @@ def test_killed_worker_and_restarted_service_lose_no_spooled_row(
                 return False
 
         until(is_replaced, "the next worker spools")
+        handed_over = {"stream": "meter_usage", "reason": "handed-over"}
+        until(
+            lambda: scrape(service).value("ingestion_rows_failed_total", **handed_over) >= 100,
+            "the dead worker's rows are booked",
+        )
+        assert scrape(service).imbalance("meter_usage") == 0
         assert service.terminate() == 0
     assert spooled_files(folder)
     own.server.start()
     with run_service(tmp_path, own.addresses, settings_with(folder)) as service:
         assert service.post_lines(reading_lines(ids[2], 100)).status in (200, 202)
         until(lambda: not spooled_files(folder), "the spool is empty")
+        until(
+            lambda: scrape(service).value("ingestion_rows_in_flight", stream="meter_usage") == 0,
+            "all is booked as stored",
+        )
+        seen = scrape(service)
+        assert seen.imbalance("meter_usage") == 0
+        recovered = seen.value("ingestion_rows_recovered_total", stream="meter_usage")
+        stored = seen.value("ingestion_rows_stored_total", stream="meter_usage")
+        assert recovered >= 200
+        assert stored == recovered + 100
     for meter_id in ids:
         assert [row["kwh"] for row in own.tables.meter(meter_id)] == expected_kwh(100)
 
