@@ -1,14 +1,16 @@
 """What the running service exposes is what is registered, and its books balance, whoever dies."""
 
 import itertools
+import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.process.process_family import descendants, listeners, runtime_dir_of
-from tests.process.raw_http import NDJSON, ask
+from tests.process.raw_http import NDJSON, ask, post
 from tests.process.running_service import Launch, MakeId, RunningService
 from tests.process.sample_readings import reading_lines
 from tests.process.scraped_metrics import Scrape, scrape
@@ -176,3 +178,52 @@ def test_files_of_the_dead_do_not_pile_up_and_a_reload_keeps_the_counts(
     assert after.imbalance(METERS) == 0
     restarts = "ingestion_worker_restarts_total"
     assert after.value(restarts, stream=METERS) == before.value(restarts, stream=METERS)
+
+
+def test_request_that_went_well_leaves_no_line_and_one_that_did_not_a_single_one(
+    service: RunningService, make_id: MakeId
+) -> None:
+    """No line has anything of a body or a token."""
+    token, value = make_id("token"), make_id("value")
+    good = reading_lines(make_id("m"), 2)
+    bad_row = b'{"ts":"%s","meter_id":"%s","kwh":1}\n' % (value.encode(), value.encode())
+    told = {}
+    for body, target in ((good, PATH), (good + bad_row, PATH), (bad_row, f"{PATH}?strict=true")):
+        headers = {"content-type": NDJSON, "authorization": f"Bearer {token}"}
+        answer = post(service.ports.meter_usage, target, body, headers)
+        request_id = json.loads(answer.body)["request_id"]
+        told[answer.status, len(body)] = [
+            json.loads(line) for line in service.output().splitlines() if request_id in line
+        ]
+    [normal, [lenient], [strict]] = told.values()
+    assert normal == []
+    assert (lenient["event"], lenient["accepted"], lenient["stream"]) == (
+        "lines were refused",
+        2,
+        METERS,
+    )
+    assert lenient["first_error"] == {"code": "invalid-timestamp", "position": 3, "field": "ts"}
+    assert (strict["status"], strict["code"]) == (400, "strict-rejected")
+    assert token not in service.output()
+    assert value not in service.output()
+    errors = json.loads(service.ask_operations("/status.json").body)["errors"]
+    assert value not in json.dumps(errors)
+
+
+def test_last_errors_and_rates_are_in_the_status(service: RunningService, make_id: MakeId) -> None:
+    def status() -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(service.ask_operations("/status.json").body)
+        return document
+
+    service.post_lines(reading_lines(make_id("m"), 3) + b'{"ts":"2024-01-01T00:00:00Z"}\n')
+    until(lambda: status()["streams"][METERS]["last_minute"].get("requests", 0) > 0, "a sample")
+    until(lambda: bool(status()["errors"]), "the error is told")
+    newest = status()["errors"][0]
+    assert (newest["stream"], newest["code"], newest["line"]) == (METERS, "missing-field", 4)
+    facts = status()["streams"][METERS]
+    assert facts["last_minute"]["request_p99_ms"] > 0
+    assert max(facts["history"]["received_rows_per_s"]) > 0
+    assert facts["workers"][0]["memory_bytes"] > 0
+    assert facts["received_rows"] == scrape(service).value(
+        "ingestion_rows_received_total", stream=METERS
+    )

@@ -12,6 +12,9 @@ from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.layout import offset_of
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -173,3 +176,22 @@ def test_wait_for_a_place_is_as_long_as_one_takes_to_become_free() -> None:
     assert intake.retry_after_s() == 1
     with opened(intake), opened(intake):
         assert intake.retry_after_s() == 5  # two in 10 s
+
+
+def test_rows_are_counted_when_they_are_taken_or_turned_away() -> None:
+    async def check() -> None:
+        queue = queue_of(rows_max=4)
+        intake = Intake([queue], sessions_max=2, refusal=lambda: None)
+        words = intake.measures.words
+        received = offset_of(registry.ROWS_RECEIVED)
+        failed = offset_of(registry.ROWS_FAILED, "sink-unavailable")
+        with opened(intake) as session:
+            assert await session.submit(readings(4), range(4), 40, 0.01) is None
+            assert (words[received], words[failed]) == (4, 0)
+            assert await session.submit(readings(3), range(3), 30, 0.01) is not None
+            assert (words[received], words[failed]) == (7, 3)
+            session.refuse([RowError(1, "invalid-json", None, "x")])
+            assert words[received] == 8
+            assert queue.put_rows - queue.settled_rows == 4
+
+    asyncio.run(check())
