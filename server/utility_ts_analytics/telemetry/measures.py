@@ -37,7 +37,27 @@ _LAST_STORED = offset_of(registry.LAST_STORED)
 _SPOOL_DAMAGED = offset_of(registry.ROWS_FAILED, registry.SPOOL_DAMAGED)
 _STATUSES = {code: offset_of(registry.REQUESTS, code) for code in registry.STATUSES}
 _REJECTED = {code: offset_of(registry.ROWS_REJECTED, code) for code in registry.ROW_CODES}
-_REQUEST_SECONDS = offset_of(registry.REQUEST_SECONDS)
+
+
+class _Histogram:
+    """Where one histogram stands among the words; looked up once, not with each value."""
+
+    def __init__(self, metric: Metric, *values: str) -> None:
+        self.bounds = metric.buckets
+        self.first = offset_of(metric, *values)
+        self.total = self.first + words_of(metric) - 1
+        self.scale = NS_PER_S if metric.unit == "seconds" else 1
+
+
+_REQUEST_SECONDS = _Histogram(registry.REQUEST_SECONDS)
+_SINKS: dict[str, tuple[int, _Histogram, _Histogram]] = {
+    sink: (
+        offset_of(registry.ROWS_STORED, sink),
+        _Histogram(registry.FLUSH_SECONDS, sink),
+        _Histogram(registry.FLUSH_ROWS, sink),
+    )
+    for sink in registry.SINKS
+}
 
 
 class Measures:
@@ -101,7 +121,7 @@ class Measures:
         words = self.words
         words[_OPEN_REQUESTS] -= 1
         words[_STATUSES.get(str(status), _STATUSES["other"])] += 1
-        _observe(words, registry.REQUEST_SECONDS, _REQUEST_SECONDS, seconds)
+        _observe(words, _REQUEST_SECONDS, seconds)
         self.publish()
 
     # Rows
@@ -143,10 +163,10 @@ class Measures:
             wall_ns: When, nanoseconds since 1970.
         """
         words = self.words
-        words[offset_of(registry.ROWS_STORED, sink)] += rows
-        flush_seconds = offset_of(registry.FLUSH_SECONDS, sink)
-        _observe(words, registry.FLUSH_SECONDS, flush_seconds, seconds)
-        _observe(words, registry.FLUSH_ROWS, offset_of(registry.FLUSH_ROWS, sink), rows)
+        stored, flush_seconds, flush_rows = _SINKS[sink]
+        words[stored] += rows
+        _observe(words, flush_seconds, seconds)
+        _observe(words, flush_rows, rows)
         words[_LAST_STORED] = wall_ns
         self.publish()
 
@@ -197,10 +217,9 @@ class Measures:
         self.publish()
 
 
-def _observe(words: Words, metric: Metric, first: int, value: float) -> None:
-    words[first + bisect_left(metric.buckets, value)] += 1
-    scale = NS_PER_S if metric.unit == "seconds" else 1
-    words[first + words_of(metric) - 1] += round(value * scale)
+def _observe(words: Words, histogram: _Histogram, value: float) -> None:
+    words[histogram.first + bisect_left(histogram.bounds, value)] += 1
+    words[histogram.total] += int(value * histogram.scale)
 
 
 def _nothing_held() -> tuple[int, int]:
