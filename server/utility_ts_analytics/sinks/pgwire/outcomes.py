@@ -17,6 +17,9 @@ _SCHEMA = ("table does not exist", "Invalid column", "inconvertible types")
 _ARGUMENT = re.compile(r"invalid input for query argument \$\d+")
 """The client's own check against the column's type; what follows it quotes the value."""
 
+_QUOTED = re.compile(r"(inconvertible value:)(?:.*(?= \[\w+ -> \w+\])|.*)", re.DOTALL)
+"""Reasons are logged and answered: the value that QuestDB quotes from the row is left out."""
+
 _REASON_CHARACTERS_MAX = 300
 
 
@@ -30,7 +33,7 @@ def outcome_of(error: ConnectFailed | AnswerLost | StatementRefused) -> Outcome:
         return RetryLater(str(error))
     if isinstance(error, AnswerLost):
         return InDoubt(str(error))
-    text = error.text[:_REASON_CHARACTERS_MAX]
+    text = _QUOTED.sub(r"\1 (left out)", error.text)[:_REASON_CHARACTERS_MAX]
     argument = _ARGUMENT.match(text)
     if argument is not None:
         # Values have the types of the schema, so the column has another one.

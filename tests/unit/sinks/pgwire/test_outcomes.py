@@ -44,3 +44,12 @@ def test_a_refusal_of_unknown_kind_gives_no_row_up() -> None:
     outcome = outcome_of(refused("could not open file, no space left"))
     assert isinstance(outcome, RetryLater)
     assert outcome.code == "sink-unavailable"
+
+
+def test_value_of_the_row_is_not_repeated() -> None:
+    quoting = refused("inconvertible value: `m-4711 [x]` [STRING -> DOUBLE]")
+    told = Rejected(None, "inconvertible value: (left out) [STRING -> DOUBLE]")
+    assert outcome_of(quoting) == told
+    assert outcome_of(refused("inconvertible value: m-4711")) == Rejected(
+        None, "inconvertible value: (left out)"
+    )
