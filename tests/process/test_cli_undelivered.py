@@ -14,6 +14,7 @@ from tests.process.process_logs import logged
 from tests.process.raw_http import Answer
 from tests.process.running_service import MakeId, RunningService, Section, StartService
 from tests.process.sample_readings import reading_lines
+from tests.process.scraped_metrics import scrape
 from tests.process.stored_tables import until
 
 from utility_ts_analytics.clock import SystemClock
@@ -96,3 +97,23 @@ def test_rows_of_a_worker_that_had_to_be_killed_are_reported_as_lost(
     assert left["stream"] == "meter_usage"
     assert (left["lost_rows"], left["given_back_rows"]) == (ROWS, 0)
     assert not any(map(is_alive, family))
+
+
+def test_rows_of_a_killed_worker_are_in_flight_and_then_failed_and_never_stored(
+    start_service: StartService, silent_questdb: Section, make_id: MakeId
+) -> None:
+    service = start_service(silent_questdb)
+
+    def rows(what: str, **labels: str) -> float:
+        return scrape(service).value(f"ingestion_rows_{what}", stream="meter_usage", **labels)
+
+    with waiting_post(service, make_id("m")) as ends:
+        assert rows("in_flight") == rows("received_total") == ROWS
+        assert scrape(service).imbalance("meter_usage") == 0
+        os.kill(worker_on(service.ports.meter_usage), signal.SIGKILL)
+        until(lambda: rows("in_flight") == 0, "the death is booked")
+    assert ends == [None]
+    assert rows("failed_total", reason="worker-died") == ROWS
+    assert rows("received_total") == ROWS
+    assert rows("stored_total") == 0
+    assert service.terminate() == 0

@@ -1,5 +1,7 @@
 """Counts requests: answers by status, time, bytes. Around the application, so that none escapes."""
 
+from collections.abc import Awaitable
+
 from utility_ts_analytics.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.telemetry.measures import Measures
@@ -34,13 +36,13 @@ class MeteredApp:
             measures.request_bytes(len(message.get("body", b"")))
             return message
 
-        async def counted_send(message: Message) -> None:
+        def counted_send(message: Message) -> Awaitable[None]:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = True
                 # Before it leaves: who has the answer finds the request among the metrics.
                 measures.request_ended(message["status"], clock.monotonic_s() - began_s)
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, counted_receive, counted_send)
