@@ -114,13 +114,10 @@ class IngestEndpoint:
             _log.exception("request failed", stream=self._settings.stream, request_id=request_id)
             exchange.error = InternalError(f"the log has more under request id {request_id}")
         accepted = await exchange.send(send)
-        report(
-            AnsweredRequest(
-                self._settings.stream, request_id, accepted, exchange.summary, exchange.error
-            ),
-            self._intake.measures,
-            self._clock,
-        )
+        if exchange.error is not None or exchange.summary.counts:
+            stream, summary = self._settings.stream, exchange.summary
+            request = AnsweredRequest(stream, request_id, accepted, summary)
+            report(request, exchange.error, self._intake.measures, self._clock)
         # The error's traceback holds this frame, which holds the error: with that cycle the
         # connection would stay open until the garbage collector runs (test_slow_connections).
         exchange.error = None

@@ -25,23 +25,29 @@ class AnsweredRequest:
         request_id: As in the answer.
         accepted: Rows that reached the ack level.
         summary: What was read of it.
-        error: What it was answered with, if that was a problem.
     """
 
     stream: str
     request_id: str
     accepted: int
     summary: ReadSummary
-    error: ClientError | None
 
 
-def report(request: AnsweredRequest, measures: Measures, clock: Clock) -> None:
+def report(
+    request: AnsweredRequest, error: ClientError | None, measures: Measures, clock: Clock
+) -> None:
     """Log and note a request that did not go well; nothing is done for one that did.
 
     The note is about the first bad row, or else about what ended the request; it is published with
     whatever is counted next, at the latest with the next beat.
+
+    Args:
+        request: Holds no error: that holds the frames it went through, and they the connection.
+        error: What it was answered with, if that was a problem.
+        measures: Where to note it.
+        clock: For the time of the note.
     """
-    error, summary = request.error, request.summary
+    summary = request.summary
     facts: dict[str, object] = {
         "stream": request.stream,
         "request_id": request.request_id,

@@ -21,8 +21,8 @@ def reported(
     measures, summary = Measures(), ReadSummary()
     summary.add_errors(rows)
     with capture_logs() as lines:
-        request = AnsweredRequest("meter_usage", "r1", 7, summary, error)
-        report(request, measures, ManualClock(1.0))
+        request = AnsweredRequest("meter_usage", "r1", 7, summary)
+        report(request, error, measures, ManualClock(1.0))
     notes = [(note.code, note.position, note.field) for note in error_notes(measures.words)]
     return notes, list(lines)
 
