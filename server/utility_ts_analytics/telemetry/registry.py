@@ -137,7 +137,8 @@ ROWS_STORED = Metric(
     "ingestion_rows_stored_total",
     "counter",
     "rows",
-    "Rows that QuestDB has acknowledged; a row that is posted again is stored again.",
+    "Rows that QuestDB has acknowledged (over ILP/TCP, which does not: that were sent); "
+    "a row that is posted again counts again.",
     (STREAM, SINK),
 )
 ROWS_REJECTED = Metric(
