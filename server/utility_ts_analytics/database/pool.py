@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ ResultT = TypeVar("ResultT")
 Row = tuple[object, ...]
 
 _DEFAULT_PORT = 8812
+_NO_HOME = "/nonexistent"
 
 
 class ConnectFailed(QuestDBUnavailable):
@@ -137,6 +139,7 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
         ConnectFailed: Not there, not QuestDB, or the log-in was refused. Never shows the password.
     """
     address = address_of(uri)
+    _leave_closed_home()
     try:
         async with asyncio.timeout(timeout_s):
             return Connection(await asyncpg.connect(uri, timeout=timeout_s), address)
@@ -150,6 +153,20 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
     except (OSError, asyncpg.InterfaceError) as error:
         cause = _cause(error)
     raise ConnectFailed(f"cannot connect to QuestDB at {address}: {cause}; check questdb.uri")
+
+
+def _leave_closed_home() -> None:
+    """Let asyncpg find no home folder where this process may not look into it.
+
+    asyncpg looks for certificates and passwords in `$HOME`, and fails if it may not: a user of a
+    container often has root's `HOME` (`tests/process/test_unprivileged.py`).
+    """
+    try:
+        (Path.home() / ".postgresql").exists()
+    except PermissionError:
+        os.environ["HOME"] = _NO_HOME
+    except RuntimeError:  # there is none; asyncpg knows what to do then
+        return
 
 
 def address_of(uri: str) -> str:

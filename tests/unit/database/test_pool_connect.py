@@ -1,6 +1,7 @@
 """Failures of `connect`; `test_pool` has what a connection does afterwards."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from tests.conftest import TestQuestDB
@@ -17,6 +18,30 @@ def test_refused_log_in_says_so_and_hides_the_password(questdb: TestQuestDB) -> 
     with pytest.raises(ConnectFailed, match="log-in was refused") as caught:
         asyncio.run(connect(uri))
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.questdb
+def test_home_that_is_closed_to_the_process_is_done_without(
+    questdb: TestQuestDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Path.exists
+
+    def exists(path: Path) -> bool:
+        if path.is_relative_to(tmp_path):
+            raise PermissionError
+        return looks(path)
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(Path, "exists", exists)
+
+    async def ask() -> object:
+        connection = await connect(questdb.pg_uri)
+        try:
+            return await connection.fetch("SELECT 1", timeout_s=5)
+        finally:
+            await connection.close()
+
+    assert asyncio.run(ask()) == [(1,)]
 
 
 @pytest.mark.parametrize(
