@@ -67,8 +67,8 @@ class Unauthorized(ClientError):
 
     status, code, title = 401, "unauthorized", "A valid bearer token is needed"
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, {"www-authenticate": 'Bearer realm="ingest"'})
+    def __init__(self, detail: str, challenge: str = 'Bearer realm="ingest"') -> None:
+        super().__init__(detail, {"www-authenticate": challenge})
 
 
 class NotFound(ClientError):

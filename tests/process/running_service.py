@@ -139,6 +139,7 @@ class RunningService:
     config: Path
     ports: ServicePorts
     output_path: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
@@ -147,7 +148,7 @@ class RunningService:
             self.process = subprocess.Popen(
                 command("serve", "--config", str(self.config)),
                 cwd=self.output_path.parent,
-                env=command_environment(),
+                env=command_environment(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -249,7 +250,12 @@ StartService = Callable[[Section], RunningService]
 
 @contextlib.contextmanager
 def run_service(
-    place: Path, questdb: QuestDBPorts, overrides: Section, *, ready: bool = True
+    place: Path,
+    questdb: QuestDBPorts,
+    overrides: Section,
+    *,
+    ready: bool = True,
+    environment: Mapping[str, str] = {},
 ) -> Iterator[RunningService]:
     """Run one service in the directory `place`, for the length of a `with` block.
 
@@ -258,10 +264,11 @@ def run_service(
         questdb: Where the service looks for QuestDB; need not answer.
         overrides: Settings that differ from the defaults of these tests.
         ready: Whether to wait for `/readyz`, or only until the service answers at all.
+        environment: Beside that of the tests.
     """
     ports = ServicePorts(*free_ports(3))
     config = write_config(place / "config.toml", questdb, ports, overrides)
-    service = RunningService(config, ports, place / "output.log")
+    service = RunningService(config, ports, place / "output.log", environment)
     service.start()
     try:
         if ready:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.process.process_family import descendants, is_alive, listeners, runtime_dir_of
@@ -19,6 +20,7 @@ from tests.process.running_service import (
     StartService,
     free_ports,
     run_command,
+    run_service,
     write_config,
 )
 from tests.process.sample_readings import expected_kwh, reading_lines
@@ -88,32 +90,45 @@ def post_with(service: RunningService, token: str) -> int:
     return service.post_lines(b"", headers=headers).status
 
 
-def test_token_is_rotated_under_posts_and_no_request_fails(
-    start_service: StartService,
-    reconfigure: Reconfigure,
-    tables: StoredTables,
-    make_id: MakeId,
+def test_token_in_a_file_is_rotated_under_posts_and_no_request_fails(
+    questdb: QuestDBPorts, tmp_path: Path, tables: StoredTables, make_id: MakeId
 ) -> None:
-    service = start_service(with_tokens(OLD))
-    posts = SteadyPosts(service, make_id("rotated"), OLD)
-    with posts.running():
-        posts.wait_more()
-        reconfigure(service, with_tokens(OLD, NEW))
-        wait_logged(service, RELOADED)
-        posts.wait_more()
+    """Both of the holder's tokens are good for a while; the file alone changes."""
+    file = tmp_path / "tokens"
+    named = {"INGESTION__METER_USAGE__SOURCE__AUTH_NAMED_TOKENS_FILE": str(file)}
+    settings = {"meter_usage": {"source": {"workers": 2}}, "server": {"drain_timeout_s": 5}}
+
+    def rotate(service: RunningService, *tokens: str) -> None:
+        file.write_text("".join(f"head-end:{token}\n" for token in tokens))
+        service.process.send_signal(signal.SIGHUP)
+
+    file.write_text(f"head-end:{OLD}\n")
+    with run_service(tmp_path, questdb, settings, environment=named) as service:
+        posts = SteadyPosts(service, make_id("rotated"), OLD)
+        with posts.running():
+            posts.wait_more()
+            rotate(service, OLD, NEW)
+            wait_logged(service, RELOADED)
+            posts.wait_more()
+            wait_settled(service)
+            posts.token = NEW
+            posts.wait_more()
+            rotate(service, NEW)
+            until(lambda: len(logged(service, RELOADED)) == 2, "the second reload is done")
+            posts.wait_more()
+            until(lambda: post_with(service, OLD) == 401, "the old token is refused")
+        assert post_with(service, NEW) == 200
+        assert posts.odd == []
+        assert posts.statuses[401] == 0, posts.statuses
+        assert posts.assert_stored(tables) == set(), "only what nobody had taken may be reset"
+        report(posts)
         wait_settled(service)
-        posts.token = NEW
-        posts.wait_more()
-        reconfigure(service, with_tokens(NEW))
-        until(lambda: len(logged(service, RELOADED)) == 2, "the second reload is done")
-        posts.wait_more()
-        until(lambda: post_with(service, OLD) == 401, "the old token is refused")
-    assert post_with(service, NEW) == 200
-    assert posts.odd == []
-    assert posts.statuses[401] == 0, posts.statuses
-    assert posts.assert_stored(tables) == set(), "only what nobody had taken may be reset"
-    report(posts)
-    assert service.terminate() == 0
+        rotate(service, "gap 7ef1")
+        kept = wait_logged(service, KEPT)[-1]
+        assert "auth_named_tokens[0]" in str(kept["problems"])
+        assert (post_with(service, NEW), post_with(service, OLD)) == (200, 401)
+        assert not any(token in service.output() for token in (OLD, NEW, "7ef1"))
+        assert service.terminate() == 0
 
 
 @pytest.fixture(scope="module")

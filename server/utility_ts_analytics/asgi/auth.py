@@ -1,33 +1,77 @@
 """Bearer tokens (RFC 6750), compared in constant time before any of the body is read."""
 
-import hmac
+import binascii
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
+from hmac import compare_digest
 
 from utility_ts_analytics.errors import Unauthorized
 
+_BASIC_CHARACTERS_MAX = 8192
 
-class BearerAuth:
-    """Holds digests of a stream's tokens, so that neither length nor prefix of one shows in time.
 
-    Args:
-        tokens: Accepted tokens; empty means that the stream is open.
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """One accepted token.
+
+    Attributes:
+        name: Of its holder, for logs and metrics; several tokens may have the same one.
+        text: The token itself, shown nowhere.
     """
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._digests = [sha256(token.encode()).digest() for token in tokens]
+    name: str
+    text: str = field(repr=False)
 
-    def check_or_raise(self, authorization: bytes | None) -> None:
+
+class BearerAuth:
+    """Holds digests of a port's tokens, so that neither length nor prefix of one shows in time.
+
+    Args:
+        tokens: Accepted tokens; empty means that the port is open.
+        realm: What the challenge of a 401 calls the port.
+        basic: Whether a token may also come as the password of basic authentication (RFC 7617),
+            with any user name: the only one that browsers ask people for.
+    """
+
+    def __init__(
+        self, tokens: Sequence[HeldToken], *, realm: str = "ingest", basic: bool = False
+    ) -> None:
+        self._digests = [(sha256(token.text.encode()).digest(), token.name) for token in tokens]
+        challenges = [f'Bearer realm="{realm}"', f'Basic realm="{realm}"']
+        self._challenge = ", ".join(challenges[: 1 + basic])
+        self._basic = basic
+
+    def holder_or_raise(self, authorization: bytes | None) -> str | None:
         """Accept an `Authorization` header value.
 
+        Returns:
+            The name of the token's holder; None where the port is open.
+
         Raises:
-            Unauthorized: The stream has tokens, and this is none of them.
+            Unauthorized: The port has tokens, and this is none of them.
         """
         if not self._digests:
-            return
-        scheme, _, token = (authorization or b"").partition(b" ")
-        given = sha256(token.strip()).digest()
+            return None
+        given = sha256(self._token(authorization or b"")).digest()
         # Every digest is compared, also after a match: the time says nothing about which it was.
-        matches = [hmac.compare_digest(given, digest) for digest in self._digests]
-        if scheme.lower() != b"bearer" or not any(matches):
-            raise Unauthorized("the Authorization header carries no valid bearer token")
+        matches = [compare_digest(given, digest) for digest, _ in self._digests]
+        names = [name for (_, name), match in zip(self._digests, matches, strict=True) if match]
+        if not names:
+            raise Unauthorized(
+                "the Authorization header carries no valid bearer token", self._challenge
+            )
+        return names[0]
+
+    def _token(self, authorization: bytes) -> bytes:
+        """Return the token in there; nothing, which is no token of ours, where there is none."""
+        scheme, _, credentials = authorization.partition(b" ")
+        if scheme.lower() == b"bearer":
+            return credentials.strip()
+        if self._basic and scheme.lower() == b"basic":
+            try:
+                login = binascii.a2b_base64(credentials[:_BASIC_CHARACTERS_MAX].strip())
+            except binascii.Error:
+                return b""
+            return login.partition(b":")[2]
+        return b""

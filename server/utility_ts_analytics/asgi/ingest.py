@@ -100,23 +100,21 @@ class IngestEndpoint:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, *, ndjson: bool) -> None:
         """Answer one POST; never raises for anything a client or the database does."""
-        request_id = uuid.uuid4().hex
         body = self._body(receive, ndjson=ndjson)
-        exchange = _Exchange(self._settings, request_id, ReadSummary(), ndjson=ndjson)
+        exchange = _Exchange(self._settings, ReadSummary(), ndjson=ndjson)
         try:
-            self._auth.check_or_raise(header(scope, b"authorization"))
+            exchange.token_name = self._auth.holder_or_raise(header(scope, b"authorization"))
             head = read_head(scope, ndjson=ndjson, strict_default=self._settings.strict)
             body.check_length_or_raise(head.content_length)
             await self._ingest(head, body, exchange)
         except ClientError as error:
             exchange.error = error
         except Exception:  # noqa: BLE001  the border of a request: logged, answered, counted
-            _log.exception("request failed", stream=self._settings.stream, request_id=request_id)
-            exchange.error = InternalError(f"the log has more under request id {request_id}")
-        accepted = await exchange.send(send)
+            request = exchange.answered(0)
+            _log.exception("request failed", **request.facts())
+            exchange.error = InternalError(f"the log has more under request id {request.id}")
+        request = exchange.answered(await exchange.send(send))
         if exchange.error is not None or exchange.summary.counts:
-            stream, summary = self._settings.stream, exchange.summary
-            request = AnsweredRequest(stream, request_id, accepted, summary)
             report(request, exchange.error, self._intake.measures, self._clock)
         # The error's traceback holds this frame, which holds the error: with that cycle the
         # connection would stay open until the garbage collector runs (test_slow_connections).
@@ -235,14 +233,13 @@ class IngestEndpoint:
 class _Exchange:
     """What is known of one request when it is answered."""
 
-    def __init__(
-        self, settings: IngestSettings, request_id: str, summary: ReadSummary, *, ndjson: bool
-    ) -> None:
+    def __init__(self, settings: IngestSettings, summary: ReadSummary, *, ndjson: bool) -> None:
         self.summary = summary
         self.session: IntakeSession | None = None
         self.error: ClientError | None = None
         self.validate_only = False
-        self.request_id = request_id
+        self.request_id = uuid.uuid4().hex  # ours: what a client calls its request is not looked at
+        self.token_name: str | None = None  # of its holder, once it is known
         self._settings = settings
         self._position_name = "line" if ndjson else "index"
 
@@ -264,6 +261,11 @@ class _Exchange:
             send, self.error, request_id=self.request_id, accepted=accepted, extra=extra
         )
         return accepted
+
+    def answered(self, accepted: int) -> AnsweredRequest:
+        """Return what is told of this request."""
+        stream = self._settings.stream
+        return AnsweredRequest(stream, self.request_id, accepted, self.summary, self.token_name)
 
     def _ack(self) -> str:
         """Return the promise that holds for every accepted row."""

@@ -22,15 +22,22 @@ class AnsweredRequest:
 
     Attributes:
         stream: Its stream.
-        request_id: As in the answer.
+        id: As in the answer.
         accepted: Rows that reached the ack level.
         summary: What was read of it.
+        token_name: Of the token that it came with, never the token.
     """
 
     stream: str
-    request_id: str
+    id: str
     accepted: int
     summary: ReadSummary
+    token_name: str | None = None
+
+    def facts(self) -> dict[str, str]:
+        """Return what every line of the log about it says: which, and whose."""
+        facts = {"stream": self.stream, "request_id": self.id}
+        return facts | ({"token_name": self.token_name} if self.token_name else {})
 
 
 def report(
@@ -48,11 +55,7 @@ def report(
         clock: For the time of the note.
     """
     summary = request.summary
-    facts: dict[str, object] = {
-        "stream": request.stream,
-        "request_id": request.request_id,
-        "accepted": request.accepted,
-    }
+    facts: dict[str, object] = {**request.facts(), "accepted": request.accepted}
     if summary.errors:
         first = summary.errors[0]
         note = ErrorNote(clock.wall_ns(), first.code, first.position, first.field or "")

@@ -1,6 +1,8 @@
 """Answers: the JSON of a 200 and the problem documents (RFC 9457) of everything else."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -8,6 +10,15 @@ from utility_ts_analytics.asgi.types import Send
 from utility_ts_analytics.errors import ClientError
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+SAFE_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "server": "ingestion",  # in the place of the HTTP server's own name
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+)
+"""Of every response: what serves stays unsaid, nobody keeps it, nobody guesses what it is."""
 
 _PROBLEM_TYPE = "urn:utility-ts-analytics:problem:"
 
@@ -20,7 +31,16 @@ async def send_json(
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
 ) -> None:
-    """Send one complete response; the body ends with a newline, for people with curl."""
+    """Send one complete response; the body ends with a newline, for people with curl.
+
+    Args:
+        send: ASGI's send.
+        status: HTTP status code.
+        document: The body. A `request_id` in it, ours as in the log, goes into a header as well,
+            where the log of a proxy in front can have it.
+        headers: Further headers, lower-case names.
+        media_type: Of the body.
+    """
     body = msgspec.json.encode(document) + b"\n"
     await send_body(send, status, body, media_type=media_type, headers=headers)
 
@@ -37,7 +57,8 @@ async def send_body(
     fields = {
         "content-type": media_type,
         "content-length": str(len(body)),
-        "cache-control": "no-store",
+        **SAFE_HEADERS,
+        **({"x-request-id": str(document["request_id"])} if "request_id" in document else {}),
         **(headers or {}),
     }
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]

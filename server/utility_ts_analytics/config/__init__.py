@@ -3,14 +3,13 @@
 Pure but for reading files: no network, no process state.
 """
 
+from utility_ts_analytics.config.listeners import MetricsConfig, SourceConfig, TlsFiles
 from utility_ts_analytics.config.load import load_config, parse_config, read_tables
 from utility_ts_analytics.config.model import (
     Config,
-    MetricsConfig,
     QuestDBConfig,
     ServerConfig,
     SinkConfig,
-    SourceConfig,
     StreamConfig,
 )
 from utility_ts_analytics.config.redaction import redacted
@@ -19,6 +18,7 @@ from utility_ts_analytics.config.values import (
     BearerToken,
     BindAddress,
     DatabaseUri,
+    NamedToken,
     Secret,
 )
 
@@ -29,12 +29,14 @@ __all__ = [
     "Config",
     "DatabaseUri",
     "MetricsConfig",
+    "NamedToken",
     "QuestDBConfig",
     "Secret",
     "ServerConfig",
     "SinkConfig",
     "SourceConfig",
     "StreamConfig",
+    "TlsFiles",
     "load_config",
     "parse_config",
     "read_tables",

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from utility_ts_analytics.config.model import Config, SinkConfig, SourceConfig
+from utility_ts_analytics.config.listeners import MetricsConfig, SourceConfig
+from utility_ts_analytics.config.model import Config, SinkConfig
 from utility_ts_analytics.config.values import BindAddress
 
 
@@ -27,6 +28,9 @@ def conflicts(config: Config) -> Iterator[Conflict]:
         yield from _source_conflicts(f"{name}.source", stream.source)
         yield from _sink_conflicts(f"{name}.sink", stream.sink)
         yield from _capacity_conflicts(name, stream.source, stream.sink)
+        yield from _token_conflicts(f"{name}.source", stream.source)
+        yield from _tls_conflicts(f"{name}.source", stream.source)
+    yield from _tls_conflicts("metrics", config.metrics)
     yield from _table_conflicts(config)
     yield from _listener_conflicts(config)
     yield from _login_conflicts(config)
@@ -55,6 +59,38 @@ def _source_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
                 (f"{path}.max_line_bytes", f"{path}.{key}"),
                 f"must be at most {key} ({limit}), is {source.line_bytes_max}",
             )
+
+
+def _token_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
+    """Find a token under two names: which holder sends it, nobody could say."""
+    names: dict[str, set[str]] = {}
+    for token in source.tokens:
+        names.setdefault(token.reveal(), set()).add(token.name)
+    named = {token.reveal() for token in source.auth_named_tokens or ()}
+    if any(len(names[text]) > 1 for text in named):
+        keys = ("auth_named_tokens", "auth_bearer_token", "auth_bearer_tokens")
+        yield Conflict(
+            tuple(f"{path}.{key}" for key in keys if getattr(source, key) is not None),
+            "holds a token that stands under another name too: give each holder its own",
+        )
+
+
+def _tls_conflicts(path: str, section: SourceConfig | MetricsConfig) -> Iterator[Conflict]:
+    cert, key = section.tls_cert_file, section.tls_key_file
+    if (cert is None) != (key is None):
+        given, missing = (
+            ("tls_key_file", "tls_cert_file") if cert is None else ("tls_cert_file", "tls_key_file")
+        )
+        yield Conflict(
+            (f"{path}.{given}", f"{path}.{missing}"),
+            f"needs {missing} beside it: set both or none",
+        )
+    elif isinstance(section, SourceConfig) and section.tls_client_ca_file and cert is None:
+        yield Conflict(
+            (f"{path}.tls_client_ca_file", f"{path}.tls_cert_file"),
+            "needs tls_cert_file and tls_key_file beside it: without TLS no client can show a "
+            "certificate",
+        )
 
 
 def _sink_conflicts(path: str, sink: SinkConfig) -> Iterator[Conflict]:

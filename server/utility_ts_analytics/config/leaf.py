@@ -214,6 +214,8 @@ def _value_of_text(expected: Type, text: str) -> object:
             except msgspec.DecodeError:
                 return text
         case VarTupleType():
-            return [part.strip() for part in text.split(",")] if text.strip() else []
+            # A file has one on each line; blank lines are layout, an empty place is a mistake.
+            lines = [line for line in text.splitlines() if line.strip()]
+            return [part.strip() for line in lines for part in line.split(",")]
         case _:
             return text

@@ -1,6 +1,7 @@
 """What can be set, with its TOML key, default and range: the only list of the keys.
 
-Python names put the unit last; the TOML keys are those of CONTRACT section 4, through `name=`.
+The sections of what listens are in `listeners`, all others here. Python names put the unit last;
+the TOML keys are those of CONTRACT section 4, through `name=`.
 Ranges stand in `Meta`, values in `values`, rules across keys in `checks`. Each key has its sentence
 in `ingestion-config.example.toml`.
 """
@@ -9,16 +10,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
 
-from utility_ts_analytics.config.values import (
-    Address,
-    BearerToken,
-    BindAddress,
-    DatabaseUri,
-    Secret,
-)
+from utility_ts_analytics.config.listeners import MetricsConfig, SourceConfig
+from utility_ts_analytics.config.section import Section
+from utility_ts_analytics.config.values import Address, BindAddress, DatabaseUri, Secret
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -32,10 +28,6 @@ TableName = Annotated[
 ]
 UserName = Annotated[str, Meta(min_length=1, max_length=256)]
 FolderPath = Annotated[str, Meta(min_length=1, max_length=4096)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One table of the file. Every value stands in exactly one section."""
 
 
 class QuestDBConfig(Section, frozen=True, kw_only=True):
@@ -65,82 +57,6 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
         if self.ilp_user is None or self.ilp_password is None:
             return None
         return self.ilp_user, self.ilp_password.reveal()
-
-
-class SourceConfig(Section, frozen=True, kw_only=True):
-    """How a stream comes in: `[<stream>.source]`.
-
-    Attributes:
-        bind_address: Of this stream's HTTP port.
-        workers: Processes, 0..256; 0 is one per core.
-        channel_rows_max: Rows held per worker, waiting or in flight.
-        channel_bytes_max: Body bytes of those rows.
-        body_bytes_max: Of an array body, which is held in memory; also once decompressed.
-        ndjson_body_bytes_max: Of an NDJSON body, also once decompressed; 0 is no limit.
-        decompressed_bytes_max: Of any compressed body, once decompressed.
-        request_records_max: Records of one request; 0 is no limit.
-        line_bytes_max: Of one NDJSON line, without its newline.
-        concurrent_requests_max: Per worker; beyond it 429.
-        connections_max: Per worker, idle ones too; beyond it nobody is let in until one ends.
-        body_idle_timeout_ms: No byte for so long ends in 408.
-        body_rate_bytes_min: Bytes per second, averaged over the idle time-out; 0 is off.
-        ndjson_strict: Whether the first bad line ends a request, unless the request says.
-        allow_negative: Whether energy and power below zero are readings.
-        future_minutes_max: How far `ts` may lie after now, minutes; 0 is no such bound.
-        auth_bearer_token: One token; not together with `auth_bearer_tokens`.
-        auth_bearer_tokens: Several tokens, each as good as the other.
-    """
-
-    bind_address: BindAddress = field(name="http_bind_addr")
-    workers: Annotated[int, Meta(ge=0, le=256)]
-    channel_rows_max: Annotated[int, Meta(ge=1, le=10_000_000)] = field(
-        name="channel_capacity", default=50_000
-    )
-    channel_bytes_max: Annotated[int, Meta(ge=1, le=64 * _GIB)] = field(
-        name="channel_capacity_bytes", default=64 * _MIB
-    )
-    body_bytes_max: Annotated[int, Meta(ge=1, le=_GIB)] = field(
-        name="max_body_bytes", default=10 * _MIB
-    )
-    ndjson_body_bytes_max: Annotated[int, Meta(ge=0, le=2**50)] = field(
-        name="max_ndjson_body_bytes", default=0
-    )
-    decompressed_bytes_max: Annotated[int, Meta(ge=1, le=2**50)] = field(
-        name="max_decompressed_bytes", default=_GIB
-    )
-    request_records_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
-        name="max_request_records", default=0
-    )
-    line_bytes_max: Annotated[int, Meta(ge=1, le=64 * _MIB)] = field(
-        name="max_line_bytes", default=_MIB
-    )
-    concurrent_requests_max: Annotated[int, Meta(ge=1, le=10_000)] = field(
-        name="max_concurrent_requests", default=128
-    )
-    connections_max: Annotated[int, Meta(ge=1, le=100_000)] = field(
-        name="max_connections", default=4096
-    )
-    body_idle_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
-    body_rate_bytes_min: Annotated[int, Meta(ge=0, le=_GIB)] = field(
-        name="body_min_rate_bytes", default=1024
-    )
-    ndjson_strict: bool = False
-    allow_negative: bool = False
-    future_minutes_max: Annotated[int, Meta(ge=0, le=52_560_000)] = field(
-        name="max_future_minutes", default=0
-    )
-    auth_bearer_token: BearerToken | None = None
-    # At least one: an empty list would open the stream to everyone without saying so.
-    auth_bearer_tokens: (
-        Annotated[tuple[BearerToken, ...], Meta(min_length=1, max_length=64)] | None
-    ) = None
-
-    @property
-    def tokens(self) -> tuple[BearerToken, ...]:
-        """Every token that opens this stream; empty if none is needed."""
-        if self.auth_bearer_token is not None:
-            return (self.auth_bearer_token,)
-        return self.auth_bearer_tokens or ()
 
 
 class SinkConfig(Section, frozen=True, kw_only=True):
@@ -209,12 +125,6 @@ class StreamConfig(Section, frozen=True, kw_only=True):
     source: SourceConfig
     sink: SinkConfig = SinkConfig()
     spool: SpoolConfig = SpoolConfig()
-
-
-class MetricsConfig(Section, frozen=True, kw_only=True):
-    """The operations port: `[metrics]`."""
-
-    bind_address: BindAddress = field(name="bind_addr", default=BindAddress("0.0.0.0", 9090))  # noqa: S104 - CONTRACT section 4
 
 
 class ServerConfig(Section, frozen=True, kw_only=True):

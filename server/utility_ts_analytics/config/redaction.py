@@ -2,7 +2,7 @@
 
 import msgspec
 
-from utility_ts_analytics.config.model import Section
+from utility_ts_analytics.config.section import Section
 from utility_ts_analytics.config.values import Address, Secret
 
 

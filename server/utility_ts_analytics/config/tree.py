@@ -13,8 +13,9 @@ import msgspec
 from msgspec.inspect import Type, type_info
 
 from utility_ts_analytics.config.leaf import read_leaf
-from utility_ts_analytics.config.model import Config, Section
+from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems, join_path, shown_value
+from utility_ts_analytics.config.section import Section
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 

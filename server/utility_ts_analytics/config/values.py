@@ -16,6 +16,8 @@ SECRET_CHARACTERS_MAX = 4096
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", re.ASCII)
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})", re.ASCII)
 _VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
+_TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_UNNAMED = re.compile(r"token-[0-9]+", re.ASCII)
 _NUMERIC_HOST = re.compile(r"[0-9.]+", re.ASCII)
 
 
@@ -97,6 +99,11 @@ class BindAddress(Address):
         """Whether it takes the port on every address of the machine."""
         return ipaddress.ip_address(self.host).is_unspecified
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine reach it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
 
 class Secret:
     """A text that never shows by itself: `str` and `repr` are masked, `reveal` is asked for."""
@@ -156,6 +163,48 @@ class BearerToken(Secret):
                 "(leave the key out for a stream without a token)"
             )
         return cls(text)
+
+
+class NamedToken(Secret):
+    """A bearer token with the name of its holder, written `name:token`; only the name shows.
+
+    Attributes:
+        name: For logs and metrics. Several tokens may have the same one.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, token: BearerToken) -> None:
+        super().__init__(token.reveal())
+        self.name: Final = name
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no `name:token`. The message does not hold the text.
+        """
+        name, _, token = text.partition(":")
+        if _TOKEN_NAME.fullmatch(name) is None or _UNNAMED.fullmatch(name) is not None:
+            raise ValueError(
+                '"name:token"; the name is 1..64 letters, digits, "-", "_" and ".", begins with a '
+                "letter and is not token-1 or the like, which are those without a name"
+            )
+        return cls(name, BearerToken.parse(token))
+
+    def masked(self) -> str:
+        """Return the name without the token."""
+        return f"{self.name}:{MASK}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedToken) and (self.name, self._text) == (
+            other.name,
+            other._text,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._text))
 
 
 class DatabaseUri(Secret):

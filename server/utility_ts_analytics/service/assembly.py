@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from utility_ts_analytics.asgi.app import StreamApp
-from utility_ts_analytics.asgi.auth import BearerAuth
+from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
 from utility_ts_analytics.asgi.ingest import IngestEndpoint, IngestSettings
 from utility_ts_analytics.asgi.metering import MeteredApp
 from utility_ts_analytics.asgi.ops import OpsApp
+from utility_ts_analytics.asgi.ops_guard import OpsGuard
 from utility_ts_analytics.asgi.types import AsgiApp, IngestLimits
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake
@@ -26,6 +27,7 @@ from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.beacon import Beacon
+from utility_ts_analytics.service.checks import weaknesses
 from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.delivery_lane import shared_refusal
 from utility_ts_analytics.service.lane_assembly import make_lanes
@@ -34,6 +36,7 @@ from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
+from utility_ts_analytics.service.tls import check_tls_or_raise
 from utility_ts_analytics.telemetry.logs import name_process
 
 OPERATIONS = "operations"
@@ -43,7 +46,12 @@ _PING_TIMEOUT_S = 1.0
 
 
 def service_plan(config: Config) -> ServicePlan:
-    """Return what the supervisor has to run."""
+    """Return what the supervisor has to run.
+
+    Raises:
+        ConfigError: A certificate or key cannot be used.
+    """
+    check_tls_or_raise(config)
     server = config.server
     return ServicePlan(
         servers=server_plans(config),
@@ -51,6 +59,7 @@ def service_plan(config: Config) -> ServicePlan:
         worker_silent_s=server.worker_silent_s,
         log_level=server.log_level,
         log_format=server.log_format,
+        weaknesses=[line.text for line in weaknesses(config)],
     )
 
 
@@ -63,6 +72,7 @@ def server_plans(config: Config) -> list[ServerPlan]:
             workers=stream.source.workers or len(os.sched_getaffinity(0)),
             make_app=_stream_app_maker(config, name),
             connections_max=stream.source.connections_max,
+            tls=stream.source.tls,
         )
         for name, stream in config.streams.items()
     ]
@@ -72,6 +82,7 @@ def server_plans(config: Config) -> list[ServerPlan]:
             listener=_listener("metrics.bind_addr", config.metrics.bind_address),
             workers=1,
             make_app=lambda runtime_dir: make_operations_app(config, runtime_dir),
+            tls=config.metrics.tls,
         )
     )
     return plans
@@ -81,7 +92,9 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port; runs in its worker."""
     watch = _watch(config, list(config.streams))
     facts = OperationsFacts(config, watch, Beacon(runtime_dir, OPERATIONS), runtime_dir)
-    return OpsApp(facts)
+    token = config.metrics.auth_bearer_token
+    held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
+    return OpsGuard(OpsApp(facts), BearerAuth(held, realm=OPERATIONS, basic=True))
 
 
 def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
@@ -106,8 +119,10 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         measures=measures,
     )
     decoder = NdjsonDecoder(spec, spec.type_for(allow_negative=stream.source.allow_negative))
-    auth = BearerAuth([token.reveal() for token in stream.source.tokens])
-    endpoint = IngestEndpoint(_ingest_settings(name, stream), decoder, intake, auth, clock)
+    tokens = [HeldToken(token.name, token.reveal()) for token in stream.source.tokens]
+    endpoint = IngestEndpoint(
+        _ingest_settings(name, stream), decoder, intake, BearerAuth(tokens), clock
+    )
     worker = StreamWorker(
         lanes=lanes,
         endpoint=endpoint,

@@ -3,18 +3,26 @@
 import os
 import resource
 import socket
+import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from utility_ts_analytics.config import Address, Config
 from utility_ts_analytics.database.schema import check_schema, specs_for
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.service.open_files import files_needed
+from utility_ts_analytics.service.tls import others_can_read, tls_sections, unusable, valid_until
 
 _CONNECT_TIMEOUT_S = 3.0
 _PGWIRE_LIMIT = 64
 """QuestDB's default of pg.net.connection.limit; its own consoles and analysts come on top."""
+
+_TOKEN_CHARACTERS_FEW = 16
+"""Shorter ones are in reach of those who try: 2 attempts per ms are nothing to a server."""
+
+_CERTIFICATE_SHORT = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ async def run_checks(config: Config) -> list[CheckLine]:
     """
     lines = [CheckLine("the configuration is valid", ok=True)]
     lines += _promises(config)
+    lines += _tokens(config)
+    lines += weaknesses(config)
+    lines += _certificates(config)
     lines += _limits(config)
     lines.append(_pgwire_connections(config))
     lines += _folders(config)
@@ -56,6 +67,60 @@ def _promises(config: Config) -> Iterator[CheckLine]:
             yield CheckLine(text, ok=True)
         if not stream.source.tokens:
             yield CheckLine(f"{name}: no bearer token: whoever reaches the port may post", ok=True)
+
+
+def weaknesses(config: Config) -> Iterator[CheckLine]:
+    """Yield what leaves a port less guarded than it could be, and is meant seldom; all are ok."""
+    if config.metrics.is_open:
+        text = (
+            f"metrics.bind_addr: {config.metrics.bind_address} lets every machine that reaches it "
+            "read the state of the service: set metrics.auth_bearer_token, or leave bind_addr out"
+        )
+        yield CheckLine(text, ok=True)
+    for path, files in tls_sections(config).items():
+        if not list(unusable(files)) and others_can_read(files.key):
+            text = f"{path}.tls_key_file: every user of this machine can read it: chmod o= it"
+            yield CheckLine(text, ok=True)
+
+
+def _tokens(config: Config) -> Iterator[CheckLine]:
+    tokens = [
+        (f"{name}: the token {token.name}", token.reveal())
+        for name, stream in config.streams.items()
+        for token in stream.source.tokens
+    ]
+    if config.metrics.auth_bearer_token is not None:
+        tokens.append(("metrics: the token", config.metrics.auth_bearer_token.reveal()))
+    for whose, text in tokens:
+        if len(text) < _TOKEN_CHARACTERS_FEW:
+            line = (
+                f"{whose} is shorter than {_TOKEN_CHARACTERS_FEW} characters: openssl rand -hex 24"
+            )
+            yield CheckLine(line, ok=True)
+    for name, stream in config.streams.items():
+        source = stream.source
+        if source.tokens and source.tls is None and not source.bind_address.is_loopback:
+            text = f"{name}: tokens come in plain HTTP unless a proxy in front speaks TLS"
+            yield CheckLine(text, ok=True)
+
+
+def _certificates(config: Config) -> Iterator[CheckLine]:
+    for path, files in tls_sections(config).items():
+        where = f"{path}.tls_cert_file"
+        problems = list(unusable(files))
+        yield from (CheckLine(f"{path}.{problem}", ok=False) for problem in problems)
+        if problems:
+            continue
+        try:
+            left = valid_until(files) - datetime.now(tz=UTC)
+        except ssl.SSLCertVerificationError as error:
+            text = f"{where}: clients refuse {files.cert}: {error.verify_message}"
+            yield CheckLine(text, ok=False)
+            continue
+        text = f"{where}: valid for {left.days} more days"
+        if left < _CERTIFICATE_SHORT:
+            text += ": renew it, then send SIGHUP"
+        yield CheckLine(text, ok=True)
 
 
 def _limits(config: Config) -> Iterator[CheckLine]:

@@ -1,12 +1,14 @@
 """What each command does; prints to the terminal, returns the exit code."""
 
 import asyncio
+import http.client
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
+
+import structlog
 
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config, load_config, parse_config
@@ -20,6 +22,7 @@ from utility_ts_analytics.service.assembly import server_plans, service_plan
 from utility_ts_analytics.service.checks import CheckLine, run_checks
 from utility_ts_analytics.service.first_day import FirstDay
 from utility_ts_analytics.service.load_command import load_files
+from utility_ts_analytics.service.local_http import ask_listener
 from utility_ts_analytics.service.plans import ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
@@ -29,6 +32,8 @@ SAMPLES_DIR = Path(__file__).parents[3] / "data-samples"
 """In a checkout; an installed package has none."""
 
 _STATUS_TIMEOUT_S = 5.0
+
+_log = structlog.get_logger("supervisor")
 
 
 def serve(config_path: Path | None) -> int:
@@ -40,6 +45,8 @@ def serve(config_path: Path | None) -> int:
 
     plan = load()
     configure_logs(level=plan.log_level, log_format=plan.log_format)
+    for weakness in plan.weaknesses:
+        _log.warning("a port is less guarded than it could be", weakness=weakness)
     return Supervisor(plan, load=load, clock=SystemClock()).run()
 
 
@@ -123,17 +130,28 @@ def _print_checks(lines: Sequence[CheckLine], *, as_json: bool) -> None:
 
 
 def _fetch_status(config: Config) -> dict[str, object]:
-    address = config.metrics.bind_address
-    host = "127.0.0.1" if address.is_wildcard else address.host
-    url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}/status.json"
+    metrics = config.metrics
+    token = metrics.auth_bearer_token
+    headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
     try:
-        with urllib.request.urlopen(url, timeout=_STATUS_TIMEOUT_S) as answer:
-            facts: dict[str, object] = json.load(answer)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        status, body = ask_listener(
+            metrics.bind_address,
+            "GET",
+            "/status.json",
+            tls=metrics.tls,
+            timeout_s=_STATUS_TIMEOUT_S,
+            headers=headers,
+        )
+        facts: dict[str, object] | None = json.loads(body) if status == HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise OperatorError(
-            f"cannot read the service's status at {address}: {reason}; is it running?"
+            f"cannot read the service's status at {metrics.bind_address}: {error}; is it running?"
         ) from error
+    if facts is None:
+        raise OperatorError(
+            f"cannot read the service's status at {metrics.bind_address}: it answers {status};"
+            " does it run with this configuration?"
+        )
     return facts
 
 

@@ -4,20 +4,20 @@ Runs as the supervisor's companion, in a process of its own, while the service s
 """
 
 import asyncio
-import http.client
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.config import Address, BindAddress, Config
+from utility_ts_analytics.config import Address, Config, MetricsConfig, SourceConfig
 from utility_ts_analytics.database.pool import Connection, connect
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.reference_csv import insert_csv
+from utility_ts_analytics.service.local_http import ask_listener
 
 _REFERENCE_OF = {
     "meter_usage": ("meter_id", "meters"),
@@ -111,7 +111,14 @@ class FirstDay:
         answer = "no answer"
         while self.clock.monotonic_s() < deadline_s:
             try:
-                status, body = _request(self.config.metrics.bind_address, "GET", "/readyz")
+                metrics = self.config.metrics
+                status, body = ask_listener(
+                    metrics.bind_address,
+                    "GET",
+                    "/readyz",
+                    tls=metrics.tls,
+                    timeout_s=_POST_TIMEOUT_S,
+                )
             except OSError as error:
                 answer = str(error)
             else:
@@ -131,8 +138,7 @@ class FirstDay:
         for stream, settings in self.config.streams.items():
             if stored[stream] != samples.rows[stream]:
                 body = (samples.folder / f"{stream}.ndjson.gz").read_bytes()
-                tokens = [token.reveal() for token in settings.source.tokens[:1]]
-                _post_sample(settings.source.bind_address, stream, body, tokens)
+                _post_sample(settings.source, stream, body)
 
     async def _wait_until_stored(
         self, connection: Connection, samples: Samples
@@ -171,9 +177,8 @@ class FirstDay:
         for table, rows in stored.items():
             print(f"  {table:24} {rows:>9,}")
         for stream, settings in self.config.streams.items():
-            host = _url_host(settings.source.bind_address)
-            print(f"post {stream} to http://{host}/ingest/{stream}/ndjson")
-        print(f"operations   http://{_url_host(self.config.metrics.bind_address)}/readyz")
+            print(f"post {stream} to {_url_of(settings.source)}/ingest/{stream}/ndjson")
+        print(f"operations   {_url_of(self.config.metrics)}/readyz")
         print(f"QuestDB      {self.console_url}", flush=True)
 
 
@@ -181,31 +186,24 @@ def _existing(folder: Path, *names: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).exists()), None)
 
 
-def _url_host(address: BindAddress) -> str:
-    return str(Address("localhost", address.port) if address.is_wildcard else address)
+def _url_of(section: SourceConfig | MetricsConfig) -> str:
+    address = section.bind_address
+    host = Address("localhost", address.port) if address.is_wildcard else address
+    return f"{'http' if section.tls is None else 'https'}://{host}"
 
 
-def _post_sample(address: BindAddress, stream: str, body: bytes, tokens: Sequence[str]) -> None:
+def _post_sample(source: SourceConfig, stream: str, body: bytes) -> None:
     headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
-    if tokens:
-        headers["Authorization"] = f"Bearer {tokens[0]}"
-    status, answer = _request(address, "POST", f"/ingest/{stream}/ndjson", body, headers)
+    for token in source.tokens[:1]:
+        headers["Authorization"] = f"Bearer {token.reveal()}"
+    status, answer = ask_listener(
+        source.bind_address,
+        "POST",
+        f"/ingest/{stream}/ndjson",
+        tls=source.tls,
+        timeout_s=_POST_TIMEOUT_S,
+        body=body,
+        headers=headers,
+    )
     if status != HTTPStatus.OK:
         raise OperatorError(f"cannot post the sample of {stream}: {status} {answer.decode()}")
-
-
-def _request(
-    address: BindAddress,
-    method: str,
-    path: str,
-    body: bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> tuple[int, bytes]:
-    host = "127.0.0.1" if address.is_wildcard else address.host
-    connection = http.client.HTTPConnection(host, address.port, timeout=_POST_TIMEOUT_S)
-    try:
-        connection.request(method, path, body, dict(headers or {}))
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()

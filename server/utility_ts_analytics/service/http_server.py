@@ -5,7 +5,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
+from typing import TypedDict
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -13,6 +15,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from utility_ts_analytics.asgi.types import AsgiApp
+from utility_ts_analytics.config import TlsFiles
 from utility_ts_analytics.service.open_files import files_needed, raise_soft_limit
 
 DRAIN_SIGNAL = signal.SIGUSR1
@@ -62,6 +65,7 @@ def serve(
     port: int,
     workers: int,
     connections_max: int,
+    tls: TlsFiles | None,
     drain_timeout_s: int,
     on_worker_death: Callable[[int], None],
 ) -> None:
@@ -74,6 +78,7 @@ def serve(
         workers: Processes, >= 1.
         connections_max: Per worker, idle ones too. Beyond it connections wait in the kernel's
             queue, unanswered, until one ends.
+        tls: Checked before (`service.tls`). Read now and again by each worker that starts.
         drain_timeout_s: How long requests may take to end after SIGTERM, seconds. Workers that are
             still there 5 s later are killed.
         on_worker_death: Gets the exit code of a worker for whose sake the whole server ends;
@@ -100,7 +105,25 @@ def serve(
         metrics_enabled=False,
         log_access=False,
         log_level=LogLevels.warning,
+        **_tls_options(tls),
     )
     server.on_worker_death = on_worker_death
     signal.signal(HANDOVER_SIGNAL, server.hand_over)
     server.serve(target_loader=make_app, wrap_loader=False)
+
+
+class _TlsOptions(TypedDict, total=False):
+    ssl_cert: Path
+    ssl_key: Path
+    ssl_ca: Path
+    ssl_client_verify: bool
+
+
+def _tls_options(tls: TlsFiles | None) -> _TlsOptions:
+    """Return Granian's options; it speaks TLS 1.3 and nothing older."""
+    if tls is None:
+        return {}
+    options: _TlsOptions = {"ssl_cert": Path(tls.cert), "ssl_key": Path(tls.key)}
+    if tls.client_ca is not None:
+        options["ssl_ca"], options["ssl_client_verify"] = Path(tls.client_ca), True
+    return options

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utility_ts_analytics.asgi.types import AsgiApp
+from utility_ts_analytics.config import TlsFiles
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.telemetry.logs import LogFormat, LogLevel
 
@@ -19,6 +20,7 @@ class ServerPlan:
         workers: Processes, >= 1.
         make_app: Builds the application in each worker; gets the runtime folder.
         connections_max: Per worker.
+        tls: The files that it speaks TLS with; None for plain HTTP.
     """
 
     name: str
@@ -26,6 +28,7 @@ class ServerPlan:
     workers: int
     make_app: Callable[[Path], AsgiApp]
     connections_max: int = 256
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class ServicePlan:
         worker_silent_s: How long a worker may go without a beat before it is killed, seconds.
         log_level: Lowest level that is logged.
         log_format: How it is written.
+        weaknesses: What leaves a port less guarded than it could be; said at the start.
     """
 
     servers: Sequence[ServerPlan]
@@ -45,6 +49,7 @@ class ServicePlan:
     worker_silent_s: float
     log_level: LogLevel
     log_format: LogFormat
+    weaknesses: Sequence[str] = ()
 
 
 def moved_listeners(old: ServicePlan, new: ServicePlan) -> list[str]:

@@ -154,6 +154,7 @@ def _serve(
         port=plan.listener.port,
         workers=plan.workers,
         connections_max=plan.connections_max,
+        tls=plan.tls,
         drain_timeout_s=drain_timeout_s,
         on_worker_death=lambda code: words.say(words.read() or f"a worker: {how_it_ended(code)}"),
     )

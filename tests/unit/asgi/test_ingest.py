@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from utility_ts_analytics.asgi.app import StreamApp
-from utility_ts_analytics.asgi.auth import BearerAuth
+from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
 from utility_ts_analytics.asgi.ingest import Ack, IngestEndpoint, IngestSettings
 from utility_ts_analytics.asgi.types import IngestLimits
 from utility_ts_analytics.buffering.block import Failure
@@ -98,7 +98,7 @@ class Service:
             settings,
             NdjsonDecoder(spec, spec.record_type),
             intake,
-            BearerAuth(self.tokens),
+            BearerAuth([HeldToken("head-end", token) for token in self.tokens]),
             ManualClock(),
         )
         return StreamApp("meter_usage", endpoint, None)  # type: ignore[arg-type]  # no lifespan here

@@ -40,3 +40,21 @@ def test_a_problem_has_every_member_and_the_headers_of_its_error() -> None:
         "type", "title", "status", "detail", "code", "retryable", "accepted", "request_id", "errors"
     }  # fmt: skip
     assert (document["retryable"], document["accepted"]) == (True, 2)
+
+
+def test_every_answer_is_kept_by_nobody_and_gives_nothing_away() -> None:
+    headers, _, _ = collect(lambda send: send_json(send, 200, {}))
+    assert headers == {
+        "content-type": "application/json",
+        "content-length": "3",
+        "server": "ingestion",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+
+
+def test_request_id_is_in_the_head_too() -> None:
+    headers, _, body = collect(
+        lambda send: send_problem(send, Overloaded("full", 3), request_id="r")
+    )
+    assert headers["x-request-id"] == json.loads(body)["request_id"] == "r"

@@ -76,6 +76,24 @@ CONFLICTS = {
         'questdb.ilp_user = "admin"',
         "questdb.ilp_user: needs ilp_password beside it: set both or none",
     ),
+    "certificate without key": (
+        'generation_output.source.tls_cert_file = "a"',
+        "generation_output.source.tls_cert_file: needs tls_key_file beside it: set both or none",
+    ),
+    "key without certificate": (
+        'metrics.tls_key_file = "a"',
+        "metrics.tls_key_file: needs tls_cert_file beside it: set both or none",
+    ),
+    "clients' certificates without TLS": (
+        'meter_usage.source.tls_client_ca_file = "a"',
+        "meter_usage.source.tls_client_ca_file: needs tls_cert_file and tls_key_file beside it: "
+        "without TLS no client can show a certificate",
+    ),
+    "one token with a name and without": (
+        'meter_usage.source = {auth_bearer_token = "x", auth_named_tokens = ["a:y", "b:x"]}',
+        "meter_usage.source.auth_named_tokens: holds a token that stands under another name too: "
+        "give each holder its own",
+    ),
     "password without user": (
         'questdb.ilp_password = "hush"',
         "questdb.ilp_password: needs ilp_user beside it: set both or none",
@@ -87,6 +105,8 @@ ALLOWED = {
     "pgwire with a transport unused": 'meter_usage.sink = {kind="pgwire", transport="tcp"}',
     "pgwire falling back to itself": 'meter_usage.sink = {kind = "pgwire", fallback = "pgwire"}',
     "batch as large as the capacity": "meter_usage.source.channel_capacity = 25000",
+    "two tokens of one holder": 'meter_usage.source.auth_named_tokens = ["a:x", "a:y"]',
+    "one token of one holder twice": 'meter_usage.source.auth_named_tokens = ["a:x", "a:x"]',
     "line as long as the limits": (
         "[meter_usage.source]\nchannel_capacity_bytes = 1048576\nmax_decompressed_bytes = 1048576\n"
         "max_ndjson_body_bytes = 1048576"
@@ -143,6 +163,12 @@ def test_conflict_names_keys_of_the_model(toml: str, _: str) -> None:
     (conflict,) = conflicts(config)
     assert set(conflict.paths) <= {leaf.path for leaf in leaves(config)}
     assert len(conflict.paths) >= 2
+
+
+def test_one_token_under_two_names_is_a_conflict() -> None:
+    with pytest.raises(ConfigError, match="under another name too") as raised:
+        parse_config({"meter_usage": {"source": {"auth_named_tokens": ["a:hush", "b:hush"]}}}, {})
+    assert "hush" not in str(raised.value)
 
 
 def test_every_conflict_is_reported_at_once() -> None:

@@ -97,7 +97,7 @@ def test_secret_is_read_from_a_file_without_the_newline_at_its_end(
     file = tmp_path / "token"
     file.write_bytes(b"tok3n" + ending.encode())
     config = parse_config({}, {f"{TOKEN}_FILE": str(file)})
-    assert config.meter_usage.source.tokens == (BearerToken("tok3n"),)
+    assert config.meter_usage.source.auth_bearer_token == BearerToken("tok3n")
 
 
 def test_any_key_can_be_read_from_a_file(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems
 from utility_ts_analytics.config.redaction import redacted
 from utility_ts_analytics.config.tree import Leaf, leaves
-from utility_ts_analytics.config.values import Address, BearerToken, Secret
+from utility_ts_analytics.config.values import Address, BearerToken, NamedToken, Secret
 
 LEAVES = {leaf.path: leaf for leaf in leaves(Config())}
 ONE_STREAM = [leaf for leaf in LEAVES.values() if leaf.keys[0] != "generation_output"]
+X, Y = BearerToken("x"), BearerToken("y")
 SOURCE, SINK = "meter_usage.source", "meter_usage.sink"
 
 TEXTS = st.one_of(
@@ -173,6 +174,8 @@ def text_of(text: str, *, is_from_file: bool = False) -> EnvironmentText:
         (f"{SOURCE}.auth_bearer_token", "4", BearerToken("4")),
         (f"{SOURCE}.auth_bearer_tokens", "a", (BearerToken("a"),)),
         (f"{SOURCE}.auth_bearer_tokens", "a, b", (BearerToken("a"), BearerToken("b"))),
+        (f"{SOURCE}.auth_bearer_tokens", "\na\r\n\n b,c\n", tuple(map(BearerToken, "abc"))),
+        (f"{SOURCE}.auth_named_tokens", "a:x\nb:y", (NamedToken("a", X), NamedToken("b", Y))),
         (f"{SOURCE}.auth_bearer_tokens", '["a,b", "c"]', (BearerToken("a,b"), BearerToken("c"))),
     ],
 )

@@ -11,7 +11,13 @@ SECRETS: dict[str, object] = {
         "ilp_user": "admin",
         "ilp_password": "hush",
     },
-    "meter_usage": {"source": {"auth_bearer_tokens": ["hush1", "hush2"]}},
+    "meter_usage": {
+        "source": {
+            "auth_bearer_tokens": ["hush1", "hush2"],
+            "auth_named_tokens": ["a:hush4"],
+        },
+    },
+    "metrics": {"auth_bearer_token": "hush5"},
     "generation_output": {"source": {"auth_bearer_token": "hush3"}},
 }
 
@@ -30,6 +36,7 @@ def test_no_secret_is_left() -> None:
         "ilp_password": "***",
     }
     assert redacted(config.meter_usage.source)["auth_bearer_tokens"] == ["***", "***"]
+    assert redacted(config.meter_usage.source)["auth_named_tokens"] == ["a:***"]
     assert redacted(config.generation_output.source)["auth_bearer_token"] == "***"  # noqa: S105 - the mask
     assert "hush" not in repr(config)
 

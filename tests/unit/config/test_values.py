@@ -8,6 +8,7 @@ from utility_ts_analytics.config.values import (
     BearerToken,
     BindAddress,
     DatabaseUri,
+    NamedToken,
     Secret,
 )
 
@@ -103,6 +104,8 @@ def test_bind_address_with_a_name_is_refused(text: str) -> None:
 
 def test_wildcards_are_known() -> None:
     assert BindAddress.parse("0.0.0.0:1").is_wildcard
+    assert not BindAddress.parse("0.0.0.0:1").is_loopback
+    assert BindAddress.parse("localhost:1").is_loopback
     assert BindAddress.parse("[::]:1").is_wildcard
     assert not BindAddress.parse("127.0.0.1:1").is_wildcard
 
@@ -147,6 +150,37 @@ def test_token_of_visible_ascii_is_read(text: str) -> None:
 def test_token_that_no_header_could_carry_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="visible ASCII characters without blanks"):
         BearerToken.parse(text)
+
+
+@pytest.mark.parametrize("text", ["a:t", "head-end.1_B:t:with:colons", "x" * 64 + ":t"])
+def test_named_token_shows_its_name_alone(text: str) -> None:
+    name, _, secret = text.partition(":")
+    token = NamedToken.parse(text)
+    assert (token.name, token.reveal()) == (name, secret)
+    assert str(token) == f"{name}:***"
+    assert repr(token) == f"NamedToken('{name}:***')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("hush", ":hush", "1a:hush", "a b:hush", "a\n:hush", "token-1:hush", "\u00e4:hush"),
+        *("x" * 65 + ":hush", "a:", "a:hush hush"),
+    ],
+)
+def test_bad_named_token_is_refused_without_its_token(text: str) -> None:
+    with pytest.raises(ValueError, match=r"letters|visible ASCII") as refusal:
+        NamedToken.parse(text)
+    assert "hush" not in str(refusal.value)
+
+
+def test_named_tokens_are_equal_by_name_and_token() -> None:
+    one = NamedToken.parse("a:x")
+    assert one == NamedToken.parse("a:x")
+    assert (
+        len({one, NamedToken.parse("a:x"), NamedToken.parse("a:y"), NamedToken.parse("b:x")}) == 3
+    )
+    assert one != BearerToken("x")
 
 
 @pytest.mark.parametrize(

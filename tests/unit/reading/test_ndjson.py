@@ -189,12 +189,24 @@ def test_range_is_judged_in_a_block_with_other_errors_too() -> None:
     )
 
 
-def test_deep_nesting_is_invalid_json_and_takes_no_other_line_with_it() -> None:
-    deep = GOOD[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    assert outcome(decode(b"\n".join([GOOD, deep, GOOD, b""]))) == (
-        [1, 3],
-        [(2, "invalid-json", None)],
-    )
+@pytest.mark.parametrize("odd", [False, True], ids=["quickly", "plainly"])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"x":', b"}")])
+@pytest.mark.parametrize("depth", [1_001, 100_000])
+def test_deep_nesting_is_invalid_json_and_takes_no_other_line_with_it(
+    depth: int, opening: bytes, closing: bytes, odd: bool
+) -> None:
+    value = opening * depth + b"1" + closing * depth
+    last = GOOD[:-1] + (rb',"x":"\u0000"}' if odd else b"}")
+    assert is_odd(last) == odd
+    lines = [GOOD, GOOD[:-1] + b',"x":' + value + b"}", value, opening * depth, last, b""]
+    deep = [(number, "invalid-json", None) for number in (2, 3, 4)]
+    assert outcome(decode(b"\n".join(lines))) == ([1, 5], deep)
+
+
+def test_nesting_that_nobody_writes_by_mistake_is_skipped() -> None:
+    """The bound is the interpreter's, about 1,000 less the depth of the caller."""
+    line = GOOD[:-1] + b',"x":' + b"[" * 500 + b"]" * 500 + b"}"
+    assert outcome(decode(line)) == ([1], [])
 
 
 def test_equal_readings_get_equal_ids_however_they_are_written() -> None:

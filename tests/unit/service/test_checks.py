@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 import pytest
+from tests.certificates import Authority
 
 from utility_ts_analytics.config import Config, parse_config
 from utility_ts_analytics.service.checks import run_checks
@@ -129,3 +130,50 @@ def test_directories_that_cannot_be_made_are_named(tmp_path: Path) -> None:
     assert found["meter_usage.sink.dead_letter_dir"]
     assert not found["meter_usage.spool.dir"]
     assert not (tmp_path / "letters").exists()
+
+
+def test_weak_guards_are_said_and_are_no_failure(tmp_path: Path) -> None:
+    pair = Authority.make(tmp_path).issue("server", days=9)
+    pair.key.chmod(0o644)
+    tls = {"tls_cert_file": str(pair.cert), "tls_key_file": str(pair.key)}
+    tables: dict[str, object] = {
+        "meter_usage": {"source": {**tls, "auth_named_tokens": ["a:short", "b:" + "long" * 8]}},
+        "generation_output": {"source": {"auth_bearer_token": "long" * 8}},
+        "metrics": {"bind_addr": "0.0.0.0:9090"},
+    }
+    texts = "\n".join(text for text, ok in texts_of(tables).items() if ok)
+    for part in (
+        "meter_usage: the token a is shorter than 16 characters",
+        "meter_usage.source.tls_key_file: every user of this machine can read it",
+        "meter_usage.source.tls_cert_file: valid for 8 more days: renew it",
+        "generation_output: tokens come in plain HTTP",
+        "metrics.bind_addr: 0.0.0.0:9090 lets every machine that reaches it read",
+    ):
+        assert part in texts
+    for other in ("token b", "token-1 is", "meter_usage: tokens come", "short:", "long"):
+        assert other not in texts
+
+
+def test_good_guards_are_not_talked_about(tmp_path: Path) -> None:
+    pair = Authority.make(tmp_path).issue("server")
+    tls = {"tls_cert_file": str(pair.cert), "tls_key_file": str(pair.key)}
+    guarded = {**tls, "auth_bearer_token": "long" * 8}
+    tables: dict[str, object] = {
+        "meter_usage": {"source": guarded},
+        "generation_output": {"source": guarded},
+        "metrics": {"bind_addr": "0.0.0.0:9090", **guarded},
+    }
+    said = [text for text in texts_of(tables) if "token" in text or "tls_" in text]
+    assert [text.partition(": ")[2] for text in said] == ["valid for 29 more days"] * 3
+
+
+@pytest.mark.parametrize(("days", "why"), [(-1, "expired"), (0, "cannot read")])
+def test_certificate_that_cannot_serve_is_a_failure(days: int, why: str, tmp_path: Path) -> None:
+    pair = Authority.make(tmp_path).issue("server", days=days or 1)
+    if days == 0:
+        pair.cert.unlink()
+    tls = {"tls_cert_file": str(pair.cert), "tls_key_file": str(pair.key)}
+    found = [text for text, ok in texts_of({"metrics": tls}).items() if not ok and "tls_" in text]
+    [failure] = found
+    assert failure.startswith("metrics.tls_cert_file: ")
+    assert why in failure

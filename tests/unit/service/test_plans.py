@@ -9,7 +9,7 @@ def test_settings_of_other_addresses_are_named_and_nothing_else() -> None:
     old = service_plan(Config())
     tables = {
         "generation_output": {"source": {"http_bind_addr": "0.0.0.0:7003", "workers": 3}},
-        "metrics": {"bind_addr": "127.0.0.1:9090"},
+        "metrics": {"bind_addr": "127.0.0.1:9091"},
         "server": {"worker_silent_s": 20},
     }
     new = service_plan(parse_config(tables, {}))

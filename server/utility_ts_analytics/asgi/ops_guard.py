@@ -1,0 +1,35 @@
+"""Keeps the operations port to those who have its token; probes need none."""
+
+from typing import Final
+
+from utility_ts_analytics.asgi.app import refuse
+from utility_ts_analytics.asgi.auth import BearerAuth
+from utility_ts_analytics.asgi.request import header
+from utility_ts_analytics.asgi.types import AsgiApp, Receive, Scope, Send
+from utility_ts_analytics.errors import Unauthorized
+
+OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
+"""What load balancers and orchestrators ask, which seldom can send a header."""
+
+
+class OpsGuard:
+    """Lets requests through to the operations application if they carry its token.
+
+    Args:
+        app: Gets what is let through, and the lifespan.
+        auth: Without tokens it lets everything through.
+    """
+
+    def __init__(self, app: AsgiApp, auth: BearerAuth) -> None:
+        self._app = app
+        self._auth = auth
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            try:
+                self._auth.holder_or_raise(header(scope, b"authorization"))
+            except Unauthorized as error:
+                await refuse(scope, receive, send, error)
+                return
+        await self._app(scope, receive, send)

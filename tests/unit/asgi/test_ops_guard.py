@@ -1,0 +1,53 @@
+"""The operations port asks for its token everywhere but where probes come."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
+from utility_ts_analytics.asgi.ops_guard import OpsGuard
+from utility_ts_analytics.asgi.responses import send_json
+
+TOKEN = HeldToken("operations", "right")
+
+
+def status_of(
+    path: str, authorization: str | None, *, tokens: list[HeldToken], kind: str = "http"
+) -> int:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send_json(send, 200, {})
+
+    headers = [(b"authorization", authorization.encode())] if authorization is not None else []
+    scope: dict[str, Any] = {"type": kind, "path": path, "method": "GET", "headers": headers}
+    asyncio.run(OpsGuard(app, BearerAuth(tokens, basic=True))(scope, receive, send))
+    status: int = sent[0]["status"]
+    return status
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/status.json", "/healthz/", "/nope", "//readyz"]
+)
+def test_token_is_asked_for(path: str) -> None:
+    assert status_of(path, None, tokens=[TOKEN]) == 401
+    assert status_of(path, "Bearer wrong", tokens=[TOKEN]) == 401
+    assert status_of(path, "Bearer right", tokens=[TOKEN]) == 200
+    assert status_of(path, None, tokens=[]) == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_need_none(path: str) -> None:
+    assert status_of(path, None, tokens=[TOKEN]) == 200
+    assert status_of(path, "Bearer wrong", tokens=[TOKEN]) == 200
+
+
+def test_lifespan_goes_through() -> None:
+    assert status_of("", None, tokens=[TOKEN], kind="lifespan") == 200
