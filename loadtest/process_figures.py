@@ -21,12 +21,14 @@ class ProcessFigures:
         parent_pid: The id of its parent.
         cpu_s: User and system time of all its threads since it began, seconds, to 0.01.
         rss_peak_bytes: The most memory it ever had resident.
+        rss_bytes: What it has resident now.
     """
 
     pid: int
     parent_pid: int
     cpu_s: float
     rss_peak_bytes: int
+    rss_bytes: int = 0
 
 
 def family(pid: int) -> list[ProcessFigures]:
@@ -117,11 +119,13 @@ def _figures(pid: int) -> ProcessFigures | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     peak = status.partition("VmHWM:")[2].split(maxsplit=1)
-    if not peak:
+    now = status.partition("VmRSS:")[2].split(maxsplit=1)
+    if not peak or not now:
         return None
     return ProcessFigures(
         pid=pid,
         parent_pid=int(fields[1]),
         cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS_PER_S,
         rss_peak_bytes=int(peak[0]) * 1024,
+        rss_bytes=int(now[0]) * 1024,
     )

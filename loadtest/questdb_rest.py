@@ -35,8 +35,8 @@ class QuestDBRest:
     its neighbours, and NULL differs from an empty text (both measured on 9.3.4).
     """
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_TIMEOUT_S)
+    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=_REQUEST_TIMEOUT_S)
 
     def __enter__(self) -> Self:
         return self
