@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from loadtest.process_figures import commit, machine
 from loadtest.profiles.bodies import Stock
 from loadtest.profiles.books import metrics_checks, promised, read_table, table_checks
@@ -136,12 +137,11 @@ def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> li
         "--host": f"http://{place.host}:{place.port}",
         "--users": profile.users,
         "--spawn-rate": profile.users,
-        "--run-time": f"{order.seconds}s",
+        "--seconds": order.seconds,
         "--stop-timeout": _STOP_TIMEOUT_S,
         # The verdict is ours: what locust calls a failure may be a client told to come back.
         "--exit-code-on-error": 0,
-        "--rate": profile.rate,
-        "--rows": profile.rows,
+        "--order": msgspec.json.encode(profile).decode(),
         "--seed": order.seed,
         "--run-id": run,
         "--journal": str(journal),

@@ -11,7 +11,7 @@ import msgspec
 
 STREAM = "meter_usage"
 _TIMEOUT_S = 10.0
-_AGREE_S = 1.5
+_AGREE_S = 0.8
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -127,7 +127,9 @@ def since(before: ServiceCounts, after: ServiceCounts) -> ServiceCounts:
     )
 
 
-def settled(ask: Callable[[], ServiceCounts], *, timeout_s: float = 10.0) -> ServiceCounts:
+def settled(
+    ask: Callable[[], ServiceCounts], *, timeout_s: float = 10.0, agree_s: float = _AGREE_S
+) -> ServiceCounts:
     """Ask until nothing is in flight and two answers, a while apart, agree, or the time is up.
 
     Workers tell their counts twice a second, not with every row.
@@ -136,7 +138,7 @@ def settled(ask: Callable[[], ServiceCounts], *, timeout_s: float = 10.0) -> Ser
     end_s = time.monotonic() + timeout_s
     last = ask()
     while True:
-        pause.wait(_AGREE_S)
+        pause.wait(agree_s)
         now = ask()
         if (now == last and now.in_flight == 0) or time.monotonic() > end_s:
             return now

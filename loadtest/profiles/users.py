@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import gevent
+import msgspec
 from loadtest.meter_posts import CONTENT_TYPE, PATH
 from loadtest.profiles.answers import RETRIED_STATUSES, judge
 from loadtest.profiles.bodies import Stock
@@ -26,6 +27,7 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterR
 _ATTEMPTS_MAX = 20
 _RETRY_WAIT_S_MIN = 0.05
 _ANSWER_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 60.0
 _OVER = frozenset((STATE_STOPPING, STATE_STOPPED, STATE_CLEANUP))
 
 
@@ -171,8 +173,12 @@ class BurstShape(LoadTestShape):
 # Locust's decorators have no types.
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def _add_options(parser: LocustArgumentParser) -> None:
+    parser.add_argument("--order", default="", help="a whole profile as JSON, instead of its own")
     parser.add_argument("--rate", type=float, help="bodies per second of all users together")
     parser.add_argument("--rows", type=int, help="right lines of one piece of a body")
+    parser.add_argument(
+        "--seconds", type=int, help="posts fall due for so long; -t counts the start"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the values (1)")
     parser.add_argument("--run-id", default="", help="marks the rows of this run")
     parser.add_argument("--journal", default="", help="where every answer is written down")
@@ -188,6 +194,8 @@ def _prepare(environment: Environment, **_rest: object) -> None:
     if options is None or not issubclass(user_class, ProfileUser):
         raise AssertionError("a profile is run by its own file")
     known = user_class.profile
+    if options.order:
+        known = msgspec.json.decode(options.order, type=Profile)
     profile = replace(
         known,
         users=options.num_users or known.users,
@@ -202,8 +210,10 @@ def _prepare(environment: Environment, **_rest: object) -> None:
         schedule=Schedule(profile, time.monotonic()),
         journal=JournalWriter(path),
         path=path,
-        seconds=float(options.run_time or known.seconds),
+        seconds=float(options.seconds or options.run_time or known.seconds),
     )
+    # A post that has begun is answered before its user ends.
+    environment.stop_timeout = environment.stop_timeout or _STOP_TIMEOUT_S
     # Tens of thousands of small objects that stay: no collection needs to walk them.
     gc.collect()
     gc.freeze()
@@ -211,9 +221,12 @@ def _prepare(environment: Environment, **_rest: object) -> None:
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def _begin(environment: Environment, **_rest: object) -> None:
-    if _Running.desk is None or environment.runner is None:
+    desk, runner, options = _Running.desk, environment.runner, environment.parsed_options
+    if desk is None or runner is None or options is None:
         raise AssertionError("nothing was made ready")
-    _Running.desk.schedule.started_s = time.monotonic()
+    desk.schedule.started_s = time.monotonic()
+    if options.seconds:
+        gevent.spawn_later(desk.seconds, runner.quit)
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]

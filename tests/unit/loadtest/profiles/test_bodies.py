@@ -1,0 +1,112 @@
+"""Bodies made ahead: what a piece says of itself is what its lines are."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+
+import msgspec
+import pytest
+from loadtest.profiles.bodies import (
+    BAD_LINES,
+    START_TEXT,
+    Piece,
+    Stock,
+    interval_text,
+    source_system,
+)
+from loadtest.profiles.catalogue import PROFILES, Profile
+
+DIRTY = replace(PROFILES["dirty"], rows=190, stock=3)
+STEADY = replace(PROFILES["steady"], rows=50, stock=4)
+
+
+def lines_of(profile: Profile, number: int) -> list[bytes]:
+    return Stock(profile, "LT1").content(number).splitlines()
+
+
+def right_lines(piece: Piece, lines: list[bytes]) -> list[dict[str, object]]:
+    bad = {number for number, _ in piece.bad_lines}
+    return [json.loads(line) for number, line in enumerate(lines, 1) if number not in bad]
+
+
+@pytest.mark.parametrize("profile", [DIRTY, STEADY])
+def test_piece_counts_its_lines_keys_and_values(profile: Profile) -> None:
+    stock = Stock(profile, "LT1")
+    for number in range(5):
+        piece, content = stock.piece(number), stock.content(number)
+        rows = right_lines(piece, content.splitlines())
+        last = {row["meter_id"]: round(float(str(row["kwh"])) * 1000) for row in rows}
+        assert (piece.rows, piece.keys) == (len(rows), len(last))
+        assert piece.milli_kwh == sum(last.values())
+        assert piece.size == len(content)
+        assert piece.lines == content.count(b"\n")
+        assert piece.refused == Counter(code for _, code in piece.bad_lines)
+
+
+def test_every_row_says_which_piece_it_is() -> None:
+    stock = Stock(STEADY, "LT1")
+    for number in (0, 3, 4, 11):
+        rows = [json.loads(line) for line in stock.content(number).splitlines()]
+        assert {row["source_system"] for row in rows} == {source_system("LT1", number % 4)}
+        assert {row["ts"].encode() for row in rows} == {interval_text(number // 4)}
+
+
+def test_no_key_is_made_twice() -> None:
+    stock = Stock(STEADY, "LT1")
+    rows = [json.loads(line) for number in range(9) for line in stock.content(number).splitlines()]
+    assert len({(row["ts"], row["meter_id"]) for row in rows}) == len(rows) == 9 * STEADY.rows
+
+
+def test_dirty_has_five_percent_bad_lines_and_one_percent_duplicates() -> None:
+    piece = Stock(PROFILES["dirty"], "LT1").piece(0)
+    assert len(piece.bad_lines) / piece.lines == 0.05
+    assert (piece.rows - piece.keys) / piece.lines == pytest.approx(0.01, abs=0.001)
+
+
+def test_duplicates_are_the_same_line_again_and_corrections() -> None:
+    piece = Stock(PROFILES["dirty"], "LT1").piece(0)
+    rows = right_lines(piece, lines_of(PROFILES["dirty"], 0))
+    seen: dict[object, object] = {}
+    kinds: Counter[bool] = Counter()
+    for row in rows:
+        if row["meter_id"] in seen:
+            kinds[seen[row["meter_id"]] == row["kwh"]] += 1
+        seen[row["meter_id"]] = row["kwh"]
+    assert kinds[True] > 0
+    assert kinds[False] > 0
+
+
+def test_same_seed_makes_the_same_bodies_and_another_seed_others() -> None:
+    contents = [Stock(DIRTY, "LT1", seed=seed).content(7) for seed in (1, 1, 2)]
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_times_are_as_long_as_what_they_replace() -> None:
+    assert interval_text(0) == START_TEXT
+    assert interval_text(1) == b"2024-01-01T00:15:00Z"
+    assert interval_text(96 * 366) == b"2025-01-01T00:00:00Z"
+    assert {len(interval_text(interval)) for interval in (5, 999, 100_000)} == {len(START_TEXT)}
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 1000, 1 << 20])
+def test_chunks_joined_are_the_pieces_one_after_the_other(chunk_bytes: int) -> None:
+    stock = Stock(STEADY, "LT1")
+    chunks = list(stock.chunks(2, 3, chunk_bytes))
+    assert b"".join(chunks) == b"".join(stock.content(number) for number in (2, 3, 4))
+    assert {len(chunk) for chunk in chunks[:-1]} <= {chunk_bytes}
+    assert 0 < len(chunks[-1]) <= chunk_bytes
+
+
+def test_chunks_are_made_as_they_are_sent() -> None:
+    chunks = Stock(STEADY, "LT1").chunks(0, 1_000_000_000, 100)
+    assert len(list(islice(chunks, 10))) == 10
+
+
+def test_bad_lines_are_no_readings_whatever_else_they_are() -> None:
+    for line, code in BAD_LINES:
+        if code == "invalid-json":
+            with pytest.raises(msgspec.DecodeError):
+                msgspec.json.decode(line)
+    assert len({code for _, code in BAD_LINES}) == 10
