@@ -67,7 +67,7 @@ def _play_one(order: Order, options: argparse.Namespace) -> int:
     name = order.profile.name
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{name}-"))
-        place = stack.enter_context(_place(options))
+        place = stack.enter_context(_place(order, options))
         print(f"{name}: {order.seconds} s ...", flush=True)
         run = play(order, place, Path(directory))
     print(summary_text(run))
@@ -79,9 +79,11 @@ def _play_one(order: Order, options: argparse.Namespace) -> int:
     return 1 if failed(run.checks) else 0
 
 
-def _place(options: argparse.Namespace) -> contextlib.AbstractContextManager[Place]:
+def _place(order: Order, options: argparse.Namespace) -> contextlib.AbstractContextManager[Place]:
     if options.host is None:
-        return own_place(workers=options.workers, warm_up_rows=options.warm_up)
+        return own_place(
+            workers=options.workers, warm_up_rows=options.warm_up, body_rows=order.profile.rows
+        )
     pids = {"service": options.service_pid, "QuestDB": options.questdb_pid}
     return contextlib.nullcontext(
         Place(

@@ -17,7 +17,7 @@ from loadtest.service_under_test import (
 )
 from loadtest.stored_comparison import TABLE
 
-_WARM_UP_BODY_ROWS = 1_000
+_WARM_UP_BODIES_MAX = 1_500
 _WARM_UP_CONNECTIONS = 4
 
 
@@ -43,12 +43,14 @@ class Place:
 
 
 @contextlib.contextmanager
-def own_place(*, workers: int, warm_up_rows: int) -> Iterator[Place]:
+def own_place(*, workers: int, warm_up_rows: int, body_rows: int) -> Iterator[Place]:
     """Run a QuestDB and a service on free ports, with an empty table; end and remove both.
 
     Args:
         workers: Processes for the stream; 0 is one per core.
-        warm_up_rows: Posted before, and removed: QuestDB answers slowly until its JVM is warm.
+        warm_up_rows: Posted before, at most, and removed: QuestDB answers slowly until its JVM is
+            warm, and for tiny commits after large ones it is cold again.
+        body_rows: Rows of one body of that; as in the profile that follows.
 
     Raises:
         RuntimeError: One of them does not start or does not end well.
@@ -58,7 +60,10 @@ def own_place(*, workers: int, warm_up_rows: int) -> Iterator[Place]:
         with running_database(directory / "questdb") as database:
             ports = DatabasePorts(database.http_port, database.ilp_port, database.pg_uri)
             with running_service(directory, ports, ServiceSettings(workers=workers)) as service:
-                warm_up(directory, service.meter_usage_port, database.http_port, warm_up_rows)
+                target = Target(service.meter_usage_port, PATH, CONTENT_TYPE)
+                warm_up(directory, target, rows=warm_up_rows, body_rows=body_rows)
+                with QuestDBRest(database.http_port) as rest:
+                    rest.truncate(TABLE)
                 yield Place(
                     host="127.0.0.1",
                     port=service.meter_usage_port,
@@ -69,23 +74,27 @@ def own_place(*, workers: int, warm_up_rows: int) -> Iterator[Place]:
                 )
 
 
-def warm_up(directory: Path, port: int, questdb_port: int, rows: int) -> None:
-    """Post so many readings as fast as they go, then empty the table.
+def warm_up(directory: Path, target: Target, *, rows: int, body_rows: int) -> None:
+    """Post readings as fast as they are answered.
+
+    Args:
+        directory: For the readings; exists.
+        target: Where they go.
+        rows: At most so many, and no more bodies than take some seconds; 0 posts nothing.
+        body_rows: Of each body.
 
     Raises:
         RuntimeError: An answer was wrong.
     """
+    rows = min(rows, body_rows * _WARM_UP_BODIES_MAX)
     if rows == 0:
         return
     path = directory / "warm-up.ndjson"
     produce(path, rows)
-    bodies = split_bodies(path, _WARM_UP_BODY_ROWS)
-    target = Target(port, PATH, CONTENT_TYPE)
+    bodies = split_bodies(path, body_rows)
     posted = post_bodies(path, bodies, target, connections=_WARM_UP_CONNECTIONS)
     path.unlink()
     for answer in posted.answers:
         fault = fault_of(answer)
         if fault is not None:
             raise RuntimeError(f"cannot warm up: {fault}")
-    with QuestDBRest(questdb_port) as database:
-        database.truncate(TABLE)

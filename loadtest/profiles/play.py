@@ -67,7 +67,7 @@ def play(order: Order, place: Place, directory: Path) -> Run:
     before = settled(ask)
     names = {pid: f"{_WORKER} {at}" for at, pid in enumerate(before.workers, 1)}
     with MemoryWatch(place.pids, names) as watch:
-        code = _run_locust(order, place, watch, run=run, journal=journal)
+        code = run_locust(order, place, watch, run=run, journal=journal)
         after = settled(ask)
     stock = Stock(order.profile, run, seed=order.seed)
     figures = figures_of(read_journal(journal))
@@ -151,7 +151,7 @@ def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> li
     return [sys.executable, "-m", "locust", "-f", file, "--headless", "--only-summary", *pairs]
 
 
-def _run_locust(order: Order, place: Place, watch: MemoryWatch, *, run: str, journal: Path) -> int:
+def run_locust(order: Order, place: Place, watch: MemoryWatch, *, run: str, journal: Path) -> int:
     """Run locust to its end and return its exit code; one that does not end is killed."""
     log_path = journal.with_suffix(".log")
     paths = [str(_PROJECT), os.environ.get("PYTHONPATH", "")]

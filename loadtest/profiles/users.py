@@ -202,6 +202,9 @@ def _prepare(environment: Environment, **_rest: object) -> None:
         rate=known.rate if options.rate is None else options.rate,
         rows=options.rows or known.rows,
     )
+    # What locust would otherwise take for 1.
+    options.num_users = profile.users
+    options.spawn_rate = options.spawn_rate or profile.users
     run = options.run_id or f"LT{secrets.token_hex(3)}"
     path = Path(options.journal or Path(tempfile.gettempdir()) / f"loadtest-{run}.jsonl")
     _Running.desk = _Desk(
