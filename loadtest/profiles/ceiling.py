@@ -18,7 +18,7 @@ from pathlib import Path
 from loadtest.profiles.catalogue import PROFILES
 from loadtest.profiles.figures import Figures, figures_of
 from loadtest.profiles.journal import read_journal
-from loadtest.profiles.memory import MemoryWatch
+from loadtest.profiles.memory import MACHINE, MemoryWatch
 from loadtest.profiles.place import Place
 from loadtest.profiles.play import Order, run_locust
 
@@ -90,7 +90,7 @@ def measure(name: str, seconds: int) -> tuple[Figures, float]:
         run_locust(order, place, watch, run="LTceil", journal=journal)
         server.stdin.close()
         figures = figures_of(read_journal(journal))
-    [track] = watch.tracks.values()
+    [track] = [one for one in watch.tracks.values() if one.name != MACHINE]
     return figures, track.cores(figures.started_s, figures.started_s + figures.elapsed_s)
 
 

@@ -6,8 +6,21 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 720, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 30
-_COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a", "#bf3989", "#0550ae")
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 34, 12, 30
+_COLOURS = (
+    "#1f6feb",
+    "#d1242f",
+    "#1a7f37",
+    "#9a6700",
+    "#8250df",
+    "#57606a",
+    "#bf3989",
+    "#d4a72c",
+    "#33b3ae",
+    "#f78166",
+    "#6e3630",
+    "#0a3069",
+)
 _TICKS = 5
 
 

@@ -1,9 +1,11 @@
 """Memory and CPU of processes while a run goes on, sampled from /proc. Linux only."""
 
+import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +14,10 @@ from loadtest.process_figures import family
 _PERIOD_S = 0.5
 _SAMPLES_MAX = 1200
 """Of one process; a longer run is sampled less often."""
+
+MACHINE = "whole machine"
+_MACHINE_PID = 0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -100,6 +106,8 @@ class MemoryWatch:
     def sample(self) -> None:
         """Take one sample of every process that lives."""
         now_s = time.monotonic()
+        machine = self.tracks.setdefault(_MACHINE_PID, Track(MACHINE, _MACHINE_PID))
+        machine.add(now_s, rss_bytes=0, cpu_s=machine_cpu_s(), peak_bytes=0)
         for root, root_pid in self._roots.items():
             for place, entry in enumerate(family(root_pid)):
                 track = self.tracks.get(entry.pid)
@@ -120,3 +128,13 @@ class MemoryWatch:
     def _run(self) -> None:
         while not self._over.wait(self._period_s):
             self.sample()
+
+
+def machine_cpu_s() -> float:
+    """Return the CPU that all processes took since the machine began, in seconds.
+
+    What the machine is kept from by its own host ("steal") counts as taken.
+    """
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, *interrupts_and_steal = map(int, fields[:8])
+    return (user + nice + system + sum(interrupts_and_steal)) / _TICKS_PER_S

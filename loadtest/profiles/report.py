@@ -8,7 +8,7 @@ from itertools import pairwise
 from loadtest.profiles.catalogue import Profile
 from loadtest.profiles.charts import Chart, Curve
 from loadtest.profiles.figures import PERCENTS, Figures
-from loadtest.profiles.memory import Track
+from loadtest.profiles.memory import MACHINE, Track
 from loadtest.profiles.verdict import Check, failed
 
 _STYLE = """
@@ -195,7 +195,7 @@ def _memory_chart(title: str, run: Run, began_s: float, *, workers: bool) -> Cha
                 [(x - began_s, y) for x, y in zip(track.times_s, track.rss_mb, strict=True)],
             )
             for track in run.tracks
-            if track.name.startswith("worker") == workers
+            if track.name.startswith("worker") == workers and track.name != MACHINE
         ],
         limit=run.profile.limits.worker_mb if workers else None,
     )

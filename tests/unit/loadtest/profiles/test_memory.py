@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
-from loadtest.profiles.memory import MemoryWatch, Track
+from loadtest.profiles.memory import MACHINE, MemoryWatch, Track, machine_cpu_s
 
 HOLDER = "import sys; held = bytearray(b'x') * 40_000_000; print('held', flush=True); input()"
+
+
+def processes(watch: MemoryWatch) -> list[str]:
+    return [track.name for track in watch.tracks.values() if track.name != MACHINE]
 
 
 def test_memory_of_a_process_and_its_children_is_seen_with_its_peak() -> None:
@@ -27,8 +32,8 @@ def test_memory_of_a_process_and_its_children_is_seen_with_its_peak() -> None:
 def test_process_that_begins_later_is_seen_from_then_on() -> None:
     with MemoryWatch({}, {}, period_s=60) as watch:
         watch.watch("me", os.getpid())
-        assert watch.tracks == {}
-    assert [track.name for track in watch.tracks.values()] == ["me"]
+        assert processes(watch) == []
+    assert processes(watch) == ["me"]
 
 
 def test_process_that_is_gone_is_no_error() -> None:
@@ -36,7 +41,7 @@ def test_process_that_is_gone_is_no_error() -> None:
         pass
     with MemoryWatch({"gone": child.pid}, {}, period_s=60) as watch:
         pass
-    assert watch.tracks == {}
+    assert processes(watch) == []
 
 
 def test_samples_are_taken_while_the_run_goes_on() -> None:
@@ -61,3 +66,10 @@ def test_cores_are_the_cpu_between_two_moments() -> None:
         track.add(time_s, rss_bytes=1, cpu_s=cpu_s, peak_bytes=2)
     assert track.cores(1.0, 3.0) == 0.75
     assert track.cores(4.0, 5.0) == 0.0
+
+
+def test_machine_is_as_busy_as_its_processes_at_least() -> None:
+    machine_s, process_s = machine_cpu_s(), time.process_time()
+    while time.process_time() - process_s < 0.1:
+        pass
+    assert machine_cpu_s() - machine_s >= 0.05
