@@ -13,15 +13,17 @@ class LyingService(ThreadingHTTPServer):
     Attributes:
         short: Rows that each answer leaves out of `accepted`.
         claimed: Rows that `/status.json` calls stored.
+        turns_away: Posts that are still to be answered by 429.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, *, short: int) -> None:
+    def __init__(self, *, short: int, turns_away: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.short = short
         self.claimed = 0
+        self.turns_away = turns_away
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -30,6 +32,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
+        if self.server.turns_away > 0:
+            self.server.turns_away -= 1
+            self._answer({"code": "overloaded", "accepted": 0}, status=429)
+            return
         accepted = body.count(b"\n") - self.server.short
         summary = {"accepted": accepted, "parse_errors": 0, "rejected": 0, "ack": "committed"}
         self._answer({**summary, "errors": []})
@@ -41,9 +47,11 @@ class _Handler(BaseHTTPRequestHandler):
         stream = {"stored_rows": self.server.claimed, "failed_rows": 0, "held_rows": 0}
         self._answer({"streams": {"meter_usage": {**stream, "workers": []}}})
 
-    def _answer(self, document: object) -> None:
+    def _answer(self, document: object, status: int = 200) -> None:
         content = json.dumps(document).encode()
-        self.send_response(200)
+        self.send_response(status)
+        if status == 429:
+            self.send_header("retry-after", "0")
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -52,9 +60,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def lying_service(*, short: int = 0) -> Iterator[LyingService]:
+def lying_service(*, short: int = 0, turns_away: int = 0) -> Iterator[LyingService]:
     """Run one on a free port."""
-    with LyingService(short=short) as server:
+    with LyingService(short=short, turns_away=turns_away) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield server

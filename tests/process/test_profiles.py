@@ -59,14 +59,17 @@ def test_dirty_profile_passes_and_its_books_balance(
     assert report_html(run).startswith("<!doctype html>")
 
 
-def test_service_that_stores_nothing_fails_by_its_books_alone(
+def test_service_that_stores_nothing_fails_by_its_books(
     questdb: QuestDBPorts, tmp_path: Path
 ) -> None:
-    with lying_service() as liar:
+    with lying_service(turns_away=3) as liar:
         place = Place("127.0.0.1", liar.server_port, liar.server_port, questdb.http_port)
         run = play(order("trickle", 50.0), place, tmp_path)
-    assert run.figures.errors == 0
+    # Who is turned away comes back until the answer is a right one.
+    assert (run.figures.errors, run.figures.turned_away) == (0, 3)
+    assert run.figures.answers == run.figures.posts + 3
     assert failures(run) == [
+        "answers that sent the client away for now",
         "rows in the table",
         "bodies that are not in the table as sent, row by row and in the sum of their values",
         "rows stored, by /status.json",
