@@ -82,6 +82,7 @@ class Figures:
         replays: Bodies posted again although they had been acknowledged.
         answers: All attempts.
         errors: Posts and replays that ended without the right answer.
+        unfinished: First pieces of bodies that were to be posted again and never were.
         turned_away: Answers 429 and 503.
         rows: Answered as accepted.
         size: Bytes of the bodies answered by 200.
@@ -98,6 +99,7 @@ class Figures:
     replays: int = 0
     answers: int = 0
     errors: int = 0
+    unfinished: set[int] = field(default_factory=set)
     turned_away: int = 0
     rows: int = 0
     size: int = 0
@@ -137,7 +139,9 @@ class Figures:
             self.turned_away += 1
             second.turned_away += 1
         if not entry.last:
+            self.unfinished.add(entry.first)
             return
+        self.unfinished.discard(entry.first)
         if entry.fault:
             self.errors += 1
             if len(self.faults) < _FAULTS_KEPT_MAX:

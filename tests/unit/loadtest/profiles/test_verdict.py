@@ -75,3 +75,12 @@ def test_verdict_fails_with_one_check_and_without_any() -> None:
     assert not failed([equal("a", 1, 1)])
     assert failed([equal("a", 1, 1), equal("b", 1, 2)])
     assert failed([])
+
+
+def test_body_that_waits_to_be_posted_again_when_the_run_ends_is_an_error() -> None:
+    away = msgspec.structs.replace(RIGHT, first=9, status=503, last=False, fault="status 503")
+    name = "posts without their right answer"
+    strict = replace(LIMITS, errors_share=0.0, turned_away_share=1.0)
+    assert failures(figures_of([RIGHT] * 100 + [away]), strict) == [name]
+    again = msgspec.structs.replace(RIGHT, first=9)
+    assert failures(figures_of([RIGHT] * 100 + [away, again]), strict) == []
