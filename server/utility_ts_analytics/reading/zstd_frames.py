@@ -2,7 +2,8 @@
 
 The client library returns all that its input expands to, which for a 200 KiB chunk can be 8 GiB.
 A block expands to at most 128 KiB (RFC 8878 section 3.1.1.2.4), so the input is cut at the borders
-of blocks: their three-byte headers say where they end.
+of blocks: their three-byte headers say where they end. Cut so, the library does not notice a frame
+that ends in an empty block before the size that its header names; that is checked here.
 """
 
 from collections.abc import Iterator
@@ -24,13 +25,10 @@ _CHECKSUM_BYTES: Final = 4
 _DICTIONARY_ID_BYTES: Final = (0, 1, 2, 4)
 _CONTENT_SIZE_BYTES: Final = (0, 2, 4, 8)
 
-_Part = Literal["magic", "skip size", "descriptor", "block header"]
-_PART_BYTES: Final[dict[_Part, int]] = {
-    "magic": _MAGIC_BYTES,
-    "skip size": _SKIP_SIZE_BYTES,
-    "descriptor": 1,
-    "block header": _BLOCK_HEADER_BYTES,
-}
+_CONTENT_SIZE_OFFSETS: Final = {2: 256}
+"""By the bytes of the field, section 3.1.1.1.4: two of them count from 256, others from 0."""
+
+_Part = Literal["magic", "skip size", "descriptor", "frame header", "block header"]
 
 
 class ZstdStream:
@@ -40,9 +38,12 @@ class ZstdStream:
         self._context = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._part: _Part = "magic"
+        self._part_bytes = _MAGIC_BYTES
         self._head = bytearray()
         self._body_left_bytes = 0
         self._has_checksum = False
+        self._size_field_bytes = 0
+        self._content_left_bytes: int | None = None
         self._frames_seen = False
 
     @property
@@ -64,15 +65,16 @@ class ZstdStream:
                 start += len(data)
                 self._body_left_bytes -= len(data)
             else:
-                missing = _PART_BYTES[self._part] - len(self._head)
+                missing = self._part_bytes - len(self._head)
                 self._head += chunk[start : start + missing]
                 start += missing
-                if len(self._head) < _PART_BYTES[self._part]:
+                if len(self._head) < self._part_bytes:
                     return
                 data = bytes(self._head)
                 self._head.clear()
                 self._read_head(int.from_bytes(data, "little"))
             piece = self._expand(data)
+            self._check_content_size(len(piece))
             if piece:
                 yield piece
 
@@ -87,6 +89,20 @@ class ZstdStream:
                 cause = f"its zstd window is over {WINDOW_BYTES_MAX} bytes (RFC 9659)"
             raise InvalidEncoding(f"cannot decompress the body: {cause}") from error
 
+    def _check_content_size(self, piece_bytes: int) -> None:
+        """Hold the frame to the size that its header names, if it does."""
+        if self._content_left_bytes is None:
+            return
+        self._content_left_bytes -= piece_bytes
+        ended = self._part == "magic" and not self._body_left_bytes
+        if ended and self._content_left_bytes:
+            raise InvalidEncoding(
+                "cannot decompress the body: a zstd frame is not of the size that it says"
+            )
+
+    def _expect(self, part: _Part, size_bytes: int) -> None:
+        self._part, self._part_bytes = part, size_bytes
+
     def _read_head(self, value: int) -> None:
         """Learn from a complete head what follows it."""
         match self._part:
@@ -94,9 +110,11 @@ class ZstdStream:
                 self._read_magic(value)
             case "skip size":
                 self._body_left_bytes = value
-                self._part = "magic"
+                self._expect("magic", _MAGIC_BYTES)
             case "descriptor":
                 self._read_descriptor(value)
+            case "frame header":
+                self._read_frame_header(value)
             case "block header":
                 self._read_block_header(value)
 
@@ -105,10 +123,10 @@ class ZstdStream:
         self._frames_seen = True
         if value == _MAGIC:
             self._frame = self._context.decompressobj()
-            self._part = "descriptor"
+            self._expect("descriptor", 1)
         elif value >> 4 == _SKIPPABLE_MAGIC >> 4:
-            self._frame = None
-            self._part = "skip size"
+            self._frame = self._content_left_bytes = None
+            self._expect("skip size", _SKIP_SIZE_BYTES)
         else:
             raise InvalidEncoding(
                 "cannot decompress the body: there is no zstd frame where one starts"
@@ -118,10 +136,18 @@ class ZstdStream:
         """Section 3.1.1.1.1: which fields the rest of the frame header has."""
         single_segment = value >> 5 & 1
         self._has_checksum = bool(value >> 2 & 1)
-        content_size = _CONTENT_SIZE_BYTES[value >> 6] or single_segment
+        self._size_field_bytes = _CONTENT_SIZE_BYTES[value >> 6] or single_segment
         window = 1 - single_segment
-        self._body_left_bytes = window + _DICTIONARY_ID_BYTES[value & 3] + content_size
-        self._part = "block header"
+        header_bytes = window + _DICTIONARY_ID_BYTES[value & 3] + self._size_field_bytes
+        self._expect("frame header", header_bytes)
+
+    def _read_frame_header(self, value: int) -> None:
+        """Section 3.1.1.1: the size of the content, if there, is the last of the fields."""
+        field_bytes = self._size_field_bytes
+        before_bits = 8 * (self._part_bytes - field_bytes)
+        size_bytes = (value >> before_bits) + _CONTENT_SIZE_OFFSETS.get(field_bytes, 0)
+        self._content_left_bytes = size_bytes if field_bytes else None
+        self._expect("block header", _BLOCK_HEADER_BYTES)
 
     def _read_block_header(self, value: int) -> None:
         """Section 3.1.1.2: bit 0 says last, bits 1 and 2 the type, the rest the size."""
@@ -129,4 +155,4 @@ class ZstdStream:
         self._body_left_bytes = 1 if block_type == 1 else size
         if last:
             self._body_left_bytes += _CHECKSUM_BYTES if self._has_checksum else 0
-            self._part = "magic"
+            self._expect("magic", _MAGIC_BYTES)

@@ -101,3 +101,28 @@ def test_wrong_checksum_is_refused() -> None:
     frame = zstandard.ZstdCompressor(write_checksum=True).compress(b"content")
     with pytest.raises(InvalidEncoding, match="damaged"):
         expand(frame[:-1] + bytes([frame[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 5, 100])
+@pytest.mark.parametrize(
+    ("header", "size"),
+    [
+        (b"\x20\x01", 1),
+        (b"\x24\x01", 1),
+        (b"\x60\x00\x00", 256),
+        (b"\x40\x58\x00\x00", 256),
+        (b"\xa0\x01\x00\x00\x00", 1),
+        (b"\xe0\x01\x00\x00\x00\x00\x00\x00\x00", 1),
+    ],
+)
+def test_frame_that_ends_before_its_size_is_damaged(
+    header: bytes, size: int, chunk_bytes: int
+) -> None:
+    """libzstd, fed block by block, takes an empty last block for the end without counting."""
+    whole = MAGIC + header + block(1, size, last=True) + b"z"
+    if header[0] & 4 == 0:
+        assert b"".join(expand(whole, chunk_bytes)) == b"z" * size
+    ends_early = MAGIC + header + block(0, 0, last=True)
+    ends_early += zstandard.ZstdCompressor(write_checksum=True).compress(b"")[-4:]
+    with pytest.raises(InvalidEncoding, match="not of the size that it says"):
+        expand(ends_early, chunk_bytes)
