@@ -15,8 +15,8 @@ from utility_ts_analytics.errors import (
 
 Encoding = Literal["identity", "gzip", "zstd"]
 
-_NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-_JSON_TYPES = frozenset({"application/json"})
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+JSON_TYPES = frozenset({"application/json"})
 _CURL_DEFAULT_TYPE = "application/x-www-form-urlencoded"
 _ENCODINGS: dict[str, Encoding] = {
     "": "identity",
@@ -25,6 +25,9 @@ _ENCODINGS: dict[str, Encoding] = {
     "x-gzip": "gzip",  # RFC 9110 section 8.4.1.3: the same as gzip
     "zstd": "zstd",
 }
+ENCODING_NAMES = tuple(_ENCODINGS)
+"""What may stand in Content-Encoding; the empty text is none."""
+
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -64,7 +67,7 @@ def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHea
     Raises:
         UnsupportedMediaType: The type is not one of the route's.
         UnsupportedEncoding: The encoding is none of identity, gzip, zstd.
-        InvalidEncoding: Content-Length is no number.
+        InvalidEncoding: Content-Length is no number, or the transfer coding is not just chunked.
         UnknownParameter: A parameter is unknown, repeated, or neither true nor false.
     """
     _check_media_type(_text(header(scope, b"content-type")), ndjson=ndjson)
@@ -73,6 +76,7 @@ def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHea
     if encoding is None:
         raise UnsupportedEncoding("Content-Encoding must be identity, gzip or zstd")
     parameters = _parameters(scope["query_string"])
+    _check_transfer_coding(header(scope, b"transfer-encoding"))
     return RequestHead(
         ndjson=ndjson,
         encoding=encoding,
@@ -91,10 +95,20 @@ def _check_media_type(content_type: str, *, ndjson: bool) -> None:
     essence = content_type.partition(";")[0].strip()
     if essence in ("", _CURL_DEFAULT_TYPE):
         return
-    allowed = _NDJSON_TYPES if ndjson else _JSON_TYPES
+    allowed = NDJSON_TYPES if ndjson else JSON_TYPES
     if essence not in allowed:
         names = ", ".join(sorted(allowed))
         raise UnsupportedMediaType(f"the Content-Type of this route must be one of: {names}")
+
+
+def _check_transfer_coding(coding: bytes | None) -> None:
+    """Refuse what a proxy in front may have read as another body (RFC 9112 section 6.1).
+
+    The server below looks at the last coding only. Where there is a length beside it, that server
+    goes by the coding, hides the length, and closes the connection behind the answer.
+    """
+    if coding is not None and coding.strip().lower() != b"chunked":
+        raise InvalidEncoding("the only Transfer-Encoding is chunked")
 
 
 def _content_length(value: bytes | None) -> int | None:

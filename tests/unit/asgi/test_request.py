@@ -105,3 +105,14 @@ def test_a_length_that_is_no_number_is_refused(length: str) -> None:
     with pytest.raises(InvalidEncoding) as caught:
         head({"Content-Length": length})
     assert isinstance(caught.value, ClientError)
+
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked", " chunked "])
+def test_chunks_are_taken(coding: str) -> None:
+    assert head({"Transfer-Encoding": coding}).content_length is None
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "chunked, chunked", "identity", "", "x"])
+def test_other_transfer_codings_are_refused(coding: str) -> None:
+    with pytest.raises(InvalidEncoding, match="Transfer-Encoding"):
+        head({"Transfer-Encoding": coding})
