@@ -9,7 +9,8 @@ from utility_ts_analytics.asgi.responses import Json, send_body, send_json
 from utility_ts_analytics.asgi.types import Receive, Scope, Send
 from utility_ts_analytics.errors import MethodNotAllowed, NotFound
 
-_PATHS = ("/metrics", "/healthz", "/readyz", "/status.json")
+PATHS = ("/metrics", "/healthz", "/readyz", "/status.json", "/openapi.json")
+"""What the port serves; `asgi.openapi` describes each."""
 
 
 class Facts(Lifecycle, Protocol):
@@ -29,21 +30,26 @@ class Facts(Lifecycle, Protocol):
 
 
 class OpsApp:
-    """Routes `/metrics`, `/healthz`, `/readyz` and `/status.json`.
+    """Routes `/metrics`, `/healthz`, `/readyz`, `/status.json` and `/openapi.json`.
 
     `/healthz` says only that the service's processes run: restarting it would not bring QuestDB
     back, so the database is `/readyz`'s matter.
+
+    Args:
+        facts: What is reported.
+        openapi: The document of the whole service, served as it is.
     """
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, openapi: Mapping[str, Json]) -> None:
         self._facts = facts
+        self._openapi = openapi
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] == "lifespan":
             await run_lifespan(receive, send, self._facts)
-        elif scope["path"] not in _PATHS:
-            detail = f"there are: {', '.join(_PATHS)}"
+        elif scope["path"] not in PATHS:
+            detail = f"there are: {', '.join(PATHS)}"
             await refuse(scope, receive, send, NotFound(detail))
         elif scope["method"] not in ("GET", "HEAD"):
             allow = MethodNotAllowed("this port is read only", "GET, HEAD")
@@ -63,5 +69,7 @@ class OpsApp:
             reasons = list(self._facts.unready_reasons())
             document: dict[str, Json] = {"ready": not reasons, "reasons": [*reasons]}
             await send_json(send, 503 if reasons else 200, document)
+        elif path == "/openapi.json":
+            await send_json(send, 200, self._openapi)
         else:
             await send_json(send, 200, self._facts.status())

@@ -20,6 +20,7 @@ SAFE_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Of every response: what serves stays unsaid, nobody keeps it, nobody guesses what it is."""
 
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 _PROBLEM_TYPE = "urn:utility-ts-analytics:problem:"
 
 
@@ -83,7 +84,22 @@ async def send_problem(
         accepted: Rows of this request that reached the ack level all the same.
         extra: Further members, such as the counts of lines read so far.
     """
-    document: dict[str, Json] = {
+    document = {
+        **problem_document(error, request_id=request_id, accepted=accepted),
+        **(extra or {}),
+    }
+    await send_json(
+        send,
+        error.status,
+        document,
+        headers=error.headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def problem_document(error: ClientError, *, request_id: str, accepted: int = 0) -> dict[str, Json]:
+    """Return the members that every problem has; see `send_problem`."""
+    return {
         "type": _PROBLEM_TYPE + error.code,
         "title": error.title,
         "status": error.status,
@@ -92,12 +108,4 @@ async def send_problem(
         "retryable": error.retryable,
         "accepted": accepted,
         "request_id": request_id,
-        **(extra or {}),
     }
-    await send_json(
-        send,
-        error.status,
-        document,
-        headers=error.headers,
-        media_type="application/problem+json",
-    )

@@ -8,7 +8,7 @@ class GenerationOutput(Reading, gc=False, omit_defaults=True, kw_only=True):
 
     Attributes:
         plant_id: 1..256 characters.
-        mw: Mean active power, MW, finite and >= 0.
+        mw: Mean active power, MW, finite; >= 0 unless `allow_negative` is set.
         unit_id: Part of the key; absent means the plant as a whole.
         mvar: Mean reactive power, Mvar, either sign.
         status: Operating state, as the plant says it.

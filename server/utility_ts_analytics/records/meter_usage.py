@@ -8,7 +8,7 @@ class MeterUsage(Reading, gc=False, omit_defaults=True, kw_only=True):
 
     Attributes:
         meter_id: 1..256 characters.
-        kwh: Active energy of the interval, kWh, finite and >= 0.
+        kwh: Active energy of the interval, kWh, finite; >= 0 unless `allow_negative` is set.
         premise_id: Where the meter hangs.
         kvarh: Reactive energy of the interval, kvarh, either sign.
         kva_demand: Highest apparent power in the interval, kVA, either sign.

@@ -9,7 +9,9 @@ from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
 from utility_ts_analytics.asgi.ingest import IngestEndpoint, IngestSettings
 from utility_ts_analytics.asgi.metering import MeteredApp
-from utility_ts_analytics.asgi.ops import OpsApp
+from utility_ts_analytics.asgi.openapi import DescribedStream, openapi_document
+from utility_ts_analytics.asgi.openapi_schemas import Schema
+from utility_ts_analytics.asgi.ops import PATHS, OpsApp
 from utility_ts_analytics.asgi.ops_guard import OpsGuard
 from utility_ts_analytics.asgi.types import AsgiApp, IngestLimits
 from utility_ts_analytics.buffering.block import Failure
@@ -43,6 +45,7 @@ OPERATIONS = "operations"
 """Name of the server that is no stream."""
 
 _PING_TIMEOUT_S = 1.0
+_ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - to be compared with
 
 
 def service_plan(config: Config) -> ServicePlan:
@@ -94,7 +97,32 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     facts = OperationsFacts(config, watch, Beacon(runtime_dir, OPERATIONS), runtime_dir)
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
-    return OpsGuard(OpsApp(facts), BearerAuth(held, realm=OPERATIONS, basic=True))
+    ops = OpsApp(facts, describe(config))
+    return OpsGuard(ops, BearerAuth(held, realm=OPERATIONS, basic=True))
+
+
+def describe(config: Config) -> Schema:
+    """Return the OpenAPI document of the service that `config` describes."""
+    streams = [
+        DescribedStream(
+            spec=STREAMS[name],
+            url=_url(stream.source.bind_address, encrypted=stream.source.tls is not None),
+            limits=_limits(stream.source, stream.sink),
+            guarded=bool(stream.source.tokens),
+            strict=stream.source.ndjson_strict,
+            allow_negative=stream.source.allow_negative,
+        )
+        for name, stream in config.streams.items()
+    ]
+    operations = config.metrics
+    url = _url(operations.bind_address, encrypted=operations.tls is not None)
+    return openapi_document(streams, url, PATHS)
+
+
+def _url(address: Address, *, encrypted: bool) -> str:
+    """Return where an address to listen on is reached; all interfaces are this machine, too."""
+    where = f"localhost:{address.port}" if address.host in _ALL_INTERFACES else str(address)
+    return f"{'https' if encrypted else 'http'}://{where}"
 
 
 def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:

@@ -10,6 +10,8 @@ import pytest
 from utility_ts_analytics.asgi.ops import OpsApp
 from utility_ts_analytics.asgi.responses import Json
 
+OPENAPI: Mapping[str, Json] = {"openapi": "3.1.0"}
+
 
 class FixedFacts:
     def __init__(self, reasons: Sequence[str]) -> None:
@@ -48,7 +50,7 @@ def exchange(path: str, reasons: Sequence[str], method: str) -> list[Any]:
 
     scope: dict[str, Any] = {"type": "http", "path": path, "method": method}
     scope["headers"] = [(b"accept", b"some")]
-    asyncio.run(OpsApp(FixedFacts(reasons))(scope, receive, send))
+    asyncio.run(OpsApp(FixedFacts(reasons), OPENAPI)(scope, receive, send))
     return sent
 
 
@@ -74,6 +76,10 @@ def test_metrics_are_in_the_form_that_is_asked_for() -> None:
     assert (b"content-type", b"text/of some") in start["headers"]
 
 
+def test_document_is_served_as_it_is() -> None:
+    assert get("/openapi.json") == (200, OPENAPI)
+
+
 @pytest.mark.parametrize(
     ("path", "method", "status"), [("/nope", "GET", 404), ("/healthz", "POST", 405)]
 )
@@ -91,6 +97,6 @@ def test_lifespan_starts_and_stops_what_watches() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    asyncio.run(OpsApp(facts)({"type": "lifespan"}, receive, send))
+    asyncio.run(OpsApp(facts, OPENAPI)({"type": "lifespan"}, receive, send))
     assert facts.phases == ["startup", "shutdown"]
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
