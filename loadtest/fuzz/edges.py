@@ -1,0 +1,83 @@
+"""Fuzz targets for the head of a request and for the configuration."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from loadtest.fuzz.draws import Draws
+
+from utility_ts_analytics.asgi.auth import BearerAuth
+from utility_ts_analytics.asgi.request import header, read_head
+from utility_ts_analytics.config import load_config, redacted
+from utility_ts_analytics.errors import ClientError, ConfigError, Unauthorized
+
+_TOKEN = "only-this-one-opens-the-door"  # noqa: S105 - of no service
+_NAMES = (
+    b"content-type",
+    b"content-encoding",
+    b"content-length",
+    b"authorization",
+    b"expect",
+    b"x-other",
+)
+_SECRETS = (
+    "INGESTION__METER_USAGE__SOURCE__AUTH_BEARER_TOKEN",
+    "INGESTION__QUESTDB__ILP_PASSWORD",
+)
+_SECTIONS = ("QUESTDB", "METER_USAGE__SOURCE", "GENERATION_OUTPUT__SINK", "SERVER", "METRICS")
+
+
+def fuzz_head(data: bytes) -> None:
+    """Any head is a `RequestHead` or one of the client's errors, and only the token opens."""
+    draws = Draws(data)
+    headers = [
+        (draws.choice(_NAMES), draws.take(draws.integer(0, 60))) for _ in range(draws.integer(0, 8))
+    ]
+    scope = {"headers": headers, "query_string": draws.take(draws.integer(0, 120))}
+    try:
+        head = read_head(scope, ndjson=draws.flag(), strict_default=draws.flag())
+        assert head.content_length is None or head.content_length >= 0
+    except ClientError as error:
+        assert 400 <= error.status < 500
+        assert error.detail.isascii()
+    given = header(scope, b"authorization")
+    try:
+        BearerAuth([_TOKEN]).check_or_raise(given)
+        assert given is not None
+        assert _TOKEN.encode() in given
+    except Unauthorized:
+        assert given is None or given.lower() != b"bearer " + _TOKEN.encode()
+
+
+def fuzz_config(data: bytes) -> None:
+    """Any file and environment make a configuration, or problems in lines; no secret gets out."""
+    draws = Draws(data)
+    environ = {
+        f"INGESTION__{draws.choice(_SECTIONS)}__{draws.text(24).upper()}": draws.text(24)
+        for _ in range(draws.integer(0, 3))
+    }
+    # What a file variable names is opened: only files that are not there.
+    environ = {n: f"missing-{v}" if n.endswith("_FILE") else v for n, v in environ.items()}
+    secret = "s3cr3t-0f-n0-s3rv1c3"  # noqa: S105 - as above
+    if draws.flag():
+        environ[draws.choice(_SECRETS)] = secret
+    try:
+        config = load_config(_file_with(draws.rest()), environ)
+    except ConfigError as error:
+        assert error.problems
+        for problem in error.problems:
+            assert problem
+            assert secret not in problem
+        return
+    for shown in (json.dumps(redacted(config)), repr(config)):
+        assert secret not in shown
+
+
+_folder = tempfile.TemporaryDirectory(prefix="fuzz-config-")
+
+
+def _file_with(content: bytes) -> Path:
+    path = Path(_folder.name, f"{os.getpid()}.toml")
+    path.write_bytes(content)
+    return path
