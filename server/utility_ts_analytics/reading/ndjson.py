@@ -73,6 +73,9 @@ class NdjsonDecoder:
         data = block.data
         if block.first_line == 1:
             data = data.removeprefix(BYTE_ORDER_MARK)
+        if not data.strip(_BLANKS):
+            # Blank lines are the cheapest to send, compressed, and the dearest to find one by one.
+            return Decoded((), (), (), 0, len(block.data))
         # BytesIO cuts at newlines 4 times as fast as bytes.split, measured on CPython 3.11, and
         # one decode per line is faster than decode_lines with the proof that it needs, which
         # takes two objects on a line, and one over two lines, as they come.

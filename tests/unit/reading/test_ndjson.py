@@ -232,3 +232,12 @@ def test_only_bad_utf8_and_escaped_null_characters_are_odd() -> None:
     assert not is_odd("é".encode())
     assert is_odd(b"\xff")
     assert is_odd(rb'{"x":"\u0000"}')
+
+
+@pytest.mark.parametrize("data", [b"\n", b"\n" * 1_000, b" \t\r\n\n", b"\xef\xbb\xbf\n\n"])
+def test_block_of_blank_lines_is_no_rows_and_all_of_its_bytes(data: bytes) -> None:
+    assert decode(data) == Decoded((), (), (), 0, len(data))
+
+
+def test_blanks_that_json_does_not_know_are_no_blank_line() -> None:
+    assert [error.code for error in decode(b"\x0b\n\x0c\n").errors] == ["invalid-json"] * 2
