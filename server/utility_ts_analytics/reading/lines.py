@@ -117,16 +117,20 @@ class LineSplitter:
 
     def _blocks(self, whole: bytes, start: int, end: int) -> Iterator[LineBlock]:
         """Cut `whole[start:end]`, lines of legal length, into blocks."""
+        wanted = self._block_bytes_max
         while start < end:
             cut = end
-            if end - start > self._block_bytes_max:
-                cut = _line_end(whole, start, start + self._block_bytes_max)
+            if end - start > wanted:
+                cut = _line_end(whole, start, start + wanted)
             data = whole[start:cut]
             while (lines := _count_lines(data)) > BLOCK_LINES_MAX:
                 cut = _line_end(whole, start, start + len(data) * BLOCK_LINES_MAX // lines)
                 data = whole[start:cut]
             yield self._block(data, lines)
             start = cut
+            # Behind short lines there are more of them: to count all that is left each time would
+            # take the square of it (`test_short_lines_cost_no_more_than_their_number`).
+            wanted = min(self._block_bytes_max, 2 * len(data))
 
     def _block(self, data: bytes, lines: int = 1) -> LineBlock:
         block = LineBlock(data, self._next_line)

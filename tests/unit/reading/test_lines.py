@@ -147,3 +147,19 @@ def test_large_chunk_becomes_full_blocks() -> None:
 
 def test_empty_body_has_no_lines() -> None:
     assert read_all(LineSplitter(10), [b"", b""]) == []
+
+
+def test_short_lines_cost_no_more_than_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte is counted a few times, however many blocks the lines make."""
+    counted_bytes = 0
+
+    def count(data: bytes) -> int:
+        nonlocal counted_bytes
+        counted_bytes += len(data)
+        return data.count(b"\n")
+
+    monkeypatch.setattr("utility_ts_analytics.reading.lines._count_lines", count)
+    body = b"\n" * 131_072
+    parts = list(LineSplitter(1_000).feed(body))
+    assert len(parts) == len(body) // BLOCK_LINES_MAX
+    assert counted_bytes < 5 * len(body)
