@@ -19,6 +19,9 @@ from tests.process.running_service import (
 )
 from tests.process.stored_tables import StoredTables
 
+ATTACKED_TOKEN = "nobody-guesses-this"  # noqa: S105
+DECOMPRESSED_BYTES_MAX = 16 * 1024 * 1024
+
 
 @pytest.fixture(scope="session")
 def tables(questdb: QuestDBPorts) -> StoredTables:
@@ -68,3 +71,16 @@ def own(tmp_path: Path) -> Iterator[OwnQuestDB]:
         yield own
     finally:
         own.server.stop()
+
+
+@pytest.fixture(scope="session")
+def attacked(launch: Launch) -> Iterator[RunningService]:
+    """One service for all attacks: shorter time-outs, and a token for the second stream."""
+    source = {
+        "body_idle_timeout_ms": 2_000,
+        "max_decompressed_bytes": DECOMPRESSED_BYTES_MAX,
+    }
+    guarded = {**source, "auth_bearer_token": ATTACKED_TOKEN}
+    settings = {"meter_usage": {"source": source}, "generation_output": {"source": guarded}}
+    with launch(settings) as running:
+        yield running

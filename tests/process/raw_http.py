@@ -40,6 +40,10 @@ class Summary(msgspec.Struct, frozen=True):
     errors_truncated: bool
 
 
+class _Listing(msgspec.Struct, frozen=True):
+    errors: list[ListedError]
+
+
 class Problem(msgspec.Struct, frozen=True):
     """An RFC 9457 document, with every member that the contract names."""
 
@@ -72,6 +76,10 @@ class Answer:
         summary = self.summary()
         assert (summary.parse_errors, summary.rejected, summary.errors) == (0, 0, []), self
         return summary
+
+    def listed_errors(self) -> list[ListedError]:
+        """Return the errors of any answer that lists some."""
+        return msgspec.json.decode(self.body, type=_Listing).errors
 
     def problem(self, status: int, code: str) -> Problem:
         """Return the problem document, which must be of this status and code."""
