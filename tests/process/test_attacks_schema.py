@@ -23,7 +23,7 @@ from utility_ts_analytics.records.streams import STREAMS
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
-EXAMPLES = 12
+EXAMPLES = 20
 """Requests per operation and kind of data."""
 
 TOKEN = {"Authorization": f"Bearer {ATTACKED_TOKEN}"}
