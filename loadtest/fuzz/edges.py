@@ -1,8 +1,9 @@
 """Fuzz targets for the head of a request and for the configuration."""
 
+import contextlib
 import json
 import os
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from loadtest.fuzz.draws import Draws
@@ -63,7 +64,8 @@ def fuzz_config(data: bytes) -> None:
     if draws.flag():
         environ[draws.choice(_SECRETS)] = secret
     try:
-        config = load_config(_file_with(draws.rest()), environ)
+        with _file_with(draws.rest()) as path:
+            config = load_config(path, environ)
     except ConfigError as error:
         assert error.problems
         for problem in error.problems:
@@ -74,10 +76,10 @@ def fuzz_config(data: bytes) -> None:
         assert secret not in shown
 
 
-_folder = tempfile.TemporaryDirectory(prefix="fuzz-config-")
-
-
-def _file_with(content: bytes) -> Path:
-    path = Path(_folder.name, f"{os.getpid()}.toml")
-    path.write_bytes(content)
-    return path
+@contextlib.contextmanager
+def _file_with(content: bytes) -> Iterator[Path]:
+    """Return a file without a place on disk: libFuzzer ends its process without tidying up."""
+    with os.fdopen(os.memfd_create("fuzzed.toml"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{file.fileno()}")
