@@ -25,6 +25,7 @@ from utility_ts_analytics.service.load_command import load_files
 from utility_ts_analytics.service.local_http import ask_listener
 from utility_ts_analytics.service.plans import ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
+from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from utility_ts_analytics.telemetry.logs import configure_logs
 
@@ -47,7 +48,9 @@ def serve(config_path: Path | None) -> int:
     configure_logs(level=plan.log_level, log_format=plan.log_format)
     for weakness in plan.weaknesses:
         _log.warning("a port is less guarded than it could be", weakness=weakness)
-    return Supervisor(plan, load=load, clock=SystemClock()).run()
+    clock = SystemClock()
+    manager = ServiceManager(environ, clock)
+    return Supervisor(plan, load=load, clock=clock, manager=manager).run()
 
 
 def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:

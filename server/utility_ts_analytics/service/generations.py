@@ -108,6 +108,10 @@ class Generations:
         self._next_plan = (plan, drain_timeout_s)
         self._next = self._start(plan, drain_timeout_s)
 
+    def serves(self, signs: Iterable[Sign]) -> bool:
+        """Tell whether all workers of the generation in charge take connections."""
+        return self._current is not None and self._current.serves(signs)
+
     def next_serves(self, signs: Iterable[Sign]) -> bool:
         """Tell whether all workers of the prepared generation take connections."""
         return self._next is not None and self._next.serves(signs)

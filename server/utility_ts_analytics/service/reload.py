@@ -53,6 +53,11 @@ class Reloads:
         self._coming: ServicePlan | None = None
         self._deadline_s = 0.0
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a reload was asked for or is being carried out."""
+        return self._asked or self._coming is not None
+
     def ask(self) -> None:
         """Ask for a reload; while one is under way, for another after it. For signal handlers."""
         self._asked = True

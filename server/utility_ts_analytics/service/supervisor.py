@@ -26,6 +26,7 @@ from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.reload import LoadPlan, Reloads
 from utility_ts_analytics.service.server_process import ServerProcess
+from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.silence import SilenceWatch
 from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
 from utility_ts_analytics.telemetry.logs import report_left_out
@@ -44,11 +45,20 @@ class Supervisor:
         plan: What to run.
         load: Reads the plan again on SIGHUP; None ignores the signal.
         clock: For waits and beats.
+        manager: Who started the service and wants to know how it is; None where nobody does.
     """
 
-    def __init__(self, plan: ServicePlan, *, load: LoadPlan | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        plan: ServicePlan,
+        *,
+        load: LoadPlan | None,
+        clock: Clock,
+        manager: ServiceManager | None = None,
+    ) -> None:
         self._plan = plan
         self._clock = clock
+        self._manager = manager or ServiceManager({}, clock)
         self._stop_requested = False
         self._exit_code = EXIT_OK
         self._guards: list[socket.socket] = []
@@ -114,6 +124,8 @@ class Supervisor:
         self._look_after_servers(signs)
         if not self._stop_requested:
             self._reloads.look_after(signs)
+            serving = all(server.serves(signs) for server in self._servers)
+            self._manager.look(serving=serving, reloading=self._reloads.under_way)
         self._fold(dead)
         self._look_after_companion(once=once)
         report_left_out()
@@ -174,6 +186,7 @@ class Supervisor:
 
     def _shutdown(self) -> None:
         """Stop every generation of everything, with one deadline, then kill; report."""
+        self._manager.stopping()
         before = [sign for sign in read_signs(self._runtime_dir) if sign.alive]
         processes = self._processes()
         drain_s = max((process.drain_timeout_s for process in processes), default=0)
@@ -183,7 +196,7 @@ class Supervisor:
         for process in processes:
             process.stop()
         for process in processes:
-            if not process.join(max(0.0, deadline_s - self._clock.monotonic_s())):
+            if not self._joined(process, deadline_s):
                 _log.error("a process did not stop in time and is killed", pid=process.pid)
             process.kill(read_signs(self._runtime_dir))  # also workers that it left behind
         if self._companion is not None:
@@ -194,6 +207,17 @@ class Supervisor:
         shutil.rmtree(self._runtime_dir, ignore_errors=True)
         for guard in self._guards:
             guard.close()
+        self._manager.close()
+
+    def _joined(self, process: ServerProcess, deadline_s: float) -> bool:
+        """Wait for the end of a server until the deadline; tell whether it came in time."""
+        while True:
+            self._manager.beat()
+            left_s = max(0.0, deadline_s - self._clock.monotonic_s())
+            if process.join(min(left_s, _TICK_S)):
+                return True
+            if not left_s:
+                return False
 
     def _report_undelivered(self, before: Iterable[Sign]) -> None:
         for rows in undelivered(before, read_signs(self._runtime_dir)):

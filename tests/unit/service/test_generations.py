@@ -41,6 +41,16 @@ def test_server_that_runs_is_started_once(running: Running) -> None:
     assert len(running.started) == 1
 
 
+def test_server_serves_when_the_generation_in_charge_does(running: Running) -> None:
+    assert not running.server.serves([])
+    running.started[0].serving = True
+    assert running.server.serves([])
+    running.die(served=True)
+    running.prepare()
+    running.started[1].serving = True
+    assert not running.server.serves([]), "the next one is no part of it"
+
+
 def test_dead_server_is_started_again_after_its_wait(running: Running) -> None:
     assert running.die(served=True) is None
     running.server.start_if_due()

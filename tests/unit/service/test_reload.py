@@ -43,6 +43,9 @@ class ReloadRig:
     def generation(self, index: int) -> list[FakeProcess]:
         return [rig.started[index] for rig in self.rigs]
 
+    def under_way(self) -> bool:
+        return self.reloads.under_way
+
     def count_started(self) -> int:
         return sum(len(rig.started) for rig in self.rigs)
 
@@ -61,9 +64,12 @@ def levels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_new_generation_takes_over_once_every_server_of_it_serves(levels: list[str]) -> None:
     rig = ReloadRig(lambda: NEW)
+    assert not rig.under_way()
     rig.reloads.ask()
+    assert rig.under_way()
     rig.tick()
     assert levels == ["debug"]
+    assert rig.under_way()
     first, second = rig.generation(1)
     assert [process.plan for process in (first, second)] == list(NEW.servers)
     assert first.drain_timeout_s == NEW.drain_timeout_s
@@ -74,6 +80,7 @@ def test_new_generation_takes_over_once_every_server_of_it_serves(levels: list[s
     second.serving = True
     assert rig.tick() == []
     assert rig.reloads.plan is NEW
+    assert not rig.under_way()
     assert [process.told for process in rig.generation(0)] == [["hand over"], ["hand over"]]
     assert [process.told for process in rig.generation(1)] == [[], []]
 
@@ -94,6 +101,7 @@ def test_bad_config_starts_nothing_and_every_problem_is_logged(levels: list[str]
     rig = ReloadRig(load)
     rig.reloads.ask()
     assert rig.tick() == problems
+    assert not rig.under_way()
     assert rig.tick() == []
     assert (rig.count_started(), rig.reloads.plan, levels) == (2, OLD, [])
 
