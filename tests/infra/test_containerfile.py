@@ -7,9 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from tests.infra.promql import INFRA
-from tests.process.running_service import RunningService
 
 FILE = INFRA / "Containerfile"
 TEXT = FILE.read_text()
@@ -34,13 +32,6 @@ def pins(name: str) -> dict[str, str]:
     """Return the versions that a file of requirements pins."""
     text = (ROOT / "requirements" / name).read_text()
     return dict(re.findall(r"^([\w-]+)==(\S+)$", text, re.MULTILINE))
-
-
-def health_check() -> list[str]:
-    found = re.search(r"^ +CMD (\[.*\])$", TEXT, re.MULTILINE)
-    assert found
-    command: list[str] = json.loads(found[1])
-    return command
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -77,14 +68,3 @@ def test_pins_are_those_that_the_tests_run_with() -> None:
     needed = ast.literal_eval(re.findall(r"^dependencies = (\[.*?\])", project, re.M | re.S)[0])
     names = {re.split(r"[<>=]", need)[0].replace("-", "_") for need in needed}
     assert names <= {name.replace("-", "_") for name in pins("serve.txt")}
-
-
-@pytest.mark.process
-@pytest.mark.questdb
-def test_health_check_passes_on_the_service_and_on_nothing_else(service: RunningService) -> None:
-    command = health_check()
-    assert command[0] == "python"
-    for port, healthy in ((service.ports.operations, True), (service.ports.meter_usage, False)):
-        script = command[2].replace(":9090/", f":{port}/")
-        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
-        assert (ran.returncode == 0) is healthy

@@ -45,9 +45,11 @@ class RunningPrometheus:
         return float(result[0]["value"][1]) if result else None
 
     def is_up(self) -> bool:
+        url = f"http://127.0.0.1:{self.port}/-/ready"
         try:
-            return bool(self.get("status/runtimeinfo"))
-        except OSError:
+            with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer:
+                return bool(answer.status == 200)
+        except OSError:  # 503 is one too
             return False
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.infra.promql import rules
-from tests.infra.running_prometheus import RunningPrometheus, run_prometheus
+from tests.process.running_prometheus import RunningPrometheus, run_prometheus
 from tests.process.running_service import RunningService
 from tests.process.sample_readings import reading_lines
 from tests.process.stored_tables import until
