@@ -47,7 +47,7 @@ def pod_of(manifests: list[Manifest]) -> Manifest:
 
 def test_all_kinds_are_there(manifests: list[Manifest]) -> None:
     assert {one["kind"] for one in manifests} == {
-        *("Namespace", "ConfigMap", "Secret", "Service", "StatefulSet"),
+        *("Namespace", "ConfigMap", "Secret", "Service", "StatefulSet", "Job"),
         *("PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"),
     }
 
@@ -86,10 +86,11 @@ def test_every_secret_is_mounted_where_its_variable_looks(manifests: list[Manife
 
 
 def test_containers_are_confined(manifests: list[Manifest]) -> None:
-    pod = pod_of(manifests)
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["automountServiceAccountToken"] is False
-    for container in (*pod["containers"], *pod["initContainers"]):
+    for kind in ("StatefulSet", "Job"):
+        pod = of_kind(manifests, kind)["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        [container] = pod["containers"]
         confined = container["securityContext"]
         assert confined["readOnlyRootFilesystem"] is True
         assert confined["allowPrivilegeEscalation"] is False
@@ -97,17 +98,31 @@ def test_containers_are_confined(manifests: list[Manifest]) -> None:
         assert "memory" in container["resources"]["limits"]
 
 
+def test_pods_start_while_questdb_is_away(manifests: list[Manifest]) -> None:
+    pod = pod_of(manifests)
+    assert "initContainers" not in pod
+    assert "path" not in str(pod["containers"][0]["readinessProbe"])
+
+
+def test_autoscaler_alone_sets_the_number_of_pods(manifests: list[Manifest]) -> None:
+    assert "replicas" not in of_kind(manifests, "StatefulSet")["spec"]
+    scaler = of_kind(manifests, "HorizontalPodAutoscaler")["spec"]
+    assert scaler["scaleTargetRef"]["name"] == of_kind(manifests, "StatefulSet")["metadata"]["name"]
+    assert scaler["behavior"]["scaleDown"]["selectPolicy"] == "Disabled"
+
+
 def test_selectors_find_the_pods_and_the_way_out_leads_to_questdb(
     manifests: list[Manifest],
 ) -> None:
-    ours = {"app.kubernetes.io/name": "ingestion"}
+    every = {"app.kubernetes.io/name": "ingestion"}
+    ours = {**every, "app.kubernetes.io/component": "server"}
     pods = of_kind(manifests, "StatefulSet")["spec"]
     assert ours.items() <= pods["template"]["metadata"]["labels"].items()
     assert pods["selector"]["matchLabels"] == ours
     assert [one["spec"]["selector"] for one in manifests if one["kind"] == "Service"] == [ours] * 2
     assert of_kind(manifests, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == ours
     policy = of_kind(manifests, "NetworkPolicy")["spec"]
-    assert policy["podSelector"]["matchLabels"] == ours
+    assert policy["podSelector"]["matchLabels"] == every
     targets = [to["podSelector"]["matchLabels"] for to in policy["egress"][0]["to"]]
     assert targets == [{"app.kubernetes.io/name": "questdb"}] * 2
 
