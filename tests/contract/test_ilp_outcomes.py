@@ -32,7 +32,7 @@ def row(event_id: str | None = EVENT_ID, text: str = "text") -> MeterUsage:
 
 def send(database: Database, table: str, rows: Sequence[MeterUsage]) -> Outcome:
     async def main() -> Outcome:
-        sink = ilp_over_http(database.http_addr, table, timeout_s=30.0)
+        sink = ilp_over_http(database.http_addr, table)
         payload = sink.new_payload()
         sink.encode(Block(rows, range(len(rows)), 1, Settlement()), payload)
         outcome = await sink.send(payload, timeout_s=30.0)

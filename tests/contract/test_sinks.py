@@ -54,7 +54,7 @@ class Database(Protocol):
 
 AnySink = Sink[Any]  # the payload's type is each sink's own business
 KINDS: dict[str, Callable[[Database], AnySink]] = {
-    "ilp-http": lambda database: ilp_over_http(database.http_addr, TABLE, timeout_s=5.0),
+    "ilp-http": lambda database: ilp_over_http(database.http_addr, TABLE),
     "ilp-tcp": lambda database: ilp_over_tcp(database.ilp_tcp_addr, TABLE),
     "pgwire": lambda database: pgwire_sink(database.pg_uri, TABLE, STREAMS[TABLE]),
 }

@@ -131,12 +131,7 @@ def _sink(plan: _Plan) -> Sink[Any]:
         return pgwire_sink(questdb.uri.reveal(), table, plan.spec)
     if settings.transport == "tcp":
         return ilp_over_tcp(str(questdb.ilp_tcp_address), table)
-    return ilp_over_http(
-        str(questdb.ilp_http_address),
-        table,
-        timeout_s=settings.request_timeout_ms / 1000,
-        credentials=questdb.ilp_login,
-    )
+    return ilp_over_http(str(questdb.ilp_http_address), table, credentials=questdb.ilp_login)
 
 
 def _fallback(plan: _Plan) -> Sink[Any] | None:

@@ -12,12 +12,16 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from utility_ts_analytics.records import native
 from utility_ts_analytics.records.event_id import assign_event_ids, client_event_id
 from utility_ts_analytics.records.generation_output import GenerationOutput, SignedGenerationOutput
 from utility_ts_analytics.records.meter_usage import MeterUsage, SignedMeterUsage
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
 
+needs_module = pytest.mark.skipif(
+    native.derive_event_ids is None, reason="installed without the compiled module"
+)
 GOLDEN = Path(__file__).parent / "golden" / "event_ids.jsonl"
 
 
@@ -233,3 +237,43 @@ def test_other_text_of_the_client_is_hashed(text: str) -> None:
 
 def test_different_texts_of_the_client_give_different_ids() -> None:
     assert len({client_event_id(text) for text in ("", " ", "a", "A", "b", "ab")}) == 6
+
+
+long_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+any_meter_rows = st.builds(
+    SignedMeterUsage,
+    ts=st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 30), timezones=offsets),
+    event_id=st.none() | long_texts,
+    meter_id=long_texts,
+    kwh=numbers,
+    premise_id=st.none() | long_texts,
+    kvarh=st.none() | numbers,
+    kva_demand=st.none() | numbers,
+    quality_flag=st.none() | long_texts,
+    source_system=st.none() | long_texts,
+)
+
+
+@needs_module
+@given(st.lists(any_meter_rows, max_size=4))
+def test_compiled_ids_are_those_of_the_plain_version(rows: list[SignedMeterUsage]) -> None:
+    def ids() -> list[str | None]:
+        copies = [msgspec.structs.replace(row) for row in rows]
+        assign_event_ids(copies, stream_number=1)
+        return [row.event_id for row in copies]
+
+    compiled = ids()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "derive_event_ids", None)
+        assert ids() == compiled
+
+
+@needs_module
+def test_every_size_of_content_has_the_hash_of_the_plain_version() -> None:
+    """The compiled hash has a path for each of several sizes; contents of 34 to 334 bytes."""
+    ts = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [MeterUsage(ts=ts, meter_id="x" * size, kwh=1.0) for size in range(1, 300)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "derive_event_ids", None)
+        plain = [id_of(row) for row in rows]
+    assert [id_of(row) for row in rows] == plain

@@ -1,57 +1,35 @@
-"""What a failed ILP send means: did rows reach the table, and may they be sent again?
+"""What QuestDB's answer to an ILP request means: did rows reach the table, may they be sent again?
 
-The client gives an error code and a text, no HTTP status. Texts as QuestDB 9.3.4 and the client
-6.0.0 write them; `tests/contract/test_ilp_outcomes.py` provokes each on a real server.
+Texts as QuestDB 9.3.4 writes them; `tests/contract/test_ilp_outcomes.py` provokes each on a real
+server.
 """
 
 import json
 import re
 
-from questdb import QuestDBError, QuestDBErrorCode
-
-from utility_ts_analytics.sinks.contract import InDoubt, Outcome, Rejected, RetryLater
-
-_NOT_CONNECTED = (
-    "Connection refused",
-    "failed to lookup address information",
-    "Network is unreachable",
-    "No route to host",
-)
-"""The connection was never made, so nothing left this machine."""
+from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected, RetryLater
+from utility_ts_analytics.sinks.ilp.http_exchange import Answer
 
 _SCHEMA = ("table does not exist", "does not exist, creating new columns is disabled")
 _CAST = re.compile(r"cast error from protocol type: \w+ to column type: (?P<column_type>\w+)")
-_TAGGED = re.compile(
-    r"^(?P<message>.*) \[(?:id: [^,\]]*, )?code: (?P<code>[^,\]]*)(?:, line: (?P<line>\d+))?\]$",
-    re.DOTALL,
-)
 _REASON_CHARACTERS_MAX = 300
 
 
-def outcome_of(error: QuestDBError) -> Outcome:
-    """Classify an error raised by a flush over HTTP.
+def outcome_of(answer: Answer) -> Outcome:
+    """Classify an answer of `/write`.
 
-    An answer whose kind cannot be told, such as a 5xx with a text of its own, is `InDoubt`.
-
-    Raises:
-        AssertionError: The client was used wrongly: our fault, not to pass for the server's.
+    One whose kind cannot be told, such as a 5xx with a text of its own, is `InDoubt`.
     """
-    if error.code == QuestDBErrorCode.InvalidApiCall:
-        raise AssertionError("the ILP client was used wrongly") from error
-    text = str(error).removeprefix("Could not flush buffer: ")
-    if error.code in (QuestDBErrorCode.SocketError, QuestDBErrorCode.CouldNotResolveAddr):
-        if any(sign in text for sign in _NOT_CONNECTED):
-            return RetryLater(f"cannot reach QuestDB: {_short(text)}")
-        return InDoubt(f"no answer from QuestDB: {_short(text)}")
-    if error.code == QuestDBErrorCode.AuthError:
+    if answer.status in (200, 204):
+        return Delivered()
+    text = answer.content or f"status {answer.status}"
+    if answer.status in (401, 403):
         reason = f"cannot write to QuestDB: {_short(text)}; check http.user in QuestDB"
         return RetryLater(f"{reason} and questdb.ilp_http_addr here")
-    if error.code == QuestDBErrorCode.HttpNotSupported:
+    if answer.status in (404, 405):
         reason = "cannot write to QuestDB: it has no ILP endpoint at this address"
         return RetryLater(f"{reason}; check questdb.ilp_http_addr and line.http.enabled")
-    if error.code == QuestDBErrorCode.ServerFlushError:
-        return _answer_of(text)
-    return InDoubt(f"cannot tell what became of the rows: {_short(text)}")
+    return _answer_of(text)
 
 
 def _answer_of(text: str) -> Outcome:
@@ -80,12 +58,7 @@ def _parse(text: str) -> tuple[str | None, str, int | None]:
         code, line = answer.get("code"), answer.get("line")
         message = str(answer.get("message", ""))
         return str(code), _after_heading(message), line if isinstance(line, int) else None
-    tagged = _TAGGED.match(text)
-    if tagged is None:
-        return None, text, None
-    line_text = tagged["line"]
-    message = _after_heading(tagged["message"])
-    return tagged["code"], message, None if line_text is None else int(line_text)
+    return None, text, None
 
 
 def _after_heading(message: str) -> str:

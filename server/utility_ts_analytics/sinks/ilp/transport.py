@@ -1,125 +1,75 @@
-"""The two ways to carry ILP: HTTP, which is acknowledged, and TCP, which is not."""
+"""The two ways to carry ILP lines: HTTP, which is acknowledged, and TCP, which is not."""
 
 import asyncio
+import base64
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
-
-from questdb import QuestDBError, Sender, _client
+from collections.abc import Sequence
+from typing import Protocol
 
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
+from utility_ts_analytics.sinks.ilp.http_exchange import HttpConnection
 from utility_ts_analytics.sinks.ilp.outcomes import outcome_of
-
-if TYPE_CHECKING:
-    from questdb._client import Buffer
-
-BUFFER_BYTES = 8 * 1024 * 1024
-"""Initial capacity of a payload: 25,000 full rows take 5.7 MB. Untouched pages cost nothing."""
-
-BUFFER_BYTES_MAX = 1024 * 1024 * 1024
-"""The client refuses to send more; far above what `BatchLimits` lets through."""
-
-
-# A lane near its deadline makes senders with short time-outs on purpose. Where warnings are errors
-# the client's advice against many senders would make that fail.
-_client.WARN_HIGH_RECONNECTS = False
 
 
 class Transport(Protocol):
-    """Carries one buffer at a time to one server."""
+    """Carries one batch of lines at a time to one server. One event loop."""
 
-    def new_buffer(self) -> "Buffer":
-        """Return an empty buffer of the right protocol version. No I/O."""
-        ...
-
-    async def send(self, buffer: "Buffer", *, timeout_s: float) -> Outcome:
-        """Send the whole buffer, leaving it as it is; see `Sink.send`."""
+    async def send(self, lines: Sequence[bytes], *, timeout_s: float) -> Outcome:
+        """Send whole lines, in parts of any size, leaving them as they are; see `Sink.send`."""
         ...
 
     async def close(self) -> None:
-        """Release connections and threads. Idempotent."""
+        """Release the connection. Idempotent."""
         ...
 
 
 class HttpTransport:
     """ILP over HTTP: `Delivered` means committed to the table's write-ahead log.
 
-    The client blocks but releases the GIL, so it runs in a thread of its own. The server's time-out
-    is the client's own, so that no flush outlives the call that waits for it; only a cancelled call
-    leaves one behind, for at most its time-out, and `close` waits for that.
+    On the event loop, not in a thread: the loop only hands parts to the kernel, while a thread
+    would wait for the GIL after every one of them (docs/decisions/0010-native-row-loops.md).
 
     Args:
-        addr: `host:port` of QuestDB's HTTP server.
-        timeout_s: Longest request, seconds; a call may ask for less.
+        addr: `host:port` of QuestDB's HTTP server. Nothing connects before the first send.
         credentials: User and password for basic authentication, or None.
     """
 
-    def __init__(
-        self, addr: str, *, timeout_s: float, credentials: tuple[str, str] | None = None
-    ) -> None:
-        self._addr = addr
-        self._timeout_s = timeout_s
-        self._credentials = credentials
-        self._sender = _http_sender(addr, timeout_s, credentials)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ilp")
-        self._closed = False
+    def __init__(self, addr: str, *, credentials: tuple[str, str] | None = None) -> None:
+        self._host, self._port = _host_and_port(addr)
+        login = ""
+        if credentials is not None:
+            token = base64.b64encode(":".join(credentials).encode()).decode()
+            login = f"Authorization: Basic {token}\r\n"
+        self._head = f"POST /write HTTP/1.1\r\nHost: {addr}\r\n{login}Content-Length: "
+        self._connection: HttpConnection | None = None
 
-    def new_buffer(self) -> "Buffer":
-        """Return an empty buffer with room for a whole batch."""
-        return self._sender.new_buffer()
-
-    async def send(self, buffer: "Buffer", *, timeout_s: float) -> Outcome:
-        """POST the buffer to `/write`; see `Sink.send`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._flush, buffer, timeout_s)
+    async def send(self, lines: Sequence[bytes], *, timeout_s: float) -> Outcome:
+        """POST the lines to `/write`; see `Sink.send`."""
+        deadline_s = asyncio.get_running_loop().time() + timeout_s
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                connection = await self._open_connection()
+        except OSError as error:  # a TimeoutError is one too
+            return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
+        head = f"{self._head}{sum(map(len, lines))}\r\n\r\n".encode()
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                answer = await connection.exchange(head, lines)
+        except OSError as error:
+            return InDoubt(f"no answer from QuestDB: {_cause(error)}")
+        return outcome_of(answer)
 
     async def close(self) -> None:
-        """Wait for a flush that is still running, then drop the connection."""
-        if self._closed:
-            return
-        self._closed = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._sender.close, False)
-        self._executor.shutdown(wait=False)
+        """Drop the connection."""
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
 
-    def _flush(self, buffer: "Buffer", timeout_s: float) -> Outcome:
-        try:
-            if timeout_s >= self._timeout_s:
-                self._sender.flush(buffer, clear=False)
-            else:
-                # The time-out belongs to the sender. Less time than usual is given only at the end
-                # of a failing delivery and where a failed way is tried again, so that another
-                # connection (0.4 ms) does not matter.
-                hasty = _http_sender(self._addr, timeout_s, self._credentials)
-                try:
-                    hasty.flush(buffer, clear=False)
-                finally:
-                    hasty.close(flush=False)
-        except QuestDBError as error:
-            return outcome_of(error)
-        return Delivered()
-
-
-def _http_sender(addr: str, timeout_s: float, credentials: tuple[str, str] | None = None) -> Sender:
-    """Return a sender that is ready, without having connected.
-
-    A fixed protocol version saves the request that would ask for it, so that this works while the
-    server is away; 2 has binary floats. No time is added for large bodies (throughput 0), and the
-    client's own retries are off: `sinks.delivery` bounds them.
-    """
-    timeout_ms = max(1, int(timeout_s * 1000))
-    login = ""
-    if credentials is not None:
-        # A semicolon ends a value; doubled, it stands for itself.
-        user, password = (text.replace(";", ";;") for text in credentials)
-        login = f"username={user};password={password};"
-    sender = Sender.from_conf(
-        f"http::addr={addr};auto_flush=off;protocol_version=2;retry_timeout=0;{login}"
-        f"request_timeout={timeout_ms};request_min_throughput=0;"
-        f"init_buf_size={BUFFER_BYTES};max_buf_size={BUFFER_BYTES_MAX};"
-    )
-    sender.establish()  # type: ignore[no-untyped-call]  # the client's stub lacks the annotation
-    return sender
+    async def _open_connection(self) -> HttpConnection:
+        """Return the open connection, or a new one if the server has closed it."""
+        if self._connection is None or not self._connection.usable:
+            self._connection = await HttpConnection.open(self._host, self._port)
+        return self._connection
 
 
 class TcpTransport:
@@ -134,19 +84,11 @@ class TcpTransport:
     """
 
     def __init__(self, addr: str) -> None:
-        host, _, port = addr.rpartition(":")
-        self._host = host.strip("[]")
-        self._port = int(port)
-        # Buffers come from a sender; an HTTP one needs no connection, and the lines are the same.
-        self._buffers = _http_sender(addr, 1.0)
+        self._host, self._port = _host_and_port(addr)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    def new_buffer(self) -> "Buffer":
-        """Return an empty buffer with room for a whole batch."""
-        return self._buffers.new_buffer()
-
-    async def send(self, buffer: "Buffer", *, timeout_s: float) -> Outcome:
-        """Write the buffer to the connection, making one first if there is none."""
+    async def send(self, lines: Sequence[bytes], *, timeout_s: float) -> Outcome:
+        """Write the lines to the connection, making one first if there is none."""
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -156,7 +98,7 @@ class TcpTransport:
         sent = False
         try:
             async with asyncio.timeout_at(deadline_s):
-                writer.write(bytes(buffer))
+                writer.writelines(lines)
                 await writer.drain()
             sent = True
         except OSError as error:
@@ -168,7 +110,6 @@ class TcpTransport:
 
     async def close(self) -> None:
         """Close the connection once the kernel has taken what was sent."""
-        self._buffers.close(flush=False)
         if self._streams is not None:
             _, writer = self._streams
             self._streams = None
@@ -193,6 +134,11 @@ class TcpTransport:
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None
+
+
+def _host_and_port(addr: str) -> tuple[str, int]:
+    host, _, port = addr.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _cause(error: OSError) -> str:

@@ -3,21 +3,22 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from questdb import Sender
+from hypothesis import given
+from hypothesis import strategies as st
+from questdb import QuestDBError
 
+from utility_ts_analytics.records import native
 from utility_ts_analytics.records.generation_output import GenerationOutput
+from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
-from utility_ts_analytics.sinks.ilp.encode import encode_rows
+from utility_ts_analytics.sinks.ilp.encode import client_encoder, row_encoder
 
 EVENT_ID = "11111111-2222-8333-8444-555555555555"
 TS = datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
 
 
 def lines(*rows: Reading) -> bytes:
-    with Sender.from_conf("http::addr=localhost:1;auto_flush=off;protocol_version=2;") as sender:
-        buffer = sender.new_buffer()
-        encode_rows(buffer, "generation_output", rows)
-        return bytes(buffer)
+    return row_encoder("generation_output")(rows)
 
 
 def row(**fields: str | float | datetime | None) -> GenerationOutput:
@@ -65,3 +66,51 @@ def test_rows_stay_in_order_one_line_each() -> None:
     encoded = lines(row(plant_id="first"), row(plant_id="second"))
     assert encoded.index(b"first") < encoded.index(b"second")
     assert encoded.count(b"t\n") == 2
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)
+instants = st.datetimes(
+    datetime(2000, 1, 1),
+    datetime(2099, 12, 30),
+    timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+meter_rows = st.builds(
+    MeterUsage,
+    ts=instants,
+    event_id=st.just(EVENT_ID),
+    meter_id=texts,
+    kwh=numbers,
+    premise_id=st.none() | texts,
+    kvarh=st.none() | numbers,
+    kva_demand=st.none() | numbers,
+    quality_flag=st.none() | texts,
+    source_system=st.none() | texts,
+)
+
+
+@given(st.lists(meter_rows, max_size=5))
+@pytest.mark.skipif(native.ilp_lines is None, reason="built without the compiled module")
+def test_compiled_lines_are_byte_for_byte_the_clients(rows: list[MeterUsage]) -> None:
+    assert row_encoder("meter_usage")(rows) == client_encoder("meter_usage")(rows)
+
+
+@pytest.mark.parametrize("table", ["meter_usage", "with space", "eq=ual", "täble"])
+def test_name_of_the_table_is_escaped_as_the_client_does(table: str) -> None:
+    assert row_encoder(table)([row()]) == client_encoder(table)([row()])
+
+
+def test_name_that_no_table_can_have_is_refused() -> None:
+    with pytest.raises(QuestDBError, match="Table names"):
+        row_encoder("a?b")
+
+
+def test_without_the_compiled_module_the_client_encodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = lines(row())
+    monkeypatch.setattr(native, "ilp_lines", None)
+    assert lines(row()) == compiled
+
+
+def test_client_encoder_starts_afresh_after_every_block() -> None:
+    encode = client_encoder("generation_output")
+    assert encode([row()]) == encode([row()])

@@ -1,0 +1,55 @@
+/* What the parts of `_native` share: how a record type lies in memory, and a buffer that grows. */
+#ifndef UTILITY_TS_ANALYTICS_ROWS_H
+#define UTILITY_TS_ANALYTICS_ROWS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+
+#define FIELDS_MAX 15 /* a MessagePack map of up to 15 fields has a head of one byte */
+#define NAME_BYTES_MAX 31 /* and a text of up to 31 bytes too */
+
+/* One field of a record type. The name is borrowed from the type, which outlives every row. */
+typedef struct {
+    const char *name;
+    Py_ssize_t name_size;
+    Py_ssize_t offset; /* of the slot in the row, bytes */
+} Field;
+
+/* The fields of one record type, in the order it declares them. */
+typedef struct {
+    PyTypeObject *type;
+    Field fields[FIELDS_MAX];
+    int field_count;
+    int ts; /* index of that field */
+    int event_id;
+} Layout;
+
+/* Fill `layout` from the type of the first row. 0, or -1 with an exception set. */
+int layout_of(Layout *layout, PyObject *first_row);
+
+/* Return row `index` of a fast sequence, borrowed; NULL with TypeError if its type is another. */
+PyObject *row_at(const Layout *layout, PyObject *rows, Py_ssize_t index);
+
+/* Return what a field of `row` holds, borrowed; NULL with an exception if it was never set. */
+PyObject *field_value(const Layout *layout, PyObject *row, int field);
+
+/* Whole microseconds from 1970-01-01 UTC to an aware datetime; -1 with an exception set. */
+int64_t microseconds_of(PyObject *instant);
+
+/* Bytes that grow; `data` is a bytes object whose first `size` bytes are filled. */
+typedef struct {
+    PyObject *data;
+    Py_ssize_t size;
+} Output;
+
+/* Make room for `more` bytes and return where they go; NULL with MemoryError. */
+char *output_room(Output *output, Py_ssize_t more);
+
+/* Import what `microseconds_of` needs; once, at import. 0, or -1 with an exception set. */
+int rows_init(void);
+
+PyObject *derive_event_ids(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *ilp_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+#endif

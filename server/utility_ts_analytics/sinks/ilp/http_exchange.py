@@ -1,0 +1,124 @@
+"""One kept-alive HTTP/1.1 connection to QuestDB, for one request at a time."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+
+_ANSWER_BYTES_MAX = 65_536
+"""More of an answer is not kept: the first line of an error says what is wrong."""
+
+_SEND_BUFFER_BYTES = 1_048_576
+"""Bounds how much one system call copies on the event loop: about 0.2 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said.
+
+    Attributes:
+        status: Of HTTP.
+        content: The body, cut after 64 KiB; bytes that are no UTF-8 are replaced.
+    """
+
+    status: int
+    content: str
+
+
+class HttpConnection(asyncio.Protocol):
+    """A connection. An answer that comes before the whole request has left is taken as it is."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._answered: asyncio.Future[Answer] | None = None
+        self._content = bytearray()
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> "HttpConnection":
+        """Connect.
+
+        Raises:
+            OSError: That failed; nothing was sent.
+        """
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(cls, host, port)
+        return connection
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request can go over it, as far as is known here."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    async def exchange(self, head: bytes, body: Sequence[bytes]) -> Answer:
+        """Send a request and return its answer.
+
+        Args:
+            head: Up to and with the empty line.
+            body: In parts, of the length that the head says. Must not change meanwhile.
+
+        Raises:
+            OSError: The connection ended, or what came was not HTTP. It is not usable any more.
+            asyncio.CancelledError: The same goes for the connection.
+        """
+        if self._transport is None or self._answered is not None:
+            raise AssertionError("a connection carries one request at a time, while it is open")
+        self._answered = asyncio.get_running_loop().create_future()
+        self._content.clear()
+        try:
+            self._transport.writelines([head, *body])
+            return await self._answered
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._answered = None
+
+    def abort(self) -> None:
+        """Close at once; what was not sent yet is dropped. Idempotent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # The event loop calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES
+        )
+        # A cast: uvloop's transports are of no class that could be asked for.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(ConnectionError(f"the answer is not HTTP: {error}"))
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail the request under way."""
+        self._transport = None
+        self._fail(exc if isinstance(exc, OSError) else ConnectionError("the connection ended"))
+
+    # The parser calls these
+
+    def on_body(self, part: bytes) -> None:
+        """Keep a part of the answer, up to the bound."""
+        self._content += part[: _ANSWER_BYTES_MAX - len(self._content)]
+
+    def on_message_complete(self) -> None:
+        """Hand the answer over; one that nobody asked for ends the connection."""
+        status = self._parser.get_status_code()
+        if self._answered is None or self._answered.done() or not self._parser.should_keep_alive():
+            self.abort()
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(Answer(status, self._content.decode(errors="replace")))
+
+    def _fail(self, error: OSError) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(error)
