@@ -196,7 +196,7 @@ def sink(kind: SinkKind, *, http_port: int, ilp_port: int, pg_uri: str) -> Sink[
     """Return a sink for the table of meter readings. It does not connect before it sends."""
     match kind:
         case "ilp_http":
-            return ilp_over_http(f"127.0.0.1:{http_port}", TABLE, timeout_s=_SEND_TIMEOUT_S)
+            return ilp_over_http(f"127.0.0.1:{http_port}", TABLE)
         case "ilp_tcp":
             return ilp_over_tcp(f"127.0.0.1:{ilp_port}", TABLE)
         case "pgwire":

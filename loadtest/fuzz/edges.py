@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loadtest.fuzz.draws import Draws
 
-from utility_ts_analytics.asgi.auth import BearerAuth
+from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
 from utility_ts_analytics.asgi.request import header, read_head
 from utility_ts_analytics.config import load_config, redacted
 from utility_ts_analytics.errors import ClientError, ConfigError, Unauthorized
@@ -44,7 +44,7 @@ def fuzz_head(data: bytes) -> None:
         assert error.detail.isascii()
     given = header(scope, b"authorization")
     try:
-        BearerAuth([_TOKEN]).check_or_raise(given)
+        BearerAuth([HeldToken("holder", _TOKEN)]).holder_or_raise(given)
         assert given is not None
         assert _TOKEN.encode() in given
     except Unauthorized:

@@ -43,7 +43,8 @@ async def send_json(
         media_type: Of the body.
     """
     body = msgspec.json.encode(document) + b"\n"
-    await send_body(send, status, body, media_type=media_type, headers=headers)
+    named = {"x-request-id": str(document["request_id"])} if "request_id" in document else {}
+    await send_body(send, status, body, media_type=media_type, headers={**named, **(headers or {})})
 
 
 async def send_body(
@@ -59,7 +60,6 @@ async def send_body(
         "content-type": media_type,
         "content-length": str(len(body)),
         **SAFE_HEADERS,
-        **({"x-request-id": str(document["request_id"])} if "request_id" in document else {}),
         **(headers or {}),
     }
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]

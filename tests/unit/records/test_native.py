@@ -83,6 +83,10 @@ def test_error_in_a_time_zone_is_passed_on() -> None:
         def utcoffset(self, instant: datetime | None) -> timedelta:
             raise RuntimeError("as intended")
 
+        def dst(self, instant: datetime | None) -> None: ...
+
+        def tzname(self, instant: datetime | None) -> None: ...
+
     with pytest.raises(RuntimeError, match="as intended"):
         ilp_lines([row(ts=datetime(2026, 1, 1, tzinfo=Broken()))])
 

@@ -1,7 +1,7 @@
 """Rows to ILP lines. Pure: no I/O, no clock.
 
 The QuestDB client's own row encoder says what a line looks like; the compiled module writes the
-same bytes at an eighth of the cost (docs/decisions/0010-native-row-loops.md).
+same bytes at an eighth of the cost (docs/decisions/0014-native-row-loops.md).
 """
 
 from collections.abc import Callable, Sequence

@@ -27,7 +27,7 @@ class HttpTransport:
     """ILP over HTTP: `Delivered` means committed to the table's write-ahead log.
 
     On the event loop, not in a thread: the loop only hands parts to the kernel, while a thread
-    would wait for the GIL after every one of them (docs/decisions/0010-native-row-loops.md).
+    would wait for the GIL after every one of them (docs/decisions/0014-native-row-loops.md).
 
     Args:
         addr: `host:port` of QuestDB's HTTP server. Nothing connects before the first send.
