@@ -177,7 +177,7 @@ async def _settle_all(queue: BlockQueue) -> None:
         await queue.wait_changed()
         batch = Batch(queue.release)
         while blocks := queue.take(1):
-            batch.add(Share(blocks[0], 0, len(blocks[0].rows)))
+            batch.add(Share(blocks[0], 0, blocks[0].row_count))
         batch.store()
 
 

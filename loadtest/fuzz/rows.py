@@ -96,7 +96,9 @@ def _event_id(spec: StreamSpec, line: bytes) -> str:
 
 
 def _decoded(spec: StreamSpec, lines: bytes) -> list[Reading]:
-    decoded = decoder_of(spec.name, allow_negative=True).decode(LineBlock(lines, 1), ts_end=TS_END)
+    decoded = decoder_of(spec.name, allow_negative=True).decode(
+        LineBlock.of(lines, 1), ts_end=TS_END
+    )
     assert not decoded.errors, (decoded.errors, lines)
     return list(decoded.rows)
 

@@ -15,23 +15,20 @@ import structlog
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.asgi.failures import client_error, raise_if
 from utility_ts_analytics.asgi.held_bytes import HeldBytes
 from utility_ts_analytics.asgi.noted_errors import AnsweredRequest, report
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
 from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
 from utility_ts_analytics.asgi.types import IngestLimits, Receive, Scope, Send
-from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import (
     ClientError,
-    Draining,
     InternalError,
     NothingAccepted,
-    SchemaMissing,
     SinkUnavailable,
     StrictRejected,
-    TableSuspended,
     TooManyRecords,
 )
 from utility_ts_analytics.reading.compression import decompressor
@@ -43,19 +40,7 @@ from utility_ts_analytics.records.validation import RowError, latest_ts
 
 Ack = Literal["committed", "enqueued"]
 
-_FAILURES = {
-    "sink-unavailable": SinkUnavailable,
-    "table-suspended": TableSuspended,
-    "schema-missing": SchemaMissing,
-    "draining": Draining,
-}
-
 _log = structlog.get_logger("ingest")
-
-
-def client_error(failure: Failure) -> ClientError:
-    """Return the error that answers rows given back unstored."""
-    return _FAILURES[failure.code](failure.detail, failure.retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +119,8 @@ class IngestEndpoint:
 
     async def _ingest(self, head: RequestHead, body: RequestBody, exchange: "_Exchange") -> None:
         exchange.validate_only = head.validate_only
-        refusal = None if head.validate_only else self._intake.refusal()
-        if refusal is not None:
-            raise client_error(refusal)
+        if not head.validate_only:
+            raise_if(self._intake.refusal())
         with self._admission.admitted_or_raise(body, exchange.request_id) as session:
             exchange.session = session
             try:
@@ -186,6 +170,10 @@ class IngestEndpoint:
                 detail = f"the line is over {limit} bytes (max_line_bytes)"
                 decoded = Decoded.of_error(RowError(part.line, "line-too-long", None, detail))
             else:
+                if exchange.session is not None and not head.validate_only:
+                    wait_s = self._settings.limits.delivery_timeout_s
+                    size_bytes = len(part.data)
+                    raise_if(await exchange.session.make_room(part.lines, size_bytes, wait_s))
                 decoded = self._decoder.decode(part, ts_end=ts_end)
             await self._take(decoded, head, exchange)
             await asyncio.sleep(0)  # one block is about 1 ms of work; let the others run
@@ -226,8 +214,7 @@ class IngestEndpoint:
         failure = settlement.failure or await exchange.session.submit(
             decoded.rows, decoded.positions, decoded.size_bytes, limits.delivery_timeout_s
         )
-        if failure is not None:
-            raise client_error(failure)
+        raise_if(failure)
 
 
 class _Exchange:

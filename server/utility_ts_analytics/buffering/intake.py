@@ -16,6 +16,8 @@ from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.telemetry.measures import Measures
 
+_NO_ROOM = Failure("sink-unavailable", "no room in the buffer in time: it is not being emptied")
+
 
 class IntakeSession:
     """One request's way into its lane. Use as a context manager: leaving it frees its place.
@@ -37,6 +39,7 @@ class IntakeSession:
         self._closed = closed
         self._adding = True
         self._placed = True
+        self._room = (0, 0)  # rows and bytes that are held for the next block
         queue.add_producer()
 
     def __enter__(self) -> "IntakeSession":
@@ -45,6 +48,28 @@ class IntakeSession:
     def __exit__(self, *_: object) -> None:
         self.end_of_rows()
         self.leave_place()
+
+    async def make_room(self, rows_max: int, size_bytes: int, wait_s: float) -> Failure | None:
+        """Wait for room before a block is decoded, and hold it for the next `submit`.
+
+        So a request that waits holds what it was sent, and not what that is decoded: a block of 130
+        kB makes 600 kB of rows, and a hundred may wait. Of a block that is larger than the whole
+        queue nothing is held; `submit` will wait for its parts.
+
+        Args:
+            rows_max: Most rows that the block can have, >= 1.
+            size_bytes: Bytes of the body that it is.
+            wait_s: Longest wait, seconds.
+
+        Returns:
+            The failure if room did not come in time; nothing of the block is taken then.
+        """
+        if rows_max > self._queue.rows_max:
+            return None
+        if not await self._reserved(rows_max, size_bytes, wait_s):
+            return _NO_ROOM
+        self._room = (rows_max, size_bytes)
+        return None
 
     async def submit(
         self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
@@ -80,6 +105,7 @@ class IntakeSession:
 
     def end_of_rows(self) -> None:
         """Say that no more rows will come, so that the lane need not wait for them. Idempotent."""
+        self._give_back_room()
         if self._adding:
             self._adding = False
             self._queue.remove_producer()
@@ -93,23 +119,39 @@ class IntakeSession:
     async def _submit_part(
         self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
     ) -> Failure | None:
-        if not rows:
-            return None
-        if not self._queue.has_room(len(rows), size_bytes):
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._queue.reserve(len(rows), size_bytes)
-            except TimeoutError:
-                self._measures.rows_turned_away(len(rows), "sink-unavailable")
-                return Failure(
-                    "sink-unavailable", "no room in the buffer in time: it is not being emptied"
-                )
-        else:
-            await self._queue.reserve(len(rows), size_bytes)
-        self.settlement.take(len(rows))
-        self._queue.put(Block(rows, positions, size_bytes, self.settlement))
-        self._measures.rows_taken(len(rows))
+        room_rows, room_bytes = self._room
+        if rows and room_rows:
+            if len(rows) > room_rows:
+                raise AssertionError("a block has more rows than room was made for")
+            self._room = (room_rows - len(rows), room_bytes - size_bytes)
+        elif rows and not await self._reserved(len(rows), size_bytes, wait_s):
+            self._measures.rows_turned_away(len(rows), "sink-unavailable")
+            return _NO_ROOM
+        self._give_back_room()
+        if rows:
+            self.settlement.take(len(rows))
+            self._queue.put(Block(rows, positions, size_bytes, self.settlement))
+            self._measures.rows_taken(len(rows))
         return None
+
+    async def _reserved(self, rows: int, size_bytes: int, wait_s: float) -> bool:
+        """Hold room, and tell whether it came in time."""
+        if self._queue.has_room(rows, size_bytes):
+            await self._queue.reserve(rows, size_bytes)  # does not wait; a time-out is not free
+            return True
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._queue.reserve(rows, size_bytes)
+        except TimeoutError:
+            return False
+        return True
+
+    def _give_back_room(self) -> None:
+        """Give back what is held and was not needed: lines that were blank or refused."""
+        rows, size_bytes = self._room
+        self._room = (0, 0)
+        if rows or size_bytes:
+            self._queue.give_back(rows, size_bytes)
 
 
 class Intake:

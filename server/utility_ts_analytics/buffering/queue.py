@@ -67,7 +67,7 @@ class BlockQueue:
             await granted
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
-                self._give_back(rows, size_bytes)
+                self.give_back(rows, size_bytes)
             else:
                 with contextlib.suppress(ValueError):  # `_grant` may have dropped it already
                     self._reservations.remove((rows, size_bytes, granted))
@@ -79,8 +79,8 @@ class BlockQueue:
     def put(self, block: Block) -> None:
         """Add a block whose room was reserved. Never waits."""
         self._blocks.append(block)
-        self.put_rows += len(block.rows)
-        self.waiting_rows += len(block.rows)
+        self.put_rows += block.row_count
+        self.waiting_rows += block.row_count
         self._changed.set()
 
     def take(self, rows_max: int) -> list[Block]:
@@ -92,9 +92,9 @@ class BlockQueue:
         """
         taken: list[Block] = []
         rows = 0
-        while self._blocks and (not taken or rows + len(self._blocks[0].rows) <= rows_max):
+        while self._blocks and (not taken or rows + self._blocks[0].row_count <= rows_max):
             block = self._blocks.popleft()
-            rows += len(block.rows)
+            rows += block.row_count
             taken.append(block)
         self.waiting_rows -= rows
         return taken
@@ -102,9 +102,10 @@ class BlockQueue:
     def release(self, rows: int, size_bytes: int) -> None:
         """Give back the room of rows that are settled; wakes whoever can go on now."""
         self.settled_rows += rows
-        self._give_back(rows, size_bytes)
+        self.give_back(rows, size_bytes)
 
-    def _give_back(self, rows: int, size_bytes: int) -> None:
+    def give_back(self, rows: int, size_bytes: int) -> None:
+        """Give back room that was reserved; wakes whoever can go on now."""
         self.held_rows -= rows
         self.held_bytes -= size_bytes
         if self.held_rows < 0 or self.held_bytes < 0:

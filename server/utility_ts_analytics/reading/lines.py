@@ -22,10 +22,17 @@ class LineBlock:
     Attributes:
         data: One or more lines, each ended by `\n`. Never empty.
         first_line: Number of the first of them, from 1.
+        lines: How many, >= 1.
     """
 
     data: bytes
     first_line: int
+    lines: int
+
+    @classmethod
+    def of(cls, data: bytes, first_line: int) -> "LineBlock":
+        """Return whole lines as a block, counted."""
+        return cls(data, first_line, _count_lines(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ class LineSplitter:
             wanted = min(self._block_bytes_max, 2 * len(data))
 
     def _block(self, data: bytes, lines: int = 1) -> LineBlock:
-        block = LineBlock(data, self._next_line)
+        block = LineBlock(data, self._next_line, lines)
         self._next_line += lines
         return block
 

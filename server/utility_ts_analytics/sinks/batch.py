@@ -28,7 +28,7 @@ class Share:
     def size_bytes(self) -> int:
         """This share of the block's bytes; the shares of a block add up to exactly its size."""
         block = self.block
-        row_count = len(block.rows)
+        row_count = block.row_count
         return (
             block.size_bytes * self.stop // row_count - block.size_bytes * self.start // row_count
         )
@@ -36,7 +36,7 @@ class Share:
     def as_block(self) -> Block:
         """Return what a sink encodes; the block itself if the share is all of it."""
         block = self.block
-        if self.start == 0 and self.stop == len(block.rows):
+        if self.start == 0 and self.stop == block.row_count:
             return block
         rows = block.rows[self.start : self.stop]
         positions = block.positions[self.start : self.stop]
@@ -110,9 +110,13 @@ class Batch:
         request_id = block.settlement.request_id
         return Letter(block.rows[share.start], reason, request_id, block.positions[share.start])
 
-    def all_rows(self) -> list[Reading]:
-        """Return the rows in order."""
-        return [row for share in self.shares for row in share.as_block().rows]
+    async def all_rows(self) -> list[Reading]:
+        """Return the rows in order, letting the loop go on after each share."""
+        rows: list[Reading] = []
+        for share in self.shares:
+            rows += share.as_block().rows
+            await asyncio.sleep(0)
+        return rows
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Move the rows into two batches, first half first; this one is empty afterwards.

@@ -123,7 +123,7 @@ class StoreForward(Generic[PayloadT]):
 
     async def _keep(self, batch: Batch) -> None:
         rows = batch.rows
-        result = await self._spool.append(batch.all_rows())
+        result = await self._spool.append(await batch.all_rows())
         match result:
             case Appended():
                 self._room.succeeded()
@@ -156,11 +156,12 @@ class StoreForward(Generic[PayloadT]):
         """
         settlement = Settlement()
         settlement.take(len(rows))
-        block = Block(rows, range(len(rows)), 0, settlement)
         batch = Batch(_release_nothing)
         payload = self._sink.new_payload()
         for start in range(0, len(rows), ENCODE_ROWS_MAX):
-            batch.add(Share(block, start, min(start + ENCODE_ROWS_MAX, len(rows))))
+            part = rows[start : start + ENCODE_ROWS_MAX]
+            block = Block(part, range(start, start + len(part)), 0, settlement)
+            batch.add(Share(block, 0, len(part)))
         await encode_batch(self._sink, batch, payload)
         async with self._sink_free:
             deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s

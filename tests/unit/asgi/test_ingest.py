@@ -107,7 +107,7 @@ class Service:
         while True:
             await queue.wait_changed()
             for block in queue.take(1000):
-                rows = len(block.rows)
+                rows = block.row_count
                 if self.fate == "store":
                     self.stored += block.rows
                     block.settlement.store(rows)

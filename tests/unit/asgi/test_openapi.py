@@ -139,7 +139,7 @@ def test_servers_are_the_ports_as_configured() -> None:
     }
     assert set(urls.values()) == {"http://127.0.0.1:17001", "http://localhost:7002"}
     assert urls["/ingest/meter_usage"] == "http://127.0.0.1:17001"
-    assert DOCUMENT["servers"][0]["url"] == "http://localhost:9090"
+    assert DOCUMENT["servers"][0]["url"] == "http://127.0.0.1:9090"
 
 
 def test_limits_and_defaults_are_those_of_the_config() -> None:

@@ -1,14 +1,21 @@
 """A settlement accounts for every row once."""
 
 import asyncio
+import sys
+from datetime import UTC, datetime
 
 import pytest
 
-from utility_ts_analytics.buffering.block import Failure, Settlement
+from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 
 ODD = RowError(3, "sink-rejected", None, "odd")
 AWAY = Failure("sink-unavailable", "away")
+
+
+def reading(day: int) -> Reading:
+    return Reading(ts=datetime(2026, 1, day, tzinfo=UTC))
 
 
 def test_nothing_taken_is_settled_at_once() -> None:
@@ -79,3 +86,20 @@ def test_giving_up_the_wait_changes_nothing() -> None:
         await settlement.settled()
 
     asyncio.run(main())
+
+
+def test_rows_that_were_let_go_are_made_anew_and_not_held() -> None:
+    rows = [reading(1), reading(2)]
+    block = Block(rows, range(2), 10, Settlement())
+    made: list[int] = []
+
+    def restore() -> list[Reading]:
+        made.append(1)
+        return [reading(1), reading(2)]
+
+    block.let_go(restore)
+    references = sys.getrefcount(rows)
+    assert block.rows == rows
+    assert block.rows == rows
+    assert (block.row_count, made) == (2, [1, 1])
+    assert references == 2  # this name, and the call that asks

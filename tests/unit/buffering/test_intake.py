@@ -66,7 +66,7 @@ def test_rows_beyond_the_queue_are_split_and_none_is_lost() -> None:
                 for block in queue.take(10):
                     seen += list(zip(block.positions, block.rows, strict=True))
                     seen_bytes += block.size_bytes
-                    queue.release(len(block.rows), block.size_bytes)
+                    queue.release(block.row_count, block.size_bytes)
             assert await submitting is None
         assert seen == list(enumerate(rows))
         assert 990 <= seen_bytes <= 1000
@@ -86,6 +86,82 @@ def test_no_room_in_time_is_a_failure_and_takes_nothing() -> None:
             assert not queue.has_room(1, 0)
             queue.release(4, 10)
             assert queue.has_room(4, 0)
+
+    asyncio.run(main())
+
+
+def test_room_that_was_made_is_used_and_the_rest_given_back() -> None:
+    async def main() -> None:
+        queue = queue_of(rows_max=10)
+        with opened(intake_of(queue)) as session:
+            assert await session.make_room(8, 400, 1.0) is None
+            assert (queue.held_rows, queue.held_bytes, queue.put_rows) == (8, 400, 0)
+            assert await session.submit(readings(5), range(5), 400, 1.0) is None
+            assert (queue.held_rows, queue.held_bytes, queue.put_rows) == (5, 400, 5)
+            assert queue.settled_rows == 0
+
+    asyncio.run(main())
+
+
+def test_room_for_a_block_without_a_valid_row_is_given_back() -> None:
+    async def main() -> None:
+        queue = queue_of()
+        with opened(intake_of(queue)) as session:
+            assert await session.make_room(8, 400, 1.0) is None
+            assert await session.submit([], [], 400, 1.0) is None
+            assert (queue.held_rows, queue.held_bytes, session.settlement.taken_rows) == (0, 0, 0)
+
+    asyncio.run(main())
+
+
+def test_room_is_given_back_when_the_request_ends_before_the_block_is_decoded() -> None:
+    async def main() -> None:
+        queue = queue_of()
+        with opened(intake_of(queue)) as session:
+            assert await session.make_room(8, 400, 1.0) is None
+        assert (queue.held_rows, queue.held_bytes) == (0, 0)
+
+    asyncio.run(main())
+
+
+def test_no_room_in_time_for_a_block_is_a_failure_before_it_is_decoded() -> None:
+    async def main() -> None:
+        queue = queue_of(rows_max=10)
+        intake = intake_of(queue)
+        with opened(intake) as first, opened(intake) as second:
+            assert await first.make_room(8, 400, 1.0) is None
+            failure = await second.make_room(3, 100, 0.0)
+            assert failure is not None
+            assert failure.code == "sink-unavailable"
+            assert (queue.held_rows, queue.wanted_rows) == (8, 0)
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_room_gets_it_in_the_order_of_asking() -> None:
+    async def main() -> None:
+        queue = queue_of(rows_max=10)
+        intake = intake_of(queue)
+        with opened(intake) as first, opened(intake) as second, opened(intake) as third:
+            assert await first.make_room(10, 0, 1.0) is None
+            waiting = [
+                asyncio.ensure_future(session.make_room(8, 0, 5.0)) for session in (second, third)
+            ]
+            await asyncio.sleep(0)
+            assert await first.submit(readings(1), [1], 0, 1.0) is None
+            await asyncio.sleep(0)
+            assert [task.done() for task in waiting] == [True, False]
+            waiting[1].cancel()
+
+    asyncio.run(main())
+
+
+def test_block_larger_than_the_queue_waits_part_by_part() -> None:
+    async def main() -> None:
+        queue = queue_of(rows_max=10)
+        with opened(intake_of(queue)) as session:
+            assert await session.make_room(11, 400, 0.0) is None
+            assert queue.held_rows == 0
 
     asyncio.run(main())
 

@@ -69,7 +69,7 @@ class QueueMachine(RuleBasedStateMachine):
     def give_up_just_when_granted(self) -> None:
         _, _, task = self.waiting.popleft()
         block = self.taken.popleft()
-        self.queue.release(len(block.rows), block.size_bytes)
+        self.queue.release(block.row_count, block.size_bytes)
         task.cancel()
         self.turns()
         assert task.cancelled()
@@ -78,7 +78,7 @@ class QueueMachine(RuleBasedStateMachine):
     def take(self, rows_max: int) -> None:
         blocks = self.queue.take(rows_max)
         assert blocks or not self.put
-        assert len(blocks) <= 1 or sum(len(block.rows) for block in blocks) <= rows_max
+        assert len(blocks) <= 1 or sum(block.row_count for block in blocks) <= rows_max
         for block in blocks:
             assert block is self.put.popleft()
             self.taken.append(block)
@@ -88,15 +88,15 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         block = self.taken.popleft()
-        self.queue.release(len(block.rows), block.size_bytes)
+        self.queue.release(block.row_count, block.size_bytes)
         self.turns()
 
     @invariant()
     def books_balance(self) -> None:
         held = [*self.put, *self.taken]
-        assert self.queue.held_rows == sum(len(block.rows) for block in held)
+        assert self.queue.held_rows == sum(block.row_count for block in held)
         assert self.queue.held_bytes == sum(block.size_bytes for block in held)
-        assert self.queue.waiting_rows == sum(len(block.rows) for block in self.put)
+        assert self.queue.waiting_rows == sum(block.row_count for block in self.put)
 
     @invariant()
     def no_limit_is_passed(self) -> None:

@@ -127,7 +127,7 @@ element = st.sampled_from(
 @given(st.lists(element, min_size=1, max_size=12))
 def test_elements_come_to_the_same_as_lines(elements: list[bytes]) -> None:
     lines = b"".join(text + b"\n" for text in elements)
-    expected = DECODER.decode(LineBlock(lines, 1), ts_end=TS_END)
+    expected = DECODER.decode(LineBlock.of(lines, 1), ts_end=TS_END)
     (part,) = decode(b"[" + b",".join(elements) + b"]")
     assert list(part.rows) == list(expected.rows)
     assert list(part.positions) == [line - 1 for line in expected.positions]

@@ -81,20 +81,20 @@ def test_one_byte_at_a_time_gives_the_same_lines(body: bytes, line_bytes_max: in
 
 def test_unfinished_last_line_is_not_handed_out_before_the_end() -> None:
     splitter = LineSplitter(100)
-    assert list(splitter.feed(b"one\ntwo")) == [LineBlock(b"one\n", 1)]
-    assert list(splitter.finish()) == [LineBlock(b"two\n", 2)]
+    assert list(splitter.feed(b"one\ntwo")) == [LineBlock.of(b"one\n", 1)]
+    assert list(splitter.finish()) == [LineBlock.of(b"two\n", 2)]
 
 
 def test_body_that_ends_with_a_newline_has_no_further_line() -> None:
     splitter = LineSplitter(100)
-    assert list(splitter.feed(b"one\n")) == [LineBlock(b"one\n", 1)]
+    assert list(splitter.feed(b"one\n")) == [LineBlock.of(b"one\n", 1)]
     assert list(splitter.finish()) == []
     assert splitter.lines_seen == 1
 
 
 def test_line_of_exactly_the_bound_is_kept_and_one_byte_more_is_not() -> None:
     parts = read_all(LineSplitter(4), [b"abcd\nabcde\nabcd"])
-    assert parts == [LineBlock(b"abcd\n", 1), LongLine(2), LineBlock(b"abcd\n", 3)]
+    assert parts == [LineBlock.of(b"abcd\n", 1), LongLine(2), LineBlock.of(b"abcd\n", 3)]
 
 
 def test_carriage_return_counts_towards_the_bound() -> None:
@@ -103,10 +103,10 @@ def test_carriage_return_counts_towards_the_bound() -> None:
 
 def test_long_line_is_reported_once_and_before_its_end_has_come() -> None:
     splitter = LineSplitter(4)
-    assert list(splitter.feed(b"ok\nabc")) == [LineBlock(b"ok\n", 1)]
+    assert list(splitter.feed(b"ok\nabc")) == [LineBlock.of(b"ok\n", 1)]
     assert list(splitter.feed(b"de")) == [LongLine(2)]
     assert list(splitter.feed(b"f" * 100)) == []
-    assert list(splitter.feed(b"g\nnext\n")) == [LineBlock(b"next\n", 3)]
+    assert list(splitter.feed(b"g\nnext\n")) == [LineBlock.of(b"next\n", 3)]
     assert list(splitter.finish()) == []
 
 
@@ -128,7 +128,7 @@ def test_dropped_line_is_not_held_in_memory(chunk_bytes: int) -> None:
 def test_line_over_the_block_size_is_a_block_of_its_own() -> None:
     long = b"x" * 50 + b"\n"
     parts = read_all(LineSplitter(100, 20), [b"a\n" + long + b"b\n"])
-    assert parts == [LineBlock(b"a\n", 1), LineBlock(long, 2), LineBlock(b"b\n", 3)]
+    assert parts == [LineBlock.of(b"a\n", 1), LineBlock.of(long, 2), LineBlock.of(b"b\n", 3)]
 
 
 def test_block_of_tiny_lines_is_bounded_in_lines() -> None:

@@ -23,7 +23,7 @@ FULL = (
 
 
 def decode(data: bytes, first_line: int = 1, ts_end: datetime = TS_END) -> Decoded:
-    return DECODER.decode(LineBlock(data, first_line), ts_end=ts_end)
+    return DECODER.decode(LineBlock.of(data, first_line), ts_end=ts_end)
 
 
 def outcome(decoded: Decoded) -> tuple[list[int], list[tuple[int, str, str | None]]]:
@@ -52,14 +52,14 @@ def test_other_stream_is_decoded_by_its_own_type() -> None:
     spec = STREAMS["generation_output"]
     decoder = NdjsonDecoder(spec, spec.record_type)
     line = b'{"ts":"2024-05-01T00:00:00Z","plant_id":"p","mw":3,"unit_id":null}\n'
-    (row,) = decoder.decode(LineBlock(line, 1), ts_end=TS_END).rows
+    (row,) = decoder.decode(LineBlock.of(line, 1), ts_end=TS_END).rows
     expected = GenerationOutput(ts=datetime(2024, 5, 1, tzinfo=UTC), plant_id="p", mw=3.0)
     assign_event_ids([expected], stream_number=spec.number)
     assert row == expected
 
 
 def test_negative_energy_is_taken_where_the_source_allows_it() -> None:
-    line = LineBlock(GOOD.replace(b"1.5", b"-1.5") + b"\n", 1)
+    line = LineBlock.of(GOOD.replace(b"1.5", b"-1.5") + b"\n", 1)
     assert outcome(DECODER.decode(line, ts_end=TS_END)) == ([], [(1, "negative-value", "kwh")])
     signed = NdjsonDecoder(SPEC, SPEC.signed_record_type)
     (row,) = signed.decode(line, ts_end=TS_END).rows

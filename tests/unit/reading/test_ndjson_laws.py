@@ -20,7 +20,7 @@ GOOD = b'{"ts":"2024-05-01T00:00:00Z","meter_id":"m-1","kwh":1.5}'
 
 
 def decode(data: bytes, first_line: int = 1) -> Decoded:
-    return DECODER.decode(LineBlock(data, first_line), ts_end=TS_END)
+    return DECODER.decode(LineBlock.of(data, first_line), ts_end=TS_END)
 
 
 class Sample(NamedTuple):

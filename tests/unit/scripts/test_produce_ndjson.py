@@ -26,7 +26,7 @@ def produce(*arguments: str) -> tuple[bytes, str]:
 
 def decode(spec: StreamSpec, data: bytes) -> tuple[int, int, set[tuple[object, ...]]]:
     decoder = NdjsonDecoder(spec, spec.record_type)
-    decoded = decoder.decode(LineBlock(data, 1), ts_end=TS_END)
+    decoded = decoder.decode(LineBlock.of(data, 1), ts_end=TS_END)
     keys = {tuple(getattr(row, key) for key in spec.dedup_keys) for row in decoded.rows}
     return len(decoded.rows), len(decoded.errors), keys
 

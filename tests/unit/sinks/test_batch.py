@@ -33,7 +33,7 @@ class Room:
 
 
 def whole(block: Block) -> Share:
-    return Share(block, 0, len(block.rows))
+    return Share(block, 0, block.row_count)
 
 
 def ids(batch: Batch) -> list[str]:

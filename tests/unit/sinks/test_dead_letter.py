@@ -66,7 +66,7 @@ def test_file_can_be_posted_again_and_gives_the_same_rows(tmp_path: Path) -> Non
     keep(tmp_path, kept)
     spec = STREAMS["meter_usage"]
     body = (tmp_path / "meter_usage.ndjson").read_bytes()
-    decoded = NdjsonDecoder(spec, spec.record_type).decode(LineBlock(body, 1), ts_end=TS_END)
+    decoded = NdjsonDecoder(spec, spec.record_type).decode(LineBlock.of(body, 1), ts_end=TS_END)
     assert decoded.errors == []
     assert list(decoded.rows) == [one.row for one in kept]
 

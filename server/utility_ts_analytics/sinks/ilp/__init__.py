@@ -1,8 +1,11 @@
 """The ILP sink: rows as InfluxDB line protocol, over HTTP (acknowledged) or TCP (not)."""
 
+from functools import partial
+
 from utility_ts_analytics.buffering.block import Block
 from utility_ts_analytics.sinks.contract import Outcome
-from utility_ts_analytics.sinks.ilp.encode import row_encoder
+from utility_ts_analytics.sinks.ilp.decode import rows_of_lines
+from utility_ts_analytics.sinks.ilp.encode import escape_table, row_encoder
 from utility_ts_analytics.sinks.ilp.transport import HttpTransport, TcpTransport, Transport
 
 __all__ = ["IlpSink", "ilp_over_http", "ilp_over_tcp"]
@@ -21,14 +24,18 @@ class IlpSink:
     def __init__(self, transport: Transport, table: str) -> None:
         self._transport = transport
         self._encode = row_encoder(table)
+        self._escaped_table = escape_table(table)
 
     def new_payload(self) -> list[bytes]:
         """Return an empty payload."""
         return []
 
     def encode(self, block: Block, payload: list[bytes]) -> None:
-        """Append one line per row."""
-        payload.append(self._encode(block.rows))
+        """Append one line per row; the block keeps the lines and lets its rows go."""
+        rows = block.rows
+        lines = self._encode(rows)
+        payload.append(lines)
+        block.let_go(partial(rows_of_lines, lines, self._escaped_table, type(rows[0])))
 
     def clear(self, payload: list[bytes]) -> None:
         """Drop the lines."""

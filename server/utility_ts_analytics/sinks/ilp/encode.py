@@ -24,18 +24,23 @@ VARCHAR, UUID). Null fields are left out and end up as NULL. The time stamp is e
 microsecond whatever its offset."""
 
 
-def row_encoder(table: str) -> RowEncoder:
-    """Return the fastest encoder there is for rows of `table`.
+def escape_table(table: str) -> bytes:
+    """Return the name of a table as a line begins with it.
 
     Raises:
-        QuestDBError: The client does not take the name of the table.
+        QuestDBError: The client does not take the name.
     """
+    probe = _buffer()
+    probe.row(table, columns={"probe": 0.0}, at=datetime(2000, 1, 1, tzinfo=UTC))
+    return bytes(probe).partition(b" probe=")[0]
+
+
+def row_encoder(table: str) -> RowEncoder:
+    """Return the fastest encoder there is for rows of `table`; errors as `escape_table`."""
     ilp_lines = native.ilp_lines
     if ilp_lines is None:
         return client_encoder(table)
-    probe = _buffer()
-    probe.row(table, columns={"probe": 0.0}, at=datetime(2000, 1, 1, tzinfo=UTC))
-    escaped_table = bytes(probe).partition(b" probe=")[0]
+    escaped_table = escape_table(table)
     return lambda rows: ilp_lines(rows, escaped_table)
 
 

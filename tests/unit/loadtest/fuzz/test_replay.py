@@ -49,8 +49,8 @@ class LosesEmptyLines(LineSplitter):
 
 
 class TakesAnything(BearerAuth):
-    def check_or_raise(self, authorization: bytes | None) -> None:
-        """Let everybody in."""
+    def holder_or_raise(self, authorization: bytes | None) -> str | None:
+        return "anybody"
 
 
 def wrong_decode(

@@ -30,10 +30,12 @@ def test_memory_of_a_process_and_its_children_is_seen_with_its_peak() -> None:
 
 
 def test_process_that_begins_later_is_seen_from_then_on() -> None:
-    with MemoryWatch({}, {}, period_s=60) as watch:
-        watch.watch("me", os.getpid())
-        assert processes(watch) == []
-    assert processes(watch) == ["me"]
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        with MemoryWatch({}, {}, period_s=60) as watch:
+            watch.watch("child", child.pid)
+            assert processes(watch) == []
+        child.communicate(b"\n")
+    assert processes(watch) == ["child"]
 
 
 def test_process_that_is_gone_is_no_error() -> None:
