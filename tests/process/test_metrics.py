@@ -187,15 +187,17 @@ def test_request_that_went_well_leaves_no_line_and_one_that_did_not_a_single_one
     token, value = make_id("token"), make_id("value")
     good = reading_lines(make_id("m"), 2)
     bad_row = b'{"ts":"%s","meter_id":"%s","kwh":1}\n' % (value.encode(), value.encode())
-    told = {}
+    request_ids = []
     for body, target in ((good, PATH), (good + bad_row, PATH), (bad_row, f"{PATH}?strict=true")):
         headers = {"content-type": NDJSON, "authorization": f"Bearer {token}"}
         answer = post(service.ports.meter_usage, target, body, headers)
-        request_id = json.loads(answer.body)["request_id"]
-        told[answer.status, len(body)] = [
-            json.loads(line) for line in service.output().splitlines() if request_id in line
-        ]
-    [normal, [lenient], [strict]] = told.values()
+        request_ids.append(json.loads(answer.body)["request_id"])
+    # A line is written when the answer is on its way already.
+    until(lambda: request_ids[-1] in service.output(), "the last request is logged")
+    lines = service.output().splitlines()
+    [normal, [lenient], [strict]] = [
+        [json.loads(line) for line in lines if request_id in line] for request_id in request_ids
+    ]
     assert normal == []
     assert (lenient["event"], lenient["accepted"], lenient["stream"]) == (
         "lines were refused",
