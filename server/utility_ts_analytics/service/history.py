@@ -20,6 +20,8 @@ SAMPLES_MAX: Final = 300
 ERRORS_MAX: Final = 50
 _RATE_S: Final = 5.0
 _LATENCY_S: Final = 60.0
+_REASONS: Final = (*registry.ROW_CODES, *registry.FAILED)
+"""Why rows are refused: rejected ones, then failed ones; no name is in both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,28 @@ class _Sample:
     Attributes:
         at_s: Monotonic time, seconds.
         flushes: Per bucket of `FLUSH_SECONDS`, both sinks together; `answers` those of requests.
+        reasons: Refused rows in the order of `_REASONS`.
+        codes: Requests in the order of `registry.STATUSES`.
     """
 
     at_s: float
     received: int
     stored: int
-    refused: int
-    requests: int
+    reasons: Sequence[int]
+    codes: Sequence[int]
     flushed_rows: int
     answers: Sequence[int]
     flushes: Sequence[int]
+
+    @property
+    def refused(self) -> int:
+        """Rows that were rejected or given back."""
+        return sum(self.reasons)
+
+    @property
+    def requests(self) -> int:
+        """Requests answered."""
+        return sum(self.codes)
 
 
 class History:
@@ -97,23 +111,23 @@ class History:
 
 
 def _sample(words: Words, now_s: float) -> _Sample:
-    refused = _total(words, registry.ROWS_REJECTED) + _total(words, registry.ROWS_FAILED)
+    rejected, failed = _each(words, registry.ROWS_REJECTED), _each(words, registry.ROWS_FAILED)
     flushes = [_buckets(words, registry.FLUSH_SECONDS, sink) for sink in SINKS]
     rows_at = words_of(registry.FLUSH_ROWS) - 1
     return _Sample(
         at_s=now_s,
         received=words[offset_of(registry.ROWS_RECEIVED)],
-        stored=_total(words, registry.ROWS_STORED),
-        refused=refused,
-        requests=_total(words, registry.REQUESTS),
+        stored=sum(_each(words, registry.ROWS_STORED)),
+        reasons=(*rejected, *failed),
+        codes=_each(words, registry.REQUESTS),
         flushed_rows=sum(words[offset_of(registry.FLUSH_ROWS, sink) + rows_at] for sink in SINKS),
         answers=_buckets(words, registry.REQUEST_SECONDS),
         flushes=[sum(pair) for pair in zip(*flushes, strict=True)],
     )
 
 
-def _total(words: Words, metric: Metric) -> int:
-    return sum(words[offset_of(metric, *values)] for values in label_sets(metric))
+def _each(words: Words, metric: Metric) -> Sequence[int]:
+    return tuple(words[offset_of(metric, *values)] for values in label_sets(metric))
 
 
 def _buckets(words: Words, metric: Metric, *values: str) -> Sequence[int]:
@@ -144,6 +158,9 @@ def _times(first: _Sample, last: _Sample) -> dict[str, Json]:
     flushed = (registry.FLUSH_SECONDS.buckets, _grown(first.flushes, last.flushes))
     return {
         "requests": last.requests - first.requests,
+        "requests_by_code": _named(registry.STATUSES, _grown(first.codes, last.codes)),
+        "received_rows": received,
+        "refused_by_reason": _named(_REASONS, _grown(first.reasons, last.reasons)),
         "refused_share": round((last.refused - first.refused) / received, 6) if received else None,
         "request_p50_ms": _ms(quantile(0.5, *answered)),
         "request_p99_ms": _ms(quantile(0.99, *answered)),
@@ -165,6 +182,10 @@ def _curves(samples: Sequence[_Sample]) -> dict[str, Json]:
 
 def _grown(before: Sequence[int], after: Sequence[int]) -> list[int]:
     return [new - old for old, new in zip(before, after, strict=True)]
+
+
+def _named(names: Sequence[str], counts: Sequence[int]) -> dict[str, Json]:
+    return {name: count for name, count in zip(names, counts, strict=True) if count}
 
 
 def _per_s(first: _Sample, last: _Sample, count: int) -> int:

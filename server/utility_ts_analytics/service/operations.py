@@ -52,7 +52,7 @@ class OperationsFacts:
         runtime_dir: Path,
         clock: Clock | None = None,
     ) -> None:
-        self._streams = {name: stream.table for name, stream in config.streams.items()}
+        self._streams = config.streams
         self._watch = watch
         self._beacon = beacon
         self._runtime_dir = runtime_dir
@@ -105,8 +105,8 @@ class OperationsFacts:
             "questdb": self._watch.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {
-                name: stream_status(books, name, table, self._history)
-                for name, table in self._streams.items()
+                name: stream_status(books, name, stream, self._history)
+                for name, stream in self._streams.items()
             },
             "errors": self._history.errors(),
         }

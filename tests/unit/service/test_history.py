@@ -61,7 +61,9 @@ def test_last_minute_has_latencies_and_the_share_that_was_refused(tmp_path: Path
     minute = watcher.history.lately(STREAM)["last_minute"]
     assert isinstance(minute, dict)
     assert minute["requests"] == 100
-    assert minute["refused_share"] == 0.25
+    assert minute["requests_by_code"] == {"200": 100}
+    assert (minute["received_rows"], minute["refused_share"]) == (100, 0.25)
+    assert minute["refused_by_reason"] == {"invalid-json": 25}
     assert minute["flush_rows_mean"] == 75
     p50_ms, flush_ms = minute["request_p50_ms"], minute["flush_p50_ms"]
     assert isinstance(p50_ms, float)
@@ -78,6 +80,7 @@ def test_last_minute_has_latencies_and_the_share_that_was_refused(tmp_path: Path
         None,
         None,
     )
+    assert (minute["requests_by_code"], minute["refused_by_reason"]) == ({}, {})
 
 
 def test_errors_are_told_once_newest_first_also_after_their_worker_is_gone(tmp_path: Path) -> None:
@@ -110,3 +113,16 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
 def test_nothing_is_known_before_the_first_sample() -> None:
     lately = History([STREAM]).lately(STREAM)
     assert (lately["now"], lately["last_minute"]) == ({}, {})
+
+
+def test_failed_rows_are_among_the_refused_by_their_reason(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path)
+    watcher.measures.rows_taken(10)
+    watcher.measures.rows_refused(["sink-rejected"])
+    watcher.measures.rows_failed(4, "draining")
+    watcher.measures.request_ended(503, 0.1)
+    watcher.sample()
+    minute = watcher.history.lately(STREAM)["last_minute"]
+    assert isinstance(minute, dict)
+    assert minute["refused_by_reason"] == {"sink-rejected": 1, "draining": 4}
+    assert minute["requests_by_code"] == {"503": 1}

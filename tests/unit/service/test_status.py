@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+import pytest
+
+from utility_ts_analytics.config import parse_config
 from utility_ts_analytics.service.beacon import SERVING, Beacon
 from utility_ts_analytics.service.departed import read_books
 from utility_ts_analytics.service.history import History
@@ -10,6 +13,7 @@ from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry import registry
 
 STREAM = "meter_usage"
+CONFIG = parse_config({"meter_usage": {"name": "mu"}}, {}).meter_usage
 
 
 def test_every_number_is_where_the_page_looks_for_it(tmp_path: Path) -> None:
@@ -26,8 +30,9 @@ def test_every_number_is_where_the_page_looks_for_it(tmp_path: Path) -> None:
     measures.request_ended(422, 0.1)
     gauges = [(registry.BUFFER_ROWS_MAX, 50), (registry.WORKER_MEMORY, 4096)]
     beacon.say(SERVING, 1.0, gauges)
-    status = stream_status(read_books(tmp_path), STREAM, "mu", History([STREAM]))
+    status = stream_status(read_books(tmp_path), STREAM, CONFIG, History([STREAM]))
     assert status["table"] == "mu"
+    assert status["delivery"] == {"first": "ilp", "fallback": "pgwire", "ack": "committed"}
     books = ("received_rows", "stored_rows", "rejected_rows", "failed_rows", "in_flight_rows")
     assert [status[name] for name in books] == [16, 8, 2, 1, 5]
     assert (status["held_rows"], status["spooled_rows"]) == (3, 2)
@@ -49,5 +54,15 @@ def test_every_number_is_where_the_page_looks_for_it(tmp_path: Path) -> None:
 
 
 def test_stream_without_a_worker_has_zeros(tmp_path: Path) -> None:
-    status = stream_status(read_books(tmp_path), STREAM, "mu", History([STREAM]))
+    status = stream_status(read_books(tmp_path), STREAM, CONFIG, History([STREAM]))
     assert (status["received_rows"], status["last_stored_at"], status["workers"]) == (0, None, [])
+
+
+@pytest.mark.parametrize(("kind", "fallback"), [("pgwire", "pgwire"), ("ilp", "none")])
+def test_way_that_is_the_first_or_none_is_no_fallback(
+    kind: str, fallback: str, tmp_path: Path
+) -> None:
+    sink = {"kind": kind, "fallback": fallback}
+    config = parse_config({"meter_usage": {"sink": sink}}, {}).meter_usage
+    status = stream_status(read_books(tmp_path), STREAM, config, History([STREAM]))
+    assert status["delivery"] == {"first": kind, "fallback": None, "ack": "committed"}
