@@ -38,12 +38,19 @@ class BearerAuth:
         self, tokens: Sequence[HeldToken], *, realm: str = "ingest", basic: bool = False
     ) -> None:
         self._digests = [(sha256(token.text.encode()).digest(), token.name) for token in tokens]
-        challenges = [f'Bearer realm="{realm}"', f'Basic realm="{realm}"']
-        self._challenge = ", ".join(challenges[: 1 + basic])
+        # Basic before Bearer: Chromium looks at the first challenge of a header alone, and asks
+        # nobody for a password where it does not know that (tests/process/test_status_page.py).
+        self._bearer = f'Bearer realm="{realm}"'
+        self._challenge = f'Basic realm="{realm}", {self._bearer}' if basic else self._bearer
         self._basic = basic
 
-    def holder_or_raise(self, authorization: bytes | None) -> str | None:
+    def holder_or_raise(self, authorization: bytes | None, *, scripted: bool = False) -> str | None:
         """Accept an `Authorization` header value.
+
+        Args:
+            authorization: The value; None where there is no such header.
+            scripted: Whether a script of a page asks: its browser must not ask people for a
+                password each time that the script tries.
 
         Returns:
             The name of the token's holder; None where the port is open.
@@ -59,7 +66,8 @@ class BearerAuth:
         names = [name for (_, name), match in zip(self._digests, matches, strict=True) if match]
         if not names:
             raise Unauthorized(
-                "the Authorization header carries no valid bearer token", self._challenge
+                "the Authorization header carries no valid bearer token",
+                self._bearer if scripted else self._challenge,
             )
         return names[0]
 

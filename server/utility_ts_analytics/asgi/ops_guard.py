@@ -27,8 +27,9 @@ class OpsGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            scripted = header(scope, b"x-requested-with") is not None
             try:
-                self._auth.holder_or_raise(header(scope, b"authorization"))
+                self._auth.holder_or_raise(header(scope, b"authorization"), scripted=scripted)
             except Unauthorized as error:
                 await refuse(scope, receive, send, error)
                 return

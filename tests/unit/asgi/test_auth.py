@@ -90,7 +90,7 @@ def test_other_passwords_are_refused_with_both_challenges(header: bytes | None) 
     with pytest.raises(Unauthorized) as caught:
         BearerAuth(TOKENS, realm="operations", basic=True).holder_or_raise(header)
     assert caught.value.headers == {
-        "www-authenticate": 'Bearer realm="operations", Basic realm="operations"'
+        "www-authenticate": 'Basic realm="operations", Bearer realm="operations"'
     }
 
 

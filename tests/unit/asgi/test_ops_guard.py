@@ -51,3 +51,20 @@ def test_probes_need_none(path: str) -> None:
 
 def test_lifespan_goes_through() -> None:
     assert status_of("", None, tokens=[TOKEN], kind="lifespan") == 200
+
+
+def test_browser_asks_its_user_but_not_for_what_a_script_of_the_page_tries() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    guard = OpsGuard(OpsGuard, BearerAuth([TOKEN], realm="ops", basic=True))  # type: ignore[arg-type]  # never called
+    for headers in ([], [(b"x-requested-with", b"status page")]):
+        scope = {"type": "http", "path": "/", "method": "GET", "headers": headers}
+        asyncio.run(guard(scope, receive, send))
+    challenges = [dict(start["headers"])[b"www-authenticate"] for start in sent[::2]]
+    assert challenges == [b'Basic realm="ops", Bearer realm="ops"', b'Bearer realm="ops"']
