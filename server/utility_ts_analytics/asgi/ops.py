@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from utility_ts_analytics.asgi.app import Lifecycle, refuse, run_lifespan
+from utility_ts_analytics.asgi.pages.status_page import read_status_page
 from utility_ts_analytics.asgi.request import header
 from utility_ts_analytics.asgi.responses import Json, send_body, send_json
 from utility_ts_analytics.asgi.types import Receive, Scope, Send
 from utility_ts_analytics.errors import MethodNotAllowed, NotFound
 
-PATHS = ("/metrics", "/healthz", "/readyz", "/status.json", "/openapi.json")
+PATHS = ("/", "/metrics", "/healthz", "/readyz", "/status.json", "/openapi.json")
 """What the port serves; `asgi.openapi` describes each."""
 
 
@@ -30,7 +31,7 @@ class Facts(Lifecycle, Protocol):
 
 
 class OpsApp:
-    """Routes `/metrics`, `/healthz`, `/readyz`, `/status.json` and `/openapi.json`.
+    """Routes `PATHS`; `/` is the status page.
 
     `/healthz` says only that the service's processes run: restarting it would not bring QuestDB
     back, so the database is `/readyz`'s matter.
@@ -43,6 +44,7 @@ class OpsApp:
     def __init__(self, facts: Facts, openapi: Mapping[str, Json]) -> None:
         self._facts = facts
         self._openapi = openapi
+        self._page = read_status_page()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -59,7 +61,10 @@ class OpsApp:
 
     async def _answer(self, scope: Scope, send: Send) -> None:
         path = scope["path"]
-        if path == "/metrics":
+        if path == "/":
+            page = self._page
+            await send_body(send, 200, page.body, media_type=page.media_type, headers=page.headers)
+        elif path == "/metrics":
             accept = (header(scope, b"accept") or b"").decode("latin-1")
             media_type, text = self._facts.metrics(accept)
             await send_body(send, 200, text, media_type=media_type)

@@ -70,6 +70,17 @@ def test_status_is_what_is_known() -> None:
     assert get("/status.json") == (200, {"version": "1"})
 
 
+@pytest.mark.parametrize("reasons", [[], ["QuestDB is away"]])
+def test_page_is_served_with_its_policy_ready_or_not(reasons: list[str]) -> None:
+    start, body = exchange("/", reasons, "GET")
+    headers = dict(start["headers"])
+    assert start["status"] == 200
+    assert headers[b"content-type"] == b"text/html; charset=utf-8"
+    assert headers[b"content-security-policy"].startswith(b"default-src 'none'; ")
+    assert headers[b"cache-control"] == b"no-store"
+    assert body["body"].startswith(b"<!doctype html>")
+
+
 def test_metrics_are_in_the_form_that_is_asked_for() -> None:
     start, body = exchange("/metrics", (), "GET")
     assert (start["status"], body["body"]) == (200, b"metrics 1")

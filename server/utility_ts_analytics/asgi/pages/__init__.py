@@ -1,0 +1,1 @@
+"""Pages for people: each one HTML document without anything from outside."""
