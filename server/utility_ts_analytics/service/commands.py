@@ -26,6 +26,7 @@ from utility_ts_analytics.service.local_http import ask_listener
 from utility_ts_analytics.service.plans import ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.service_manager import ServiceManager
+from utility_ts_analytics.service.status_text import status_text
 from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from utility_ts_analytics.telemetry.logs import configure_logs
 
@@ -120,7 +121,7 @@ def status(config_path: Path | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        _print_status(facts)
+        print(status_text(facts))
     return EXIT_OK if facts["ready"] else EXIT_FAILED
 
 
@@ -156,20 +157,3 @@ def _fetch_status(config: Config) -> dict[str, object]:
             " does it run with this configuration?"
         )
     return facts
-
-
-def _print_status(facts: dict[str, object]) -> None:
-    ready = "ready" if facts["ready"] else "NOT READY"
-    print(f"{ready}, version {facts['version']}, up {facts['uptime_s']} s")
-    reasons = facts["reasons"]
-    for reason in reasons if isinstance(reasons, list) else []:
-        print(f"  {reason}")
-    streams = facts["streams"]
-    for name, stream in streams.items() if isinstance(streams, dict) else []:
-        workers = sum(worker["state"] == "serving" for worker in stream["workers"])
-        print(
-            f"{name}: {workers} workers serving, {stream['stored_rows']} rows stored,"
-            f" {stream['rejected_rows']} rejected, {stream['failed_rows']} given back,"
-            f" {stream['held_rows']} held, {stream['spooled_rows']} spooled,"
-            f" {stream['retries']} retries{', by the fallback' if stream['fallback_lanes'] else ''}"
-        )
