@@ -2,6 +2,7 @@
 
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,8 +40,9 @@ def _lines(facts: Facts) -> Iterator[str]:
 
 
 def _stream(name: str, stream: Facts, now_s: float) -> Iterator[str]:
-    serving = sum(worker["state"] == "serving" for worker in stream["workers"])
-    yield f"{name}: {serving} of {len(stream['workers'])} workers serving"
+    states = Counter(worker["state"] for worker in stream["workers"])
+    others = [f"{count} {state}" for state, count in sorted(states.items()) if state != "serving"]
+    yield ", ".join([f"{name}: {states['serving']} workers serving", *others])
     now, minute, buffer = stream["now"], stream["last_minute"], stream["buffer"]
     yield from _fact(
         "rows/s",

@@ -83,7 +83,7 @@ def test_every_fact_of_the_page_is_there() -> None:
     lines = words(status_text(FACTS))
     assert lines[0] == "ready, version 1.2.3, up 2 h 1 min"
     for line in (
-        "meter_usage: 1 of 1 workers serving",
+        "meter_usage: 1 workers serving",
         "rows/s 1,234 received, 1,200 stored, 34 refused, 5 requests/s",
         "rows 2,000 received, 1,500 stored, 480 rejected, 17 failed, 3 in flight",
         "request p50 8.7 ms, p99 1,200.0 ms, 9 a minute",
@@ -129,6 +129,11 @@ def test_every_fact_of_the_page_is_there() -> None:
         ),
         (("streams", "meter_usage", "last_stored_at"), None, "stored never"),
         (("errors",), [], "no errors were told to clients"),
+        (
+            ("streams", "meter_usage", "workers"),
+            [{**WORKER, "memory_bytes": 0, "state": state} for state in ("serving", "refusing")],
+            "meter_usage: 1 workers serving, 1 refusing",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(path: tuple[str, ...], value: object, line: str) -> None:
