@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from utility_ts_analytics.telemetry.registry import METRICS, Metric
+from utility_ts_analytics.telemetry.metric import Metric
+from utility_ts_analytics.telemetry.registry import METRICS
 
 INFRA = Path(__file__).parents[2] / "infra"
 RULES = INFRA / "prometheus" / "rules"

@@ -37,6 +37,7 @@ from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.reading.summary import ReadSummary
 from utility_ts_analytics.records.validation import RowError, latest_ts
+from utility_ts_analytics.telemetry.token_counts import TokenCounts
 
 Ack = Literal["committed", "enqueued"]
 
@@ -86,7 +87,8 @@ class IngestEndpoint:
     async def handle(self, scope: Scope, receive: Receive, send: Send, *, ndjson: bool) -> None:
         """Answer one POST; never raises for anything a client or the database does."""
         body = self._body(receive, ndjson=ndjson)
-        exchange = _Exchange(self._settings, ReadSummary(), ndjson=ndjson)
+        tokens = self._intake.measures.tokens
+        exchange = _Exchange(self._settings, tokens, ndjson=ndjson)
         try:
             exchange.token_name = self._auth.holder_or_raise(header(scope, b"authorization"))
             head = read_head(scope, ndjson=ndjson, strict_default=self._settings.strict)
@@ -220,19 +222,22 @@ class IngestEndpoint:
 class _Exchange:
     """What is known of one request when it is answered."""
 
-    def __init__(self, settings: IngestSettings, summary: ReadSummary, *, ndjson: bool) -> None:
-        self.summary = summary
+    def __init__(self, settings: IngestSettings, tokens: TokenCounts, *, ndjson: bool) -> None:
+        self.summary = ReadSummary()
         self.session: IntakeSession | None = None
         self.error: ClientError | None = None
         self.validate_only = False
         self.request_id = uuid.uuid4().hex  # ours: what a client calls its request is not looked at
         self.token_name: str | None = None  # of its holder, once it is known
         self._settings = settings
+        self._tokens = tokens
         self._position_name = "line" if ndjson else "index"
 
     async def send(self, send: Send) -> int:
         """Answer with what became of the rows; return how many were accepted."""
         accepted = self._accepted_rows()
+        if self.token_name is not None:  # published with the answer: asgi/metering.py
+            self._tokens.add(self.token_name, 0 if self.validate_only else accepted)
         if self.session is not None:
             self.summary.add_errors(self.session.settlement.rejected)
         if self.error is None and accepted == 0 and self.summary.lines > 0:

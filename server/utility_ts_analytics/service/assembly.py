@@ -129,8 +129,9 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     """Build the application of one stream's port; runs in each of its workers."""
     name_process(stream=name)
     stream, spec, clock = config.streams[name], STREAMS[name], SystemClock()
-    beacon, drain = Beacon(runtime_dir, name), DrainState()
-    measures = beacon.measures
+    tokens = [HeldToken(token.name, token.reveal()) for token in stream.source.tokens]
+    beacon = Beacon(runtime_dir, name, list(dict.fromkeys(token.name for token in tokens)))
+    drain, measures = DrainState(), beacon.measures
     watch = _watch(config, [name])
 
     def trouble() -> Failure | None:
@@ -147,7 +148,6 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         measures=measures,
     )
     decoder = NdjsonDecoder(spec, spec.type_for(allow_negative=stream.source.allow_negative))
-    tokens = [HeldToken(token.name, token.reveal()) for token in stream.source.tokens]
     endpoint = IngestEndpoint(
         _ingest_settings(name, stream), decoder, intake, BearerAuth(tokens), clock
     )

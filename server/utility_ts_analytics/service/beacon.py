@@ -2,21 +2,23 @@
 
 The supervisor and the operations server read them; a worker that died leaves its file, so nothing
 it counted is lost. One writer per file; a reader always gets numbers of one moment
-(`telemetry/snapshot.py`). What becomes of the files of the dead: `service/departed.py`.
+(`telemetry/snapshot.py`). The first line of a file has the names that its last numbers go by
+(`telemetry/token_counts.py`). What becomes of the files of the dead: `service/departed.py`.
 """
 
 import mmap
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import BEAT_NS, NS_PER_S, STATE, Words, offset_of
 from utility_ts_analytics.telemetry.measures import Measures
-from utility_ts_analytics.telemetry.registry import GIVEN_BACK, Metric
-from utility_ts_analytics.telemetry.snapshot import FILE_BYTES, newest
+from utility_ts_analytics.telemetry.metric import Metric
+from utility_ts_analytics.telemetry.registry import GIVEN_BACK
+from utility_ts_analytics.telemetry.snapshot import file_bytes, newest
 
 STARTING, REFUSING, SERVING, DRAINING, STOPPED = range(5)
 """A worker that refuses runs well, but the database cannot take its rows just now."""
@@ -42,6 +44,7 @@ class Sign:
         pid: Its process id.
         words: All its numbers, by `telemetry.layout`.
         file: Name of its file.
+        token_names: What it counts requests by, in the order of their places.
     """
 
     stream: str
@@ -49,6 +52,7 @@ class Sign:
     pid: int
     words: Words
     file: str = ""
+    token_names: tuple[str, ...] = ()
 
     @property
     def state(self) -> int:
@@ -90,19 +94,21 @@ class Beacon:
     Args:
         folder: The service's runtime folder.
         stream: Which server this worker belongs to.
+        token_names: What requests are counted by; no two are equal.
 
     Attributes:
         measures: What is counted into the file.
     """
 
-    def __init__(self, folder: Path, stream: str) -> None:
-        # The token: a process id may come again while the file of the dead is still there.
+    def __init__(self, folder: Path, stream: str, token_names: Sequence[str] = ()) -> None:
+        # Random characters: a process id may come again while the file of the dead is still there.
         name = f"{stream}.{os.getsid(0)}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
         path = folder / f"{name}.new"
-        path.write_bytes(bytes(FILE_BYTES))
+        head = _head(token_names)
+        path.write_bytes(head + bytes(file_bytes(len(token_names))))
         with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), FILE_BYTES)
-        self.measures = Measures(memoryview(self._map))
+            self._map = mmap.mmap(file.fileno(), 0)
+        self.measures = Measures(memoryview(self._map)[len(head) :], token_names)
         path.rename(folder / name)
 
     def say(self, state: int, beat_s: float, gauges: Iterable[tuple[Metric, int]] = ()) -> None:
@@ -127,18 +133,28 @@ def read_signs(folder: Path) -> Iterator[Sign]:
     """Yield the last sign of every worker that has a file, dead ones included, by file name."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         stream, server_pid, pid, _, _ = path.name.split(".")
-        words = _read(path)
-        if words is not None:
-            yield Sign(stream, int(server_pid), int(pid), words, path.name)
+        found = _read(path)
+        if found is not None:
+            names, words = found
+            yield Sign(stream, int(server_pid), int(pid), words, path.name, names)
 
 
-def _read(path: Path) -> "Words | None":
+def _head(token_names: Sequence[str]) -> bytes:
+    """Return the first line of a file, in whole words: names of the configuration are ASCII."""
+    line = " ".join(token_names).encode()
+    return line.ljust(len(line) + 7 - len(line) % 8) + b"\n"
+
+
+def _read(path: Path) -> "tuple[tuple[str, ...], Words] | None":
     for _ in range(_LOOKS_MAX):
         try:
-            content = path.read_bytes()
+            head, _, copies = path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
-        words = newest(content)
-        if words is not None or len(content) != FILE_BYTES:
-            return words
+        names = tuple(head.decode(errors="replace").split())
+        words = newest(copies, len(names))
+        if words is not None:
+            return names, words
+        if len(copies) != file_bytes(len(names)):
+            return None
     return None

@@ -23,6 +23,7 @@ from utility_ts_analytics.telemetry.layout import (
     new_words,
     offset_of,
 )
+from utility_ts_analytics.telemetry.token_counts import TokenTotals, add_tokens, forget_names
 
 _NAME = "departed.json"
 _LOOKS_MAX = 50
@@ -34,10 +35,12 @@ class _Record(msgspec.Struct):
 
     Attributes:
         streams: Numbers by stream.
+        tokens: What was counted by token, by stream.
         files: Names of the files that are in them and may still be there.
     """
 
     streams: dict[str, list[int]] = {}
+    tokens: dict[str, TokenTotals] = {}
     files: list[str] = []
 
 
@@ -48,10 +51,12 @@ class Books:
     Attributes:
         signs: Of the workers that are not in the record: alive, or dead for a moment.
         departed: What those before them left, by stream.
+        departed_tokens: What those before them counted by token, by stream.
     """
 
     signs: Sequence[Sign] = ()
     departed: dict[str, Words] = field(default_factory=dict)
+    departed_tokens: dict[str, TokenTotals] = field(default_factory=dict)
 
     def of(self, stream: str) -> Words:
         """Return the sum over all workers of a stream."""
@@ -63,6 +68,14 @@ class Books:
                 add_living(total, sign.words)
         return total
 
+    def by_token(self, stream: str) -> TokenTotals:
+        """Return what all workers of a stream counted by token, names without requests included."""
+        totals = dict(self.departed_tokens.get(stream, {}))
+        for sign in self.signs:
+            if sign.stream == stream:
+                add_tokens(totals, sign.words, sign.token_names)
+        return totals
+
 
 def read_books(folder: Path) -> Books:
     """Return all numbers; each worker is in them once, whatever the supervisor does meanwhile."""
@@ -72,7 +85,7 @@ def read_books(folder: Path) -> Books:
         record = _decode(before)
         signs = [sign for sign in read_signs(folder) if sign.file not in record.files]
         departed = {name: array("q", numbers) for name, numbers in record.streams.items()}
-        books = Books(signs, departed)
+        books = Books(signs, departed, record.tokens)
         if _content(folder) == before:
             break
     return books
@@ -91,11 +104,16 @@ def fold(folder: Path, dead: Iterable[Sign]) -> None:
         return
     record = _decode(_content(folder))
     _remove(folder, record.files)
-    for sign in [sign for sign in read_signs(folder) if sign.file in names]:
+    signs = list(read_signs(folder))
+    in_use = {name for sign in signs if sign.file not in names for name in sign.token_names}
+    for sign in [sign for sign in signs if sign.file in names]:
         total = array("q", record.streams.get(sign.stream) or new_words())
         add_departed(total, sign.words)
         total[_RESTARTS] += sign.state != STOPPED
         record.streams[sign.stream] = total.tolist()
+        tokens = record.tokens.setdefault(sign.stream, {})
+        add_tokens(tokens, sign.words, sign.token_names)
+        forget_names(tokens, in_use=in_use)
     record.files = sorted(names)
     coming = folder / f"{_NAME}.new"
     coming.write_bytes(msgspec.json.encode(record))

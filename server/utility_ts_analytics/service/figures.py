@@ -22,6 +22,11 @@ def scrape_figures(
         ready: Whether readings are being stored.
     """
     alive = [sign for sign in books.signs if sign.alive]
+    by_token = [
+        (stream, token, numbers)
+        for stream in streams
+        for token, numbers in books.by_token(stream).items()
+    ]
     found: Mapping[str, Samples] = {
         registry.WORKERS.name: _workers(alive, streams),
         registry.QUESTDB_UP.name: {(): float(health.up)},
@@ -30,6 +35,12 @@ def scrape_figures(
         },
         registry.TABLE_WAL_LAG.name: {
             (name,): float(table.wal_lag_transactions) for name, table in health.tables.items()
+        },
+        registry.REQUESTS_BY_TOKEN.name: {
+            (stream, token): float(numbers.requests) for stream, token, numbers in by_token
+        },
+        registry.ROWS_BY_TOKEN.name: {
+            (stream, token): float(numbers.rows) for stream, token, numbers in by_token
         },
         registry.READY.name: {(): float(ready)},
         registry.BUILD_INFO.name: {(__version__,): 1.0},

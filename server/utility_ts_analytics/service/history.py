@@ -11,8 +11,9 @@ from utility_ts_analytics.service.departed import Books
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.error_notes import ErrorNote, error_notes
 from utility_ts_analytics.telemetry.layout import Words, label_sets, offset_of, words_of
+from utility_ts_analytics.telemetry.metric import Metric
 from utility_ts_analytics.telemetry.quantiles import quantile
-from utility_ts_analytics.telemetry.registry import SINKS, Metric
+from utility_ts_analytics.telemetry.registry import SINKS
 
 SAMPLE_EVERY_S: Final = 1.0
 SAMPLES_MAX: Final = 300

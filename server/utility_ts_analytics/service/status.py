@@ -32,7 +32,7 @@ from utility_ts_analytics.service.departed import Books
 from utility_ts_analytics.service.history import History
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of
-from utility_ts_analytics.telemetry.registry import Metric
+from utility_ts_analytics.telemetry.metric import Metric
 
 
 def stream_status(

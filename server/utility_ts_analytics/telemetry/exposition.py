@@ -25,7 +25,8 @@ from utility_ts_analytics.telemetry.layout import (
     offset_of,
     words_of,
 )
-from utility_ts_analytics.telemetry.registry import METRICS, STREAM, Metric
+from utility_ts_analytics.telemetry.metric import STREAM, Metric
+from utility_ts_analytics.telemetry.registry import METRICS
 
 Samples = Mapping[tuple[str, ...], float]
 """Values of one metric by its label values."""
@@ -37,7 +38,7 @@ class Figures:
 
     Attributes:
         streams: The numbers of all workers of each stream, added up.
-        found: The metrics that are not kept by workers, by name.
+        found: The other metrics, those without places in the layout, by name.
     """
 
     streams: Mapping[str, Words]
@@ -52,7 +53,7 @@ class _Figures(Collector):
         """Yield all metrics of `METRICS`, from one reading."""
         figures = self._read()
         for metric in METRICS:
-            if not metric.per_worker:
+            if not metric.has_places:
                 yield _found(metric, figures.found[metric.name])
             elif metric.kind == "histogram":
                 yield _histogram(metric, figures.streams)

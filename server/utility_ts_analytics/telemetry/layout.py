@@ -1,4 +1,4 @@
-"""Where each number of a worker stands: all are whole 8-byte words in one array of fixed length.
+"""Where each number of a worker stands: all are whole 8-byte words in one array.
 
 The same code runs in every process of a service, so the layout needs no version: a reload starts
 new workers of the supervisor's own code.
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Final, TypeAlias
 
+from utility_ts_analytics.telemetry.metric import STREAM, Metric
 from utility_ts_analytics.telemetry.registry import (
     HANDED_OVER,
     LAST_STORED,
@@ -16,10 +17,8 @@ from utility_ts_analytics.telemetry.registry import (
     ROWS_FAILED,
     ROWS_IN_FLIGHT,
     ROWS_SPOOLED,
-    STREAM,
     WORKER_DIED,
     WORKER_MEMORY,
-    Metric,
 )
 
 Words: TypeAlias = "array[int]"
@@ -44,7 +43,7 @@ def _offsets() -> tuple[dict[tuple[str, tuple[str, ...]], int], int]:
     offsets = {}
     offset = _HEAD_WORDS
     for metric in METRICS:
-        for values in label_sets(metric) if metric.per_worker else []:
+        for values in label_sets(metric) if metric.has_places else []:
             offsets[metric.name, values] = offset
             offset += words_of(metric)
     return offsets, offset
@@ -62,7 +61,9 @@ def words_of(metric: Metric) -> int:
 _OFFSETS, ERRORS_AT = _offsets()
 OFFSETS: Final[Mapping[tuple[str, tuple[str, ...]], int]] = _OFFSETS
 WORDS: Final = ERRORS_AT + ERROR_WORDS * ERRORS_KEPT
-"""Length of the array."""
+"""Length of the array of a stream without tokens."""
+TOKEN_WORDS: Final = 2
+"""What each token's name adds behind them: `token_counts` alone knows which is whose."""
 
 
 def offset_of(metric: Metric, *values: str) -> int:
@@ -76,7 +77,7 @@ def offset_of(metric: Metric, *values: str) -> int:
 
 def _summed() -> Iterator[int]:
     for metric in METRICS:
-        if metric.per_worker and metric.kind != "gauge":
+        if metric.has_places and metric.kind != "gauge":
             for values in label_sets(metric):
                 first = offset_of(metric, *values)
                 yield from range(first, first + words_of(metric))
@@ -91,13 +92,19 @@ _DIED: Final = offset_of(ROWS_FAILED, WORKER_DIED)
 _HANDED_OVER: Final = offset_of(ROWS_FAILED, HANDED_OVER)
 
 
-def new_words() -> Words:
-    """Return all zeros."""
-    return array("q", bytes(8 * WORDS))
+def new_words(token_names: int = 0) -> Words:
+    """Return all zeros.
+
+    Args:
+        token_names: How many names there are to count by.
+    """
+    return array("q", bytes(8 * (WORDS + TOKEN_WORDS * token_names)))
 
 
 def add_departed(total: Words, words: Words) -> None:
     """Add what a worker that has ended leaves: its counts, and its open rows as failed.
+
+    Not what it counted by token: that goes by name (`token_counts`), here and in `add_living`.
 
     Args:
         total: Changed in place.

@@ -6,7 +6,7 @@ others never see half a step: `telemetry/snapshot.py`. What each number means: `
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.error_notes import ErrorNotes
@@ -19,8 +19,9 @@ from utility_ts_analytics.telemetry.layout import (
     offset_of,
     words_of,
 )
-from utility_ts_analytics.telemetry.registry import Metric
-from utility_ts_analytics.telemetry.snapshot import FILE_BYTES, Publisher
+from utility_ts_analytics.telemetry.metric import Metric
+from utility_ts_analytics.telemetry.snapshot import Publisher, file_bytes
+from utility_ts_analytics.telemetry.token_counts import TokenCounts
 
 Held = Callable[[], tuple[int, int]]
 """Returns the rows that are held in memory and their body bytes, at this moment."""
@@ -64,20 +65,24 @@ class Measures:
     """The numbers of one worker.
 
     Args:
-        memory: Where they are published, `snapshot.FILE_BYTES` long; None keeps them to oneself.
+        memory: Where they are published, `snapshot.file_bytes` long; None keeps them to oneself.
+        token_names: What requests are counted by, in this order; no two are equal.
 
     Attributes:
         words: All of them, by `layout`.
         errors: The last errors.
+        tokens: What is counted by token; published with whatever comes next.
         held: Asked for the rows in memory each time that something is published: the books are
             balanced against the queues themselves, not against a difference of counters.
     """
 
-    def __init__(self, memory: memoryview | None = None) -> None:
-        self.words = new_words()
+    def __init__(self, memory: memoryview | None = None, token_names: Sequence[str] = ()) -> None:
+        self.words = new_words(len(token_names))
         self.errors = ErrorNotes(self.words)
+        self.tokens = TokenCounts(self.words, token_names)
         self.held: Held = _nothing_held
-        self._publisher = Publisher(self.words, memory or memoryview(bytearray(FILE_BYTES)))
+        own_memory = memory or memoryview(bytearray(file_bytes(len(token_names))))
+        self._publisher = Publisher(self.words, own_memory)
         self.publish()
 
     def publish(self) -> None:

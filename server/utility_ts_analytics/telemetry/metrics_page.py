@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from utility_ts_analytics.telemetry.registry import METRICS, Label, Metric
+from utility_ts_analytics.telemetry.metric import Label, Metric
+from utility_ts_analytics.telemetry.registry import METRICS
 
 _HEAD = """# Metrics
 
@@ -34,6 +35,15 @@ since the service started, dead ones and those of earlier configurations (SIGHUP
   scrape, under load too. Workers are read one after the other, a few microseconds apart.
 - Not seen: what a worker counted after it last published, if it is killed within those
   microseconds. It had answered none of it.
+
+## By token
+
+Where a stream has tokens, its posts are also counted by the name of their token, from 0 for every
+name that is configured; a post with a wrong token or none has no name, a stream without tokens no
+such samples. Several tokens of one name are counted together. A name that a reload takes out keeps
+its last number until the service restarts, so a rate of 0 says that nobody uses its token any more.
+
+## Since when
 
 Counters start at 0 with the service. The gauges of one worker are at most 0.5 s old,
 `ingestion_rows_in_flight` and `ingestion_buffer_bytes` as new as the counters.

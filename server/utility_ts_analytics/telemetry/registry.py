@@ -4,52 +4,11 @@ A metric is used through its constant, so that a typo fails type checking. Whoev
 here, to `METRICS`, and remakes the page (`telemetry/metrics_page.py`).
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["counter", "gauge", "histogram", "info"]
-Unit = Literal["requests", "rows", "bytes", "seconds", "workers", "transactions", "count", "yes/no"]
+from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
 SinkName = Literal["ilp", "pgwire"]
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One label of a metric.
-
-    Attributes:
-        name: As in the exposition.
-        values: All that it can be; empty where the configuration or the version says it.
-        source: Where the values come from, for the page.
-    """
-
-    name: str
-    values: tuple[str, ...]
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        name: As in the exposition, `_total` of counters included.
-        kind: As Prometheus has it; `info` is a gauge that is always 1.
-        unit: What is counted or measured.
-        meaning: One line: the help text.
-        labels: In the order of the exposition.
-        buckets: Upper bounds of a histogram, ascending, without infinity.
-        per_worker: Whether workers keep it; otherwise the operations server finds it out.
-    """
-
-    name: str
-    kind: Kind
-    unit: Unit
-    meaning: str
-    labels: tuple[Label, ...] = ()
-    buckets: tuple[float, ...] = ()
-    per_worker: bool = True
-
 
 SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
 STATUSES: Final = (
@@ -78,9 +37,14 @@ RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
 """Of a worker, in the order of the numbers in `service.beacon`."""
 
-STREAM = Label("stream", (), "the streams")
 SINK = Label("sink", SINKS, "how rows reach the database")
 TABLE = Label("table", (), "the tables of the streams, as configured")
+TOKEN = Label(
+    "token",
+    (),
+    "names of the stream's tokens, now or before a reload (`token-1` and so on: those without a "
+    "name, by their place); `_other`: those longest gone, once there are 256",
+)
 
 _REQUEST_S = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
@@ -95,6 +59,21 @@ REQUESTS = Metric(
     "requests",
     "Requests answered, by HTTP status. Heads that the HTTP server itself refuses are not seen.",
     (STREAM, Label("code", STATUSES, "HTTP status")),
+)
+REQUESTS_BY_TOKEN = Metric(
+    "ingestion_requests_by_token_total",
+    "counter",
+    "requests",
+    "Part of requests: posts that came with a token of the stream, whatever they were answered; "
+    "none for a stream without tokens.",
+    (STREAM, TOKEN),
+)
+ROWS_BY_TOKEN = Metric(
+    "ingestion_rows_accepted_by_token_total",
+    "counter",
+    "rows",
+    "Rows that posts with this token were told are accepted; with validate_only none.",
+    (STREAM, TOKEN),
 )
 REQUEST_BYTES = Metric(
     "ingestion_request_bytes_total",
@@ -289,8 +268,8 @@ BUILD_INFO = Metric(
 )
 
 METRICS: Final = (
-    *(REQUESTS, REQUEST_BYTES, REQUEST_SECONDS, REQUESTS_IN_FLIGHT),
-    *(ROWS_RECEIVED, ROWS_RECOVERED, ROWS_STORED, ROWS_REJECTED, ROWS_FAILED),
+    *(REQUESTS, REQUESTS_BY_TOKEN, REQUEST_BYTES, REQUEST_SECONDS, REQUESTS_IN_FLIGHT),
+    *(ROWS_RECEIVED, ROWS_RECOVERED, ROWS_STORED, ROWS_REJECTED, ROWS_FAILED, ROWS_BY_TOKEN),
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),

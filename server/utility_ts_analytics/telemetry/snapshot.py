@@ -11,11 +11,14 @@ from typing import Final
 
 from xxhash import xxh3_64_digest
 
-from utility_ts_analytics.telemetry.layout import SEQUENCE, WORDS, Words
+from utility_ts_analytics.telemetry.layout import SEQUENCE, TOKEN_WORDS, WORDS, Words
 
-_WORDS_BYTES: Final = 8 * WORDS
-_COPY_BYTES: Final = _WORDS_BYTES + 8
-FILE_BYTES: Final = 2 * _COPY_BYTES
+_HASH_BYTES: Final = 8
+
+
+def file_bytes(token_names: int = 0) -> int:
+    """Return the length of both copies of a worker that counts by so many names of tokens."""
+    return 2 * (8 * (WORDS + TOKEN_WORDS * token_names) + _HASH_BYTES)
 
 
 class Publisher:
@@ -23,7 +26,7 @@ class Publisher:
 
     Args:
         words: What is published; its `SEQUENCE` is counted up here.
-        memory: `FILE_BYTES` long, shared with the readers.
+        memory: `file_bytes` long, shared with the readers.
     """
 
     def __init__(self, words: Words, memory: memoryview) -> None:
@@ -35,20 +38,21 @@ class Publisher:
         """Let readers have all words as they are now. About half a microsecond."""
         words = self._words
         words[SEQUENCE] = sequence = words[SEQUENCE] + 1
-        start = _COPY_BYTES if sequence & 1 else 0
-        end = start + _WORDS_BYTES
+        length = self._source.nbytes
+        start = length + _HASH_BYTES if sequence & 1 else 0
+        end = start + length
         self._memory[start:end] = self._source
-        self._memory[end : end + 8] = xxh3_64_digest(self._source)
+        self._memory[end : end + _HASH_BYTES] = xxh3_64_digest(self._source)
 
 
-def newest(content: bytes) -> "Words | None":
+def newest(content: bytes, token_names: int = 0) -> "Words | None":
     """Return the words that were published last, or None if `content` holds no whole copy."""
-    if len(content) != FILE_BYTES:
+    if len(content) != file_bytes(token_names):
         return None
-    copies = [content[:_COPY_BYTES], content[_COPY_BYTES:]]
+    half = len(content) // 2
     whole = [
-        array("q", copy[:_WORDS_BYTES])
-        for copy in copies
-        if xxh3_64_digest(copy[:_WORDS_BYTES]) == copy[_WORDS_BYTES:]
+        array("q", copy[:-_HASH_BYTES])
+        for copy in (content[:half], content[half:])
+        if xxh3_64_digest(copy[:-_HASH_BYTES]) == copy[-_HASH_BYTES:]
     ]
     return max(whole, key=lambda words: words[SEQUENCE], default=None)

@@ -19,6 +19,8 @@ from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.telemetry.measures import Measures
+from utility_ts_analytics.telemetry.token_counts import TokenTotals, add_tokens
 
 GOOD = '{"ts":"2024-01-01T00:%02d:00Z","meter_id":"m","kwh":1}\n'
 BAD = '{"ts":"2024-01-01T00:00:00Z","meter_id":"m"}\n'
@@ -37,6 +39,7 @@ class Service:
     refusal: Failure | None = None
     max_request_records: int = 0
     stored: list[Any] = field(default_factory=list)
+    measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
 
     def post(self, path: str, *chunks: str | bytes, **options: Any) -> tuple[int, Any]:
         return asyncio.run(self._post(path, list(chunks), **options))
@@ -93,7 +96,12 @@ class Service:
             delivery_timeout_s=5.0,
         )
         settings = IngestSettings("meter_usage", limits, self.strict, self.ack)
-        intake = Intake([queue], sessions_max=self.sessions_max, refusal=lambda: self.refusal)
+        intake = Intake(
+            [queue],
+            sessions_max=self.sessions_max,
+            refusal=lambda: self.refusal,
+            measures=self.measures,
+        )
         endpoint = IngestEndpoint(
             settings,
             NdjsonDecoder(spec, spec.record_type),
@@ -197,6 +205,28 @@ def test_limits_and_refusals_answer_before_anything_is_taken() -> None:
     assert Service(tokens=["t"]).post(NDJSON, GOOD % 1)[0] == 401
     assert Service(tokens=["t"]).post(NDJSON, GOOD % 1, token="t")[0] == 200
     assert suspended.stored == []
+
+
+def test_answers_are_counted_by_the_name_of_the_token_and_wrong_ones_nowhere() -> None:
+    service = Service(tokens=["t"])
+
+    def counted() -> TokenTotals:
+        totals: TokenTotals = {}
+        add_tokens(totals, service.measures.words, ["head-end", "other"])
+        assert totals.pop("other") == (0, 0)
+        return totals
+
+    assert service.post(NDJSON, GOOD % 1, GOOD % 2, BAD, token="t")[0] == 200
+    assert counted() == {"head-end": (1, 2)}
+    for token in ("wrong", "head-end", None):
+        assert service.post(NDJSON, GOOD % 1, token=token)[0] == 401
+    assert counted() == {"head-end": (1, 2)}
+    assert service.post(NDJSON, GOOD % 1, token="t", query="validate_only=true")[0] == 200
+    assert service.post(NDJSON, BAD, token="t")[0] == 422
+    service.fate = "fail"
+    assert service.post(NDJSON, GOOD % 1, token="t")[0] == 503
+    assert counted() == {"head-end": (4, 2)}
+    assert Service().post(NDJSON, GOOD % 1)[0] == 200, "an open stream has no names"
 
 
 def test_too_many_records_name_the_limit() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from utility_ts_analytics.service.beacon import SERVING, Beacon, note_start, read_signs, started_s
 from utility_ts_analytics.telemetry import registry
-from utility_ts_analytics.telemetry.layout import offset_of
-from utility_ts_analytics.telemetry.snapshot import FILE_BYTES
+from utility_ts_analytics.telemetry.layout import WORDS, offset_of
+from utility_ts_analytics.telemetry.snapshot import file_bytes
 
 
 def test_the_last_word_is_read_back(tmp_path: Path) -> None:
@@ -36,9 +36,24 @@ def test_second_worker_with_the_process_id_of_a_dead_one_spoils_nothing(tmp_path
     assert sorted(sign.words[received] for sign in read_signs(tmp_path)) == [3, 4]
 
 
+def test_what_is_counted_by_token_is_read_with_the_names(tmp_path: Path) -> None:
+    for names in ((), ("head-end",), ("a" * 64, "token-1", "x.y_z")):
+        beacon = Beacon(tmp_path, "meter_usage", names)
+        for name in names:
+            beacon.measures.tokens.add(name, 5)
+        beacon.measures.publish()
+    found = {sign.token_names: list(sign.words[WORDS:]) for sign in read_signs(tmp_path)}
+    assert found == {
+        (): [],
+        ("head-end",): [1, 5],
+        ("a" * 64, "token-1", "x.y_z"): [1, 5] * 3,
+    }
+
+
 def test_files_cut_short_and_empty_ones_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "meter_usage.1.2.ab.beacon").write_bytes(b"short")
-    (tmp_path / "meter_usage.1.3.ab.beacon").write_bytes(bytes(FILE_BYTES))
+    (tmp_path / "meter_usage.1.3.ab.beacon").write_bytes(b"\n" + bytes(file_bytes()))
+    (tmp_path / "meter_usage.1.4.ab.beacon").write_bytes(b"a name\n" + bytes(file_bytes(1)))
     assert list(read_signs(tmp_path)) == []
 
 

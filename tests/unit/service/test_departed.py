@@ -10,6 +10,7 @@ from utility_ts_analytics.service.beacon import SERVING, STOPPED, Beacon, Sign, 
 from utility_ts_analytics.service.departed import fold, read_books
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import offset_of
+from utility_ts_analytics.telemetry.token_counts import NAMES_MAX, OTHER
 
 STREAM = "meter_usage"
 
@@ -48,6 +49,44 @@ def test_rows_of_the_dead_are_failed_once_and_their_files_are_gone(tmp_path: Pat
         fold(tmp_path, [worker(tmp_path, 1)])
     assert numbers(tmp_path) == (55, 47, 7, 1)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def counting(folder: Path, rows: int, *names: str) -> None:
+    """Leave the file of a worker that answered one request of each token."""
+    beacon = Beacon(folder, STREAM, names)
+    for name in names:
+        beacon.measures.tokens.add(name, rows)
+    beacon.measures.publish()
+
+
+def test_counts_by_token_keep_their_names_though_a_reload_puts_others_there(tmp_path: Path) -> None:
+    for rows in (1, 2):
+        counting(tmp_path, rows, "old", "both")
+    dead = list(read_signs(tmp_path))
+    counting(tmp_path, 40, "both", "new")
+    by_token = {"old": (2, 3), "both": (3, 43), "new": (1, 40)}
+    assert read_books(tmp_path).by_token(STREAM) == by_token
+    for _ in range(2):
+        fold(tmp_path, dead)
+        assert read_books(tmp_path).by_token(STREAM) == by_token
+    fold(tmp_path, read_signs(tmp_path))
+    assert read_books(tmp_path).by_token(STREAM) == by_token
+    assert read_books(tmp_path).by_token("generation_output") == {}
+
+
+def test_names_of_many_reloads_are_bounded_and_those_in_use_are_kept(tmp_path: Path) -> None:
+    counting(tmp_path, 1, "kept", "gone")
+    fold(tmp_path, read_signs(tmp_path))
+    counting(tmp_path, 1, "kept")
+    living = {sign.file for sign in read_signs(tmp_path)}
+    for start in range(0, NAMES_MAX + 10, 64):
+        counting(tmp_path, 1, *(f"n{index}" for index in range(start, start + 64)))
+        fold(tmp_path, [sign for sign in read_signs(tmp_path) if sign.file not in living])
+    by_token = read_books(tmp_path).by_token(STREAM)
+    assert by_token["kept"] == (2, 2)
+    assert "gone" not in by_token
+    assert len(by_token) == NAMES_MAX + len({"kept", OTHER})
+    assert sum(numbers.requests for numbers in by_token.values()) == 3 + NAMES_MAX + 64
 
 
 def test_only_those_that_did_not_stop_in_order_are_restarts(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from utility_ts_analytics.sinks.contract import Delivered, Rejected
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import label_sets, offset_of
 from utility_ts_analytics.telemetry.measures import Measures
-from utility_ts_analytics.telemetry.registry import Metric
+from utility_ts_analytics.telemetry.metric import Metric
 
 
 class BookedRig(ForwardRig):

@@ -24,7 +24,7 @@ def figures() -> Figures:
     measures.rows_stored(5, 0.1, sink="pgwire", wall_ns=1_500_000_000)
     measures.fell_back(active=True)
     measures.fell_back(active=True)
-    found: dict[str, Samples] = {metric.name: {} for metric in METRICS if not metric.per_worker}
+    found: dict[str, Samples] = {metric.name: {} for metric in METRICS if not metric.has_places}
     found["ingestion_questdb_up"] = {(): 1.0}
     found["ingestion_table_suspended"] = {('odd "table"\\\n',): 1.0}
     return Figures({"meter_usage": measures.words, "other": Measures().words}, found)

@@ -19,7 +19,7 @@ from utility_ts_analytics.telemetry.registry import METRICS
 def test_no_two_numbers_share_a_place() -> None:
     places: list[int] = []
     for metric in METRICS:
-        for values in label_sets(metric) if metric.per_worker else []:
+        for values in label_sets(metric) if metric.has_places else []:
             first = offset_of(metric, *values)
             places += range(first, first + words_of(metric))
     assert sorted(places) == list(range(3, ERRORS_AT))

@@ -5,15 +5,15 @@ import random
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import STATE, Words, label_sets, offset_of, words_of
 from utility_ts_analytics.telemetry.measures import Measures
-from utility_ts_analytics.telemetry.registry import Metric
-from utility_ts_analytics.telemetry.snapshot import FILE_BYTES, newest
+from utility_ts_analytics.telemetry.metric import Metric
+from utility_ts_analytics.telemetry.snapshot import file_bytes, newest
 
 
 class Worker:
     """Measures over memory that a reader looks into, and a queue to hold rows."""
 
     def __init__(self) -> None:
-        self.memory = bytearray(FILE_BYTES)
+        self.memory = bytearray(file_bytes())
         self.measures = Measures(memoryview(self.memory))
         self.held_rows = 0
         self.measures.held = lambda: (self.held_rows, 10 * self.held_rows)

@@ -5,11 +5,11 @@ import random
 import pytest
 
 from utility_ts_analytics.telemetry.layout import SEQUENCE, WORDS, new_words
-from utility_ts_analytics.telemetry.snapshot import FILE_BYTES, Publisher, newest
+from utility_ts_analytics.telemetry.snapshot import Publisher, file_bytes, newest
 
 
 def published(*values: int) -> tuple[Publisher, bytearray]:
-    memory = bytearray(FILE_BYTES)
+    memory = bytearray(file_bytes())
     words = new_words()
     publisher = Publisher(words, memoryview(memory))
     for value in values:
@@ -27,7 +27,7 @@ def test_what_was_published_last_is_read(count: int) -> None:
 
 
 def test_nothing_is_read_before_the_first_publication() -> None:
-    assert newest(bytes(FILE_BYTES)) is None
+    assert newest(bytes(file_bytes())) is None
 
 
 def test_file_of_another_length_is_not_read() -> None:
@@ -38,7 +38,7 @@ def test_writer_killed_at_any_byte_leaves_what_it_published_before() -> None:
     """Every prefix of the newer copy: at all times the one or the other is whole."""
     _, before = published(1, 2)
     _, after = published(1, 2, 3)
-    changed = [index for index in range(FILE_BYTES) if before[index] != after[index]]
+    changed = [index for index in range(file_bytes()) if before[index] != after[index]]
     assert changed
     for end in range(changed[0], changed[-1] + 2):
         words = newest(bytes(after[:end] + before[end:]))
