@@ -12,6 +12,7 @@ from pathlib import Path
 from utility_ts_analytics.config import Address, Config
 from utility_ts_analytics.database.schema import check_schema, specs_for
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.records import native
 from utility_ts_analytics.service.open_files import files_needed
 from utility_ts_analytics.service.tls import others_can_read, tls_sections, unusable, valid_until
 
@@ -44,7 +45,7 @@ async def run_checks(config: Config) -> list[CheckLine]:
     Args:
         config: Loaded already, so its own problems are known by now.
     """
-    lines = [CheckLine("the configuration is valid", ok=True)]
+    lines = [CheckLine("the configuration is valid", ok=True), _compiled_module()]
     lines += _promises(config)
     lines += _tokens(config)
     lines += weaknesses(config)
@@ -55,6 +56,17 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines += _listeners(config)
     lines += await _schema(config)
     return lines
+
+
+def _compiled_module() -> CheckLine:
+    """Tell whether rows go the fast way (`records.native`); the slow one stores the same."""
+    if native.ilp_lines is not None:
+        return CheckLine("the compiled module is there: rows go at full speed", ok=True)
+    text = (
+        "the compiled module is missing: all works, at about half the speed: install gcc and "
+        "python3-dev, then the package again (pip install --force-reinstall --no-deps ...)"
+    )
+    return CheckLine(text, ok=True)
 
 
 def _promises(config: Config) -> Iterator[CheckLine]:

@@ -11,6 +11,7 @@ import pytest
 from tests.certificates import Authority
 
 from utility_ts_analytics.config import Config, parse_config
+from utility_ts_analytics.records import native
 from utility_ts_analytics.service.checks import run_checks
 
 
@@ -45,6 +46,26 @@ def test_all_is_well_with_a_database_as_the_schema_says(questdb: Database) -> No
     assert "the configuration is valid" in texts
     assert f"questdb.ilp_http_addr: {questdb.http_addr} takes connections" in texts
     assert "tables are as sql/schema says" in texts
+
+
+@pytest.mark.parametrize(
+    ("function", "said", "advice"),
+    [(lambda: b"", "is there", False), (None, "is missing: all works", True)],
+    ids=["compiled", "plain"],
+)
+def test_package_without_its_compiled_module_is_said_and_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, function: object, said: str, advice: bool
+) -> None:
+    monkeypatch.setattr(native, "ilp_lines", function)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nothing of QuestDB is asked that answers
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        uri = f"postgresql://admin:quest@{address}/qdb"
+        config = parse_config({"questdb": {"ilp_http_addr": address, "uri": uri}}, {})
+        [line] = [line for line in asyncio.run(run_checks(config)) if "compiled" in line.text]
+    assert line.ok
+    assert line.text.startswith(f"the compiled module {said}")
+    assert ("install gcc and python3-dev" in line.text) is advice
 
 
 @pytest.mark.questdb
