@@ -49,7 +49,7 @@ class LosesEmptyLines(LineSplitter):
 
 
 class TakesAnything(BearerAuth):
-    def holder_or_raise(self, authorization: bytes | None) -> str | None:
+    def holder_or_raise(self, authorization: bytes | None, *, scripted: bool = False) -> str | None:
         return "anybody"
 
 
