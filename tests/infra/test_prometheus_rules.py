@@ -74,6 +74,16 @@ def test_config_and_rules_are_accepted() -> None:
     assert f"{len(ALERTS)} rules found" in checked.stdout
 
 
+def test_cases_see_what_is_recorded_before_what_is_alerted() -> None:
+    """Groups that the cases do not name, promtool evaluates in any order."""
+    files = [PROMETHEUS / "rules" / name for name in ("recording.yml", "alerts.yml")]
+    groups = [
+        group["name"] for path in files for group in yaml.safe_load(path.read_text())["groups"]
+    ]
+    for path in case_files():
+        assert yaml.safe_load(path.read_text())["group_eval_order"] == groups
+
+
 def test_every_alert_fires_and_keeps_silent_as_its_cases_say() -> None:
     tested = promtool("test", "rules", *case_files())
     assert tested.returncode == 0, tested.stdout + tested.stderr
