@@ -22,8 +22,13 @@ from utility_ts_analytics.sinks.dispatch import BROKEN
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
 
 ENCODE_ROWS_MAX = 1_024
-"""Rows encoded between two yields to the loop: as many as a block of lines has, so that such a
-block is encoded as a whole and lets its rows go. 1 ms at most, also without the compiled module."""
+"""Rows encoded in one go: as many as a block of lines has, so that such a block is encoded as a
+whole and lets its rows go. 1 ms at most, also without the compiled module."""
+
+_ENCODE_S = 0.001
+"""Encoding goes on for so long before the loop may: while 64 requests decode a block each in one
+turn of the loop, one block per turn would leave the queue full of records, which take three times
+as much as lines (118 instead of 110 MiB, `python -m loadtest.memory --only uploads`)."""
 
 _TICK_S = 1e-6
 """Times that differ by less are the same: sums of floats are not exact."""
@@ -198,6 +203,7 @@ class Lane(Generic[PayloadT]):
     async def _add_waiting(self, batch: Batch, payload: PayloadT) -> bool:
         """Encode what waits, in order, until the batch is full; tell whether there was anything."""
         rows_before = batch.rows
+        resumed_s = self._clock.monotonic_s()
         while batch.rows < self._limits.rows_max:
             share = self._next_share(self._limits.rows_max - batch.rows)
             if share is None:
@@ -207,8 +213,15 @@ class Lane(Generic[PayloadT]):
                 break
             batch.add(share)
             self._sink.encode(share.as_block(), payload)
-            await asyncio.sleep(0)
+            now_s = self._clock.monotonic_s()
+            if now_s - resumed_s >= _ENCODE_S or not self._waits():
+                await asyncio.sleep(0)
+                resumed_s = self._clock.monotonic_s()
         return batch.rows > rows_before
+
+    def _waits(self) -> bool:
+        """Tell whether there is more to encode now."""
+        return self._carry is not None or self._queue.waiting_rows > 0
 
     def _next_share(self, room_rows: int) -> Share | None:
         """Take the next rows of the queue: at most `room_rows`, and quick to encode."""

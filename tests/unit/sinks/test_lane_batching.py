@@ -2,11 +2,12 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.sinks.lane_rig import Rig, meters, turns, with_rig
+from tests.unit.sinks.lane_rig import Payload, Rig, meters, turns, with_rig
 
-from utility_ts_analytics.buffering.block import Settlement
+from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt
 
 
@@ -108,6 +109,31 @@ def test_next_batch_is_encoded_while_one_is_on_its_way_and_order_is_kept() -> No
         rig.sink.end_send(Delivered())
         await turns()
         assert rig.sink.sent == [meters(0, 3), meters(3, 9)]
+
+    with_rig(check)
+
+
+@pytest.mark.parametrize(("block_s", "encoded_at_once"), [(0.0, 10), (0.0006, 4), (0.002, 2)])
+def test_encoding_goes_on_for_a_millisecond_before_others_may(
+    block_s: float, encoded_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks that wait as records take three times as much memory as encoded ones."""
+
+    async def check(rig: Rig) -> None:
+        encode = rig.sink.encode
+
+        def slow_encode(block: Block, payload: Payload) -> None:
+            encode(block, payload)
+            rig.clock.advance(block_s)
+
+        monkeypatch.setattr(rig.sink, "encode", slow_encode)
+        for _ in range(5):
+            await rig.put(2)
+        while not rig.sink.encoded:
+            await asyncio.sleep(0)
+        assert rig.sink.encoded == meters(0, encoded_at_once)
+        await turns()
+        assert rig.sink.encoded == meters(0, 10)
 
     with_rig(check)
 
