@@ -58,7 +58,7 @@ def test_head_beyond_the_limits_is_refused_by_the_server_without_its_name(
 
 
 def test_head_over_its_size_ends_in_431_or_a_closed_connection(service: RunningService) -> None:
-    """The HTTP server notices between 256 and 512 KiB; what it has not read resets the rest."""
+    """The HTTP server notices between 64 and 128 KiB; what it has not read resets the rest."""
     with Connection(service.ports.meter_usage) as connection:
         with contextlib.suppress(ConnectionError):
             connection.send_head("/ingest/meter_usage/ndjson", {"x": "y" * 600_000})
