@@ -45,6 +45,7 @@ class Target:
         content_type: Of every body.
         chunk_bytes: Size of the chunks of a chunked body; 0 sends Content-Length instead.
         answer_timeout_s: Longest silence of the other end, seconds.
+        content_encoding: Of every body; "" leaves that header out.
     """
 
     port: int
@@ -52,6 +53,7 @@ class Target:
     content_type: str
     chunk_bytes: int = 0
     answer_timeout_s: float = _ANSWER_TIMEOUT_S
+    content_encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,8 @@ class Connection:
         framing = "transfer-encoding: chunked"
         if not target.chunk_bytes:
             framing = f"content-length: {body.size}"
+        if target.content_encoding:
+            framing += f"\r\ncontent-encoding: {target.content_encoding}"
         end.sendall(
             f"POST {target.path} HTTP/1.1\r\nhost: 127.0.0.1:{target.port}\r\n"
             f"content-type: {target.content_type}\r\n{framing}\r\n\r\n".encode()
