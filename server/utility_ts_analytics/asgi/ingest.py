@@ -173,6 +173,7 @@ class IngestEndpoint:
                 decoded = Decoded.of_error(RowError(part.line, "line-too-long", None, detail))
             else:
                 if exchange.session is not None and not head.validate_only:
+                    raise_if(exchange.session.settlement.failure)
                     wait_s = self._settings.limits.delivery_timeout_s
                     size_bytes = len(part.data)
                     raise_if(await exchange.session.make_room(part.lines, size_bytes, wait_s))
