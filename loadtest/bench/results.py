@@ -8,7 +8,7 @@ import msgspec
 from loadtest.bench.figures import Figures
 from loadtest.process_figures import commit, machine
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parent / "runs"  # not like this module: mypy would take the folder for it
 """Left out of git: figures belong to the machine that they were measured on."""
 
 _PACKAGES = (

@@ -4,6 +4,7 @@ import uuid
 from typing import Protocol
 
 from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.asgi.expectation import closing_unasked
 from utility_ts_analytics.asgi.ingest import IngestEndpoint
 from utility_ts_analytics.asgi.responses import send_problem
 from utility_ts_analytics.asgi.types import Receive, Scope, Send
@@ -58,6 +59,7 @@ class StreamApp:
         if scope["type"] == "lifespan":
             await run_lifespan(receive, send, self._lifecycle)
             return
+        receive, send = closing_unasked(scope, receive, send)
         ndjson = scope["path"] == self._ndjson_path
         if not ndjson and scope["path"] != self._array_path:
             detail = f"post readings to {self._ndjson_path} or {self._array_path}"
