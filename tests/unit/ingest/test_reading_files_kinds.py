@@ -31,9 +31,9 @@ from utility_ts_analytics.ingest.reading_files import FileSource, open_readings
         ("r.ndjson", GOOD_JSON),
         ("r.jsonl", GOOD_JSON),
         ("r.csv", f"{HEADER}\n{GOOD}\n".encode()),
-        ("r.ndjson.gz", gzip.compress(GOOD_JSON)),
+        ("r.ndjson.gz", gzip.compress(GOOD_JSON, mtime=0)),
         ("r.jsonl.zst", zstandard.compress(GOOD_JSON)),
-        ("r.csv.gz", gzip.compress(f"{HEADER}\n{GOOD}\n".encode())),
+        ("r.csv.gz", gzip.compress(f"{HEADER}\n{GOOD}\n".encode(), mtime=0)),
         ("r.csv.zst", zstandard.compress(f"{HEADER}\n{GOOD}\n".encode())),
     ],
 )
