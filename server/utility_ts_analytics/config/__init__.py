@@ -3,7 +3,12 @@
 Pure but for reading files: no network, no process state.
 """
 
-from utility_ts_analytics.config.listeners import MetricsConfig, SourceConfig, TlsFiles
+from utility_ts_analytics.config.listeners import (
+    MetricsConfig,
+    SourceConfig,
+    TlsFiles,
+    url_of,
+)
 from utility_ts_analytics.config.load import load_config, parse_config, read_tables
 from utility_ts_analytics.config.model import (
     Config,
@@ -41,4 +46,5 @@ __all__ = [
     "parse_config",
     "read_tables",
     "redacted",
+    "url_of",
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import BearerToken, BindAddress, NamedToken
+from utility_ts_analytics.config.values import Address, BearerToken, BindAddress, NamedToken
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -32,6 +32,13 @@ class TlsFiles:
     cert: str
     key: str
     client_ca: str | None
+
+
+def url_of(section: "SourceConfig | MetricsConfig") -> str:
+    """Return where a listener is reached from this machine, without a path."""
+    address = section.bind_address
+    host = Address("localhost", address.port) if address.is_wildcard else address
+    return f"{'http' if section.tls is None else 'https'}://{host}"
 
 
 class SourceConfig(Section, frozen=True, kw_only=True):

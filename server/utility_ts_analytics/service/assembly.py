@@ -23,6 +23,7 @@ from utility_ts_analytics.config import (
     SinkConfig,
     SourceConfig,
     StreamConfig,
+    url_of,
 )
 from utility_ts_analytics.database.ping import answers_ping
 from utility_ts_analytics.database.table_spec import table_specs
@@ -45,7 +46,6 @@ OPERATIONS = "operations"
 """Name of the server that is no stream."""
 
 _PING_TIMEOUT_S = 1.0
-_ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - to be compared with
 
 
 def service_plan(config: Config) -> ServicePlan:
@@ -106,7 +106,7 @@ def describe(config: Config) -> Schema:
     streams = [
         DescribedStream(
             spec=STREAMS[name],
-            url=_url(stream.source.bind_address, encrypted=stream.source.tls is not None),
+            url=url_of(stream.source),
             limits=_limits(stream.source, stream.sink),
             guarded=bool(stream.source.tokens),
             strict=stream.source.ndjson_strict,
@@ -114,15 +114,7 @@ def describe(config: Config) -> Schema:
         )
         for name, stream in config.streams.items()
     ]
-    operations = config.metrics
-    url = _url(operations.bind_address, encrypted=operations.tls is not None)
-    return openapi_document(streams, url, PATHS)
-
-
-def _url(address: Address, *, encrypted: bool) -> str:
-    """Return where an address to listen on is reached; all interfaces are this machine, too."""
-    where = f"localhost:{address.port}" if address.host in _ALL_INTERFACES else str(address)
-    return f"{'https' if encrypted else 'http'}://{where}"
+    return openapi_document(streams, url_of(config.metrics), PATHS)
 
 
 def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:

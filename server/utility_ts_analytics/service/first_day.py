@@ -12,7 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.config import Address, Config, MetricsConfig, SourceConfig
+from utility_ts_analytics.config import Config, SourceConfig, url_of
 from utility_ts_analytics.database.pool import Connection, connect
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
@@ -177,19 +177,13 @@ class FirstDay:
         for table, rows in stored.items():
             print(f"  {table:24} {rows:>9,}")
         for stream, settings in self.config.streams.items():
-            print(f"post {stream} to {_url_of(settings.source)}/ingest/{stream}/ndjson")
-        print(f"operations   {_url_of(self.config.metrics)}/readyz")
+            print(f"post {stream} to {url_of(settings.source)}/ingest/{stream}/ndjson")
+        print(f"operations   {url_of(self.config.metrics)}/readyz")
         print(f"QuestDB      {self.console_url}", flush=True)
 
 
 def _existing(folder: Path, *names: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).exists()), None)
-
-
-def _url_of(section: SourceConfig | MetricsConfig) -> str:
-    address = section.bind_address
-    host = Address("localhost", address.port) if address.is_wildcard else address
-    return f"{'http' if section.tls is None else 'https'}://{host}"
 
 
 def _post_sample(source: SourceConfig, stream: str, body: bytes) -> None:
