@@ -10,7 +10,7 @@ from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.service.departed import Books
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.error_notes import ErrorNote, error_notes
-from utility_ts_analytics.telemetry.layout import Words, label_sets, offset_of, words_of
+from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, offset_of, values_of, words_of
 from utility_ts_analytics.telemetry.metric import Metric
 from utility_ts_analytics.telemetry.quantiles import quantile
 from utility_ts_analytics.telemetry.registry import SINKS
@@ -21,6 +21,7 @@ SAMPLES_MAX: Final = 300
 ERRORS_MAX: Final = 50
 _RATE_S: Final = 5.0
 _LATENCY_S: Final = 60.0
+_CURVES: Final = ("received_rows_per_s", "stored_rows_per_s", "refused_rows_per_s")
 _REASONS: Final = (*registry.ROW_CODES, *registry.FAILED)
 """Why rows are refused: rejected ones, then failed ones; no name is in both."""
 
@@ -92,7 +93,7 @@ class History:
         newest = sorted(self._errors, key=lambda error: error[1].wall_ns, reverse=True)
         return [
             {
-                "at": note.wall_ns / 1e9,
+                "at": note.wall_ns / NS_PER_S,
                 "stream": stream,
                 "code": note.code,
                 "line": note.position if note.position >= 0 else None,
@@ -112,23 +113,18 @@ class History:
 
 
 def _sample(words: Words, now_s: float) -> _Sample:
-    rejected, failed = _each(words, registry.ROWS_REJECTED), _each(words, registry.ROWS_FAILED)
     flushes = [_buckets(words, registry.FLUSH_SECONDS, sink) for sink in SINKS]
     rows_at = words_of(registry.FLUSH_ROWS) - 1
     return _Sample(
         at_s=now_s,
         received=words[offset_of(registry.ROWS_RECEIVED)],
-        stored=sum(_each(words, registry.ROWS_STORED)),
-        reasons=(*rejected, *failed),
-        codes=_each(words, registry.REQUESTS),
+        stored=sum(values_of(words, registry.ROWS_STORED)),
+        reasons=values_of(words, registry.ROWS_REJECTED) + values_of(words, registry.ROWS_FAILED),
+        codes=values_of(words, registry.REQUESTS),
         flushed_rows=sum(words[offset_of(registry.FLUSH_ROWS, sink) + rows_at] for sink in SINKS),
         answers=_buckets(words, registry.REQUEST_SECONDS),
         flushes=[sum(pair) for pair in zip(*flushes, strict=True)],
     )
-
-
-def _each(words: Words, metric: Metric) -> Sequence[int]:
-    return tuple(words[offset_of(metric, *values)] for values in label_sets(metric))
 
 
 def _buckets(words: Words, metric: Metric, *values: str) -> Sequence[int]:
@@ -172,12 +168,8 @@ def _times(first: _Sample, last: _Sample) -> dict[str, Json]:
 
 
 def _curves(samples: Sequence[_Sample]) -> dict[str, Json]:
-    steps = list(itertools.pairwise(samples))
-    curves: Mapping[str, list[Json]] = {
-        "received_rows_per_s": [_per_s(a, b, b.received - a.received) for a, b in steps],
-        "stored_rows_per_s": [_per_s(a, b, b.stored - a.stored) for a, b in steps],
-        "refused_rows_per_s": [_per_s(a, b, b.refused - a.refused) for a, b in steps],
-    }
+    steps = [_rates(first, last) for first, last in itertools.pairwise(samples)]
+    curves: Mapping[str, list[Json]] = {name: [step[name] for step in steps] for name in _CURVES}
     return {"step_s": SAMPLE_EVERY_S, **curves}
 
 

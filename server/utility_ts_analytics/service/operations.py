@@ -18,7 +18,7 @@ from utility_ts_analytics.service.beacon import (
     started_s,
 )
 from utility_ts_analytics.service.database_watch import DatabaseWatch
-from utility_ts_analytics.service.departed import read_books
+from utility_ts_analytics.service.departed import Books, read_books
 from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
 from utility_ts_analytics.service.status import stream_status
@@ -82,21 +82,21 @@ class OperationsFacts:
 
     def unready_reasons(self) -> Sequence[str]:
         """Return one line per reason why readings are not being stored."""
-        return [*self._watch.reasons(), *self._silent_streams()]
+        return self._unready_reasons(read_books(self._runtime_dir))
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
         return self._exposition.render(accept)
 
     def _figures(self) -> Figures:
-        ready = not self.unready_reasons()
         books = read_books(self._runtime_dir)
+        ready = not self._unready_reasons(books)
         return scrape_figures(books, list(self._streams), self._watch.health, ready=ready)
 
     def status(self) -> Mapping[str, Json]:
         """Return the document that `service.status` describes."""
-        reasons = self.unready_reasons()
         books = read_books(self._runtime_dir)
+        reasons = self._unready_reasons(books)
         return {
             "version": __version__,
             "uptime_s": int(self._clock.monotonic_s() - self._service_started_s),
@@ -111,13 +111,12 @@ class OperationsFacts:
             "errors": self._history.errors(),
         }
 
-    def _silent_streams(self) -> list[str]:
+    def _unready_reasons(self, books: Books) -> list[str]:
+        return [*self._watch.reasons(), *self._silent_streams(books)]
+
+    def _silent_streams(self, books: Books) -> list[str]:
         now_s = self._clock.monotonic_s()
-        signs = [
-            sign
-            for sign in read_books(self._runtime_dir).signs
-            if now_s - sign.beat_s < _SILENT_S and sign.alive
-        ]
+        signs = [sign for sign in books.signs if now_s - sign.beat_s < _SILENT_S and sign.alive]
         reasons = []
         for name in self._streams:
             states = {sign.state for sign in signs if sign.stream == name}

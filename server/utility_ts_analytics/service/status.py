@@ -31,7 +31,7 @@ from utility_ts_analytics.service.beacon import STATE_NAMES, Sign
 from utility_ts_analytics.service.departed import Books
 from utility_ts_analytics.service.history import History
 from utility_ts_analytics.telemetry import registry
-from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of
+from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of, values_of
 from utility_ts_analytics.telemetry.metric import Metric
 
 
@@ -95,9 +95,9 @@ def _one(words: Words, metric: Metric) -> int:
 
 
 def _total(words: Words, metric: Metric) -> int:
-    return sum(words[offset_of(metric, *values)] for values in label_sets(metric))
+    return sum(values_of(words, metric))
 
 
 def _by_label(words: Words, metric: Metric) -> dict[str, Json]:
-    found = {values[0]: words[offset_of(metric, *values)] for values in label_sets(metric)}
-    return {value: count for value, count in found.items() if count}
+    counts = zip(label_sets(metric), values_of(words, metric), strict=True)
+    return {value: count for (value,), count in counts if count}

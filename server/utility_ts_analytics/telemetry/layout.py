@@ -75,6 +75,11 @@ def offset_of(metric: Metric, *values: str) -> int:
     return OFFSETS[metric.name, values]
 
 
+def values_of(words: Words, metric: Metric) -> tuple[int, ...]:
+    """Return a counter or gauge for each combination of labels, in the order of `label_sets`."""
+    return tuple(words[offset_of(metric, *values)] for values in label_sets(metric))
+
+
 def _summed() -> Iterator[int]:
     for metric in METRICS:
         if metric.has_places and metric.kind != "gauge":
