@@ -28,26 +28,28 @@ def compress_bodies(
         target: Written anew.
         encoding: "gzip", or "zstd" with a window of 8 MiB where the body is as large.
     """
-    found = []
-    offset = 0
-    with source.open("rb") as lines, target.open("wb") as out:
-        for body in bodies:
-            lines.seek(body.offset)
-            data = _packer(encoding)(lines.read(body.size))
-            out.write(data)
-            found.append(Body(offset, len(data), body.rows))
-            offset += len(data)
-    return found
+    return _rewritten(source, bodies, target, _packer(encoding))
 
 
 def array_bodies(source: Path, bodies: Sequence[Body], target: Path) -> list[Body]:
     """Write each body of `source` to `target` as a JSON array, and return where they are."""
+    return _rewritten(
+        source,
+        bodies,
+        target,
+        lambda lines: b"[" + lines.rstrip(b"\n").replace(b"\n", b",") + b"]",
+    )
+
+
+def _rewritten(
+    source: Path, bodies: Sequence[Body], target: Path, rewrite: Callable[[bytes], bytes]
+) -> list[Body]:
     found = []
     offset = 0
     with source.open("rb") as lines, target.open("wb") as out:
         for body in bodies:
             lines.seek(body.offset)
-            data = b"[" + lines.read(body.size).rstrip(b"\n").replace(b"\n", b",") + b"]"
+            data = rewrite(lines.read(body.size))
             out.write(data)
             found.append(Body(offset, len(data), body.rows))
             offset += len(data)

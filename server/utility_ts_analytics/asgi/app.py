@@ -6,6 +6,7 @@ from typing import Protocol
 from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.expectation import closing_unasked
 from utility_ts_analytics.asgi.ingest import IngestEndpoint
+from utility_ts_analytics.asgi.request import header
 from utility_ts_analytics.asgi.responses import send_problem
 from utility_ts_analytics.asgi.types import Receive, Scope, Send
 from utility_ts_analytics.errors import ClientError, MethodNotAllowed, NotFound
@@ -73,7 +74,7 @@ class StreamApp:
 async def refuse(scope: Scope, receive: Receive, send: Send, error: ClientError) -> None:
     """Answer without an endpoint, and let the answer through to clients that are still sending."""
     await send_problem(send, error, request_id=uuid.uuid4().hex)
-    if any(name == b"expect" for name, _ in scope["headers"]):
+    if header(scope, b"expect") is not None:
         return
     rest = RequestBody(receive, bytes_max=0, limit_name="", idle_timeout_s=1.0, min_rate_bytes=0)
     await rest.discard_rest()

@@ -172,11 +172,11 @@ class IngestEndpoint:
                 detail = f"the line is over {limit} bytes (max_line_bytes)"
                 decoded = Decoded.of_error(RowError(part.line, "line-too-long", None, detail))
             else:
-                if exchange.session is not None and not head.validate_only:
-                    raise_if(exchange.session.settlement.failure)
+                session = exchange.storing_session
+                if session is not None:
+                    raise_if(session.settlement.failure)
                     wait_s = self._settings.limits.delivery_timeout_s
-                    size_bytes = len(part.data)
-                    raise_if(await exchange.session.make_room(part.lines, size_bytes, wait_s))
+                    raise_if(await session.make_room(part.lines, len(part.data), wait_s))
                 decoded = self._decoder.decode(part, ts_end=ts_end)
             await self._take(decoded, head, exchange)
             await asyncio.sleep(0)  # one block is about 1 ms of work; let the others run
@@ -201,8 +201,9 @@ class IngestEndpoint:
     async def _take(self, decoded: Decoded, head: RequestHead, exchange: "_Exchange") -> None:
         limits = self._settings.limits
         exchange.summary.add(decoded)
-        if exchange.session is not None and not head.validate_only:
-            exchange.session.refuse(decoded.errors)
+        session = exchange.storing_session
+        if session is not None:
+            session.refuse(decoded.errors)
         if 0 < limits.max_request_records < exchange.summary.lines:
             raise TooManyRecords(
                 f"the body has more than {limits.max_request_records} records (max_request_records)"
@@ -211,13 +212,11 @@ class IngestEndpoint:
             first = decoded.errors[0]
             where = "line" if head.ndjson else "index"
             raise StrictRejected(f"{where} {first.position}: {first.code}: {first.detail}")
-        if head.validate_only or exchange.session is None:
+        if session is None:
             return
-        settlement = exchange.session.settlement
-        failure = settlement.failure or await exchange.session.submit(
-            decoded.rows, decoded.positions, decoded.size_bytes, limits.delivery_timeout_s
-        )
-        raise_if(failure)
+        raise_if(session.settlement.failure)
+        wait_s = limits.delivery_timeout_s
+        raise_if(await session.submit(decoded.rows, decoded.positions, decoded.size_bytes, wait_s))
 
 
 class _Exchange:
@@ -233,6 +232,11 @@ class _Exchange:
         self._settings = settings
         self._tokens = tokens
         self._position_name = "line" if ndjson else "index"
+
+    @property
+    def storing_session(self) -> IntakeSession | None:
+        """Where rows go; None for a request that only has them checked."""
+        return None if self.validate_only else self.session
 
     async def send(self, send: Send) -> int:
         """Answer with what became of the rows; return how many were accepted."""

@@ -1,6 +1,7 @@
 """What a lane tells others about its work, for counters and logs."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 
@@ -109,24 +110,15 @@ class ReplayObserver:
 
     def delivered(self, rows: int, seconds: float, *, sink: str) -> None:
         """See `LaneObserver`."""
-
-        def tell() -> None:
-            self._observer.left_spool(rows)
-            self._observer.delivered(rows, seconds, sink=sink)
-
-        if self._held is None:
-            self._observer.delivered(rows, seconds, sink=sink)
-        else:
-            self._held.append(tell)
+        self._end(rows, partial(self._observer.delivered, rows, seconds, sink=sink))
 
     def rejected(self, rows: int) -> None:
         """See `LaneObserver`."""
+        self._end(rows, partial(self._observer.rejected, rows))
 
-        def tell() -> None:
-            self._observer.left_spool(rows)
-            self._observer.rejected(rows)
-
+    def _end(self, rows: int, tell: Callable[[], None]) -> None:
+        """Tell of the end of rows; while they are held back, that they leave the spool before."""
         if self._held is None:
-            self._observer.rejected(rows)
+            tell()
         else:
-            self._held.append(tell)
+            self._held += (partial(self._observer.left_spool, rows), tell)

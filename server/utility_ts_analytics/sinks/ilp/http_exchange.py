@@ -114,11 +114,19 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Hand the answer over; one that nobody asked for ends the connection."""
         status = self._parser.get_status_code()
-        if self._answered is None or self._answered.done() or not self._parser.should_keep_alive():
+        asked = self._asked()
+        if asked is None or not self._parser.should_keep_alive():
             self.abort()
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(Answer(status, self._content.decode(errors="replace")))
+        if asked is not None:
+            asked.set_result(Answer(status, self._content.decode(errors="replace")))
 
     def _fail(self, error: OSError) -> None:
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(error)
+        asked = self._asked()
+        if asked is not None:
+            asked.set_exception(error)
+
+    def _asked(self) -> "asyncio.Future[Answer] | None":
+        """Return what the request under way waits for; None if there is none, or it is answered."""
+        if self._answered is None or self._answered.done():
+            return None
+        return self._answered
