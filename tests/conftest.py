@@ -15,11 +15,15 @@ from pathlib import Path
 import pytest
 
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.pool import connect
 from utility_ts_analytics.database.schema import apply_schema
+from utility_ts_analytics.database.table_spec import table_specs
+from utility_ts_analytics.ingest.reference_csv import insert_csv
 
 HEAP_MIB = 256
 ANSWER_TIMEOUT_S = 30.0
 GONE_TIMEOUT_S = 15.0
+SAMPLES = Path(__file__).parents[1] / "data-samples"
 
 
 class TestQuestDB:
@@ -122,6 +126,29 @@ def questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQuestDB]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def sample_questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQuestDB]:
+    """A QuestDB of its own with all of `data-samples/` in it, for tests that only read those rows.
+
+    Whoever writes result tables in it puts them back.
+    """
+    server = TestQuestDB(tmp_path_factory.mktemp("sample_questdb"))
+    server.start()
+    asyncio.run(_insert_samples(server.pg_uri))
+    for spec in table_specs().values():
+        server.wait_applied(spec.name)
+    yield server
+    server.stop()
+
+
+async def _insert_samples(pg_uri: str) -> None:
+    connection = await connect(pg_uri)
+    for name, spec in table_specs().items():
+        for path in SAMPLES.glob(f"{name}.csv*"):
+            await insert_csv(connection, path, spec)
+    await connection.close()
 
 
 @pytest.fixture

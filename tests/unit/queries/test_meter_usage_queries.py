@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -22,41 +21,6 @@ values = st.text(st.characters(exclude_characters="\x00", exclude_categories=["C
 def shape(sql: str) -> str:
     """The statement with every text literal blanked: what a value must never change."""
     return re.sub(r"'(?:[^']|'')*'", "?", sql, flags=re.DOTALL)
-
-
-def test_range_is_kept_in_utc() -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-
-    kept = TimeRange(
-        datetime(2026, 7, 1, tzinfo=berlin), datetime(2026, 7, 1, 2, 30, tzinfo=berlin)
-    )
-
-    assert kept == TimeRange(
-        datetime(2026, 6, 30, 22, tzinfo=UTC), datetime(2026, 7, 1, 0, 30, tzinfo=UTC)
-    )
-
-
-def test_range_over_the_repeated_autumn_hour_lasts_an_hour() -> None:
-    once = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-
-    kept = TimeRange(once, once.replace(fold=1))
-
-    assert kept.end - kept.start == timedelta(hours=1)
-
-
-@pytest.mark.parametrize("length", [timedelta(0), timedelta(microseconds=-1)])
-def test_range_that_does_not_end_later_is_refused(length: timedelta) -> None:
-    with pytest.raises(ValueError, match="end later than it starts"):
-        TimeRange(START, START + length)
-
-
-def test_range_with_a_naive_time_is_refused() -> None:
-    naive = START.replace(tzinfo=None)
-
-    with pytest.raises(ValueError, match="no time zone"):
-        TimeRange(naive, START + timedelta(days=1))
-    with pytest.raises(ValueError, match="no time zone"):
-        TimeRange(START, naive + timedelta(days=1))
 
 
 def test_load_profile_names_meter_bounds_and_aliases() -> None:

@@ -1,0 +1,26 @@
+"""Parts of SQL about versions; what they select is held by the results of the queries in real."""
+
+from utility_ts_analytics.queries.reference_versions import scale_join, valid, versions
+
+
+def test_version_ends_where_the_next_one_begins() -> None:
+    assert valid("m") == "mu.ts >= m.valid_from AND (m.next_from IS NULL OR mu.ts < m.next_from)"
+
+
+def test_version_that_ends_by_itself_holds_until_then() -> None:
+    assert valid("f", ends=True, at="g.ts") == (
+        "g.ts >= f.valid_from AND (f.next_from IS NULL OR g.ts < f.next_from)"
+        " AND (f.valid_to IS NULL OR g.ts < f.valid_to)"
+    )
+
+
+def test_versions_of_a_key_follow_each_other() -> None:
+    assert versions("meters", "meter_id", "customer_id", " WHERE meter_id = 'm'") == (
+        "(SELECT meter_id, customer_id, valid_from,"
+        " lead(valid_from) OVER (PARTITION BY meter_id ORDER BY valid_from) AS next_from"
+        " FROM meters WHERE meter_id = 'm')"
+    )
+
+
+def test_scale_join_keeps_readings_without_a_factor() -> None:
+    assert scale_join().startswith("LEFT JOIN (SELECT meter_id, scale_factor, valid_to")
