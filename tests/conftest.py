@@ -1,6 +1,7 @@
 """Fixtures for all tests: a real QuestDB, started once, with the schema applied."""
 
 import asyncio
+import gzip
 import json
 import os
 import select
@@ -19,6 +20,11 @@ from utility_ts_analytics.database.pool import connect
 from utility_ts_analytics.database.schema import apply_schema
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.ingest.reference_csv import insert_csv
+from utility_ts_analytics.reading.lines import LineBlock
+from utility_ts_analytics.reading.ndjson import NdjsonDecoder
+from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.validation import TS_END
+from utility_ts_analytics.sinks.ilp.encode import row_encoder
 
 HEAP_MIB = 256
 ANSWER_TIMEOUT_S = 30.0
@@ -136,19 +142,32 @@ def sample_questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQue
     """
     server = TestQuestDB(tmp_path_factory.mktemp("sample_questdb"))
     server.start()
-    asyncio.run(_insert_samples(server.pg_uri))
+    asyncio.run(_insert_reference_rows(server.pg_uri))
+    _post_samples(server)
     for spec in table_specs().values():
         server.wait_applied(spec.name)
     yield server
     server.stop()
 
 
-async def _insert_samples(pg_uri: str) -> None:
+async def _insert_reference_rows(pg_uri: str) -> None:
     connection = await connect(pg_uri)
     for name, spec in table_specs().items():
-        for path in SAMPLES.glob(f"{name}.csv*"):
-            await insert_csv(connection, path, spec)
+        if name not in STREAMS:
+            for path in SAMPLES.glob(f"{name}.csv"):
+                await insert_csv(connection, path, spec)
     await connection.close()
+
+
+def _post_samples(server: TestQuestDB) -> None:
+    for stream in STREAMS.values():
+        decoder = NdjsonDecoder(stream, stream.record_type)
+        text = gzip.decompress((SAMPLES / f"{stream.name}.ndjson.gz").read_bytes())
+        decoded = decoder.decode(LineBlock.of(text, 1), ts_end=TS_END)
+        lines = row_encoder(stream.name)(decoded.rows)
+        url = f"http://{server.http_addr}/write"
+        with urllib.request.urlopen(url, data=lines, timeout=ANSWER_TIMEOUT_S):
+            pass
 
 
 @pytest.fixture
