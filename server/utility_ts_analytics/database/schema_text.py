@@ -1,4 +1,4 @@
-"""The files of `sql/schema`: where they are, and how they split into statements and words."""
+"""The files of `sql/`: where they are, and how they split into statements and words."""
 
 import re
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ SCHEMA_DIRECTORIES = (
     _PACKAGE / "_sql" / "schema",  # an installed wheel
     _PACKAGE.parents[1] / "sql" / "schema",  # a checkout
 )
+VIEW_DIRECTORIES = tuple(directory.with_name("views") for directory in SCHEMA_DIRECTORIES)
 
 _TOKEN = re.compile(
     r"""
@@ -20,7 +21,7 @@ _TOKEN = re.compile(
     | (?P<quoted> "(?:[^"]|"")+" )
     | (?P<text>   '(?:[^']|'')*' )
     | (?P<word>   [A-Za-z_][A-Za-z0-9_]* | [0-9]+ )
-    | (?P<mark>   [(),;.] )
+    | (?P<mark>   [(),;.=] )
     """,
     re.VERBOSE | re.DOTALL,
 )
