@@ -11,6 +11,7 @@ from pathlib import Path
 
 from utility_ts_analytics.config import Address, Config
 from utility_ts_analytics.database.schema import check_schema, specs_for
+from utility_ts_analytics.database.views import check_views
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.records import native
 from utility_ts_analytics.service.open_files import files_needed
@@ -205,9 +206,17 @@ async def _schema(config: Config) -> Iterable[CheckLine]:
     specs = specs_for((name, stream.table) for name, stream in config.streams.items())
     try:
         differences = await check_schema(config.questdb.uri.reveal(), specs)
+        views = await _views(config)
     except OperatorError as error:
         return [CheckLine(str(error), ok=False)]
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if all(line.ok for line in lines):
         lines.append(CheckLine(f"{len(specs)} tables are as sql/schema says", ok=True))
-    return lines
+    return lines + views
+
+
+async def _views(config: Config) -> list[CheckLine]:
+    """Look at the materialized views that exist: `sql/views` is optional."""
+    table = config.streams["meter_usage"].table
+    found = await check_views(config.questdb.uri.reveal(), meter_table=table)
+    return [CheckLine(view.text, ok=view.ok) for view in found]
