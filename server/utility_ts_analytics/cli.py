@@ -43,9 +43,11 @@ def _run(options: argparse.Namespace) -> int:
         case "check":
             return commands.check(config_path, as_json=options.json)
         case "schema" if options.action == "apply":
-            return commands.schema_apply(config_path, as_json=options.json)
+            return commands.schema_apply(
+                config_path, views_zone=_views_zone(options), as_json=options.json
+            )
         case "schema":
-            return commands.schema_show()
+            return commands.schema_show(views_zone=_views_zone(options))
         case "load":
             return commands.load(
                 config_path, options.files, stream=options.into, as_json=options.json
@@ -80,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = _command(commands_, "schema", "apply or show the tables' definitions")
     schema.add_argument("action", choices=["apply", "show"])
+    schema.add_argument("--views", action="store_true", help="and the materialized views")
+    schema.add_argument(
+        "--zone",
+        default="UTC",
+        help="whose days the daily views have, such as Europe/Berlin (default: UTC)",
+    )
     _json_option(schema)
 
     load = _command(commands_, "load", "store readings from files")
@@ -90,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     status = _command(commands_, "status", "show what the running service reports")
     _json_option(status)
     return parser
+
+
+def _views_zone(options: argparse.Namespace) -> str | None:
+    zone: str = options.zone
+    return zone if options.views else None
 
 
 def _command(

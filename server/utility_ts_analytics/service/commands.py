@@ -16,6 +16,8 @@ from utility_ts_analytics.config.load import read_tables
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB
 from utility_ts_analytics.database.embedded_settings import Ports
 from utility_ts_analytics.database.schema import apply_schema, schema_text
+from utility_ts_analytics.database.view_spec import views_text
+from utility_ts_analytics.database.views import apply_views
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.assembly import server_plans, service_plan
@@ -87,20 +89,27 @@ def check(config_path: Path | None, *, as_json: bool) -> int:
     return EXIT_OK if all(line.ok for line in lines) else EXIT_FAILED
 
 
-def schema_apply(config_path: Path | None, *, as_json: bool) -> int:
-    """Apply `sql/schema`; never drops or alters anything."""
+def schema_apply(config_path: Path | None, *, views_zone: str | None, as_json: bool) -> int:
+    """Apply `sql/schema`, and `sql/views` if a zone is given; never drops or alters anything."""
     config = load_config(config_path, os.environ)
-    differences = asyncio.run(apply_schema(config.questdb.uri.reveal()))
+    uri = config.questdb.uri.reveal()
+    differences = asyncio.run(apply_schema(uri))
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if not lines:
         lines = [CheckLine("every table is there as sql/schema says", ok=True)]
+    if views_zone is not None:
+        table = config.streams["meter_usage"].table
+        views = asyncio.run(apply_views(uri, meter_table=table, zone=views_zone))
+        lines += [CheckLine(view.text, ok=view.ok) for view in views]
     _print_checks(lines, as_json=as_json)
     return EXIT_OK if all(line.ok for line in lines) else EXIT_FAILED
 
 
-def schema_show() -> int:
-    """Print `sql/schema`."""
+def schema_show(*, views_zone: str | None) -> int:
+    """Print `sql/schema`, and `sql/views` for the table's usual name if a zone is given."""
     print(schema_text(), end="")
+    if views_zone is not None:
+        print(f"\n{views_text(zone=views_zone)}", end="")
     return EXIT_OK
 
 
