@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.conftest import TestQuestDB
 from tests.process.running_service import (
     MakeId,
     QuestDBPorts,
@@ -188,6 +189,39 @@ def test_schema_show_prints_every_table(service: RunningService, tmp_path: Path)
         assert f"CREATE TABLE IF NOT EXISTS {table}" in done.stdout
     assert "DROP" not in done.stdout.upper()
     assert "DEDUP UPSERT KEYS(ts, meter_id)" in done.stdout
+
+
+def test_schema_apply_views_twice_and_a_check_that_fails_once_they_are_spoilt(
+    own_questdb: TestQuestDB, tmp_path: Path
+) -> None:
+    config = str(config_for(own_questdb, tmp_path, {}))
+    apply = ("schema", "apply", "--views", "--zone", "Europe/Berlin", "--config", config)
+    for _ in range(2):
+        done = run_command(*apply, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.count("days of Europe/Berlin") == 2
+    other_zone = run_command("schema", "apply", "--views", "--config", config, cwd=tmp_path)
+    assert other_zone.returncode == 1
+    assert other_zone.stdout.count("FAIL meter_usage_daily: has days of Europe/Berlin") == 1
+    unknown = run_command(*apply[:3], "--zone", "Europe/Nowhere", *apply[5:], cwd=tmp_path)
+    assert unknown.returncode == 1
+    assert "Europe/Nowhere" in unknown.stderr
+
+    assert run_command("check", "--config", config, cwd=tmp_path).returncode == 0
+    own_questdb.truncate("meter_usage")
+    checked = run_command("check", "--config", config, cwd=tmp_path)
+    assert checked.returncode == 1
+    for view in ("meter_usage_hourly", "meter_usage_daily"):
+        assert f"FAIL {view}: invalid (truncate operation)" in checked.stdout
+        assert f'REFRESH MATERIALIZED VIEW "{view}" FULL' in checked.stdout
+
+
+def test_schema_show_views_prints_them_with_the_zone(tmp_path: Path) -> None:
+    done = run_command("schema", "show", "--views", "--zone", "Asia/Kolkata", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("CREATE MATERIALIZED VIEW IF NOT EXISTS") == 3
+    assert done.stdout.count("TIME ZONE 'Asia/Kolkata'") == 4
+    assert "CREATE TABLE IF NOT EXISTS meter_usage" in done.stdout
 
 
 def test_schema_apply_without_questdb_exits_1_in_one_line(
