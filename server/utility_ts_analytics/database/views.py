@@ -1,11 +1,12 @@
 """Applies and checks `sql/views` on a running QuestDB. Never drops or refreshes anything."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.database.pool import Connection, connect
 from utility_ts_analytics.database.view_spec import (
     ViewSpec,
@@ -17,6 +18,9 @@ from utility_ts_analytics.errors import OperatorError
 
 _TIMEOUT_S = 30.0
 """For each statement; a view is filled after the one that creates it has been answered."""
+
+_LOOK_AGAIN_S = 0.05
+"""A new view was listed within 35 ms where it was not at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class ViewFinding:
     ok: bool
 
 
-async def apply_views(uri: str, *, meter_table: str, zone: str) -> list[ViewFinding]:
+async def apply_views(
+    uri: str, *, meter_table: str, zone: str, clock: Clock | None = None
+) -> list[ViewFinding]:
     """Create the views that are missing, then look at all of them.
 
     Safe to run again at any time, also under a running service. Views that exist are left as they
@@ -67,6 +73,7 @@ async def apply_views(uri: str, *, meter_table: str, zone: str) -> list[ViewFind
         uri: pgwire, as `connect` takes it.
         meter_table: Table of the stream `meter_usage`.
         zone: Whose days the daily views are to have.
+        clock: For waits.
 
     Raises:
         QuestDBUnavailable: Not there, or too slow.
@@ -76,7 +83,7 @@ async def apply_views(uri: str, *, meter_table: str, zone: str) -> list[ViewFind
     async with _connected(uri) as connection:
         for spec in specs:
             await connection.execute(spec.create_sql, timeout_s=_TIMEOUT_S)
-        live = await read_views(connection)
+        live = await _listed(connection, specs, clock or SystemClock())
     return [_finding(live[spec.name.lower()], spec) for spec in specs]
 
 
@@ -108,6 +115,27 @@ SELECT v.view_name, v.base_table_name, v.view_sql, v.view_status, v.invalidation
   t.table_suspended, v.last_refresh_finish_timestamp, v.refresh_base_table_txn, v.base_table_txn
 FROM materialized_views() v LEFT JOIN tables() t ON t.table_name = v.view_name
 """
+
+
+async def _listed(
+    connection: Connection, specs: Sequence[ViewSpec], clock: Clock
+) -> Mapping[str, LiveView]:
+    """Return all views once these are among them.
+
+    Under load, 9.3.4 may answer the statement that creates a view before it lists the view.
+    """
+    give_up_at_s = clock.monotonic_s() + _TIMEOUT_S
+    while True:
+        live = await read_views(connection)
+        missing = [spec.name for spec in specs if spec.name.lower() not in live]
+        if not missing:
+            return live
+        if clock.monotonic_s() >= give_up_at_s:
+            raise OperatorError(
+                f"QuestDB created {', '.join(missing)} and does not list it within"
+                f" {_TIMEOUT_S:g} s: run 'ingestion-service schema apply --views' again"
+            )
+        await clock.sleep(_LOOK_AGAIN_S)
 
 
 @asynccontextmanager

@@ -4,12 +4,15 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from tests.conftest import ANSWER_TIMEOUT_S, TestQuestDB
 from tests.materialized_views import applied_views, checked, refresh, wait_followed
 
+from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.database import views
+from utility_ts_analytics.database.pool import Connection
 from utility_ts_analytics.database.views import apply_views
 from utility_ts_analytics.errors import OperatorError
 
@@ -194,6 +197,41 @@ def test_unknown_zone_and_missing_table_are_named(
         applied_views(questdb, meter_table=table, zone=zone),
     ):
         pass
+
+
+class SteppingClock(ManualClock):
+    """Passes time by itself whenever somebody waits."""
+
+    async def sleep(self, duration_s: float) -> None:
+        self.advance(duration_s)
+
+
+@pytest.mark.parametrize("looks", [2, 10**6], ids=["listed late", "never listed"])
+def test_view_that_is_not_listed_at_once_is_looked_for_again_within_bounds(
+    questdb: TestQuestDB, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """QuestDB 9.3.4 under load lists a new view some 35 ms after it has created it."""
+    count = 0
+
+    async def read_late(connection: Connection) -> Mapping[str, views.LiveView]:
+        nonlocal count
+        count += 1
+        live = await read_views(connection) if count in {1, looks} else {}
+        return {name: view for name, view in live.items() if count > 1 or name != DAILY}
+
+    read_views = views.read_views
+    with applied_views(questdb):
+        monkeypatch.setattr(views, "read_views", read_late)
+        applying = views.apply_views(
+            questdb.pg_uri, meter_table="meter_usage", zone="UTC", clock=SteppingClock()
+        )
+        if looks == 2:
+            assert len(asyncio.run(applying)) == 3
+            assert count == 2
+        else:
+            with pytest.raises(OperatorError, match=r"meter_usage_daily.* not list it within 30 s"):
+                asyncio.run(applying)
+            assert 600 <= count <= 602
 
 
 def until(met: Callable[[], bool]) -> None:
