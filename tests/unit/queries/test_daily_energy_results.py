@@ -21,7 +21,7 @@ WEEK_UTC = TimeRange(datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 10, tzi
 DAYS = TimeRange(WEEK_UTC.start - timedelta(hours=2), WEEK_UTC.end + timedelta(hours=22))
 """All that have samples, as days of `ZONE`; the first and the last are short."""
 
-# A correction, a reading that was never there, one long before and one as it was already.
+# A correction, a reading that was never there, one long before all others, and one set to zero.
 CHANGES = [
     (datetime(2024, 6, 3, 9, tzinfo=UTC), "M-F1-020", 100.0),
     (datetime(2024, 6, 3, 10, tzinfo=UTC), "M-F1-020", 7.0),
