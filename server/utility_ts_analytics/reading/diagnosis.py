@@ -10,7 +10,14 @@ from typing import Final
 
 import msgspec
 
-from utility_ts_analytics.records.validation import RowCode, RowError
+from utility_ts_analytics.records.validation import (
+    FITS_FLOAT,
+    NOT_EMPTY,
+    NOT_NEGATIVE,
+    NOT_TOO_LONG,
+    RowCode,
+    RowError,
+)
 
 TOO_DEEP: Final = "the text is nested too deeply"
 
@@ -20,10 +27,10 @@ _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
 _WRONG_TYPE: Final = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
 
 _RULES: Final[dict[str, tuple[RowCode, str]]] = {
-    "Number out of range": ("invalid-number", "must fit a 64-bit float"),
-    "Expected `float` >= 0.0": ("negative-value", "must not be negative"),
-    "Expected `str` of length >= 1": ("text-length", "must not be empty"),
-    "Expected `str` of length <= 256": ("text-length", "must not be over 256 characters"),
+    "Number out of range": ("invalid-number", FITS_FLOAT),
+    "Expected `float` >= 0.0": ("negative-value", NOT_NEGATIVE),
+    "Expected `str` of length >= 1": ("text-length", NOT_EMPTY),
+    "Expected `str` of length <= 256": ("text-length", NOT_TOO_LONG),
     "Invalid RFC3339 encoded datetime": (
         "invalid-timestamp",
         "must be an RFC 3339 time with an offset",

@@ -6,11 +6,11 @@ left here are the rules that msgspec cannot state: the range of `ts` and U+0000.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.reading import TEXT_CHARACTERS_MAX, Reading
 
 ParseCode = Literal[
     "invalid-json",
@@ -40,6 +40,12 @@ TS_MIN = datetime(2000, 1, 1, tzinfo=UTC)
 """First instant that is stored."""
 TS_END = datetime(2100, 1, 1, tzinfo=UTC)
 """First instant that is no longer stored."""
+
+NOT_EMPTY: Final = "must not be empty"
+NOT_TOO_LONG: Final = f"must not be over {TEXT_CHARACTERS_MAX} characters"
+NOT_NEGATIVE: Final = "must not be negative"
+FITS_FLOAT: Final = "must fit a 64-bit float"
+NO_NUL: Final = "text must not hold U+0000"
 
 
 class RowError(Struct, frozen=True, gc=False):
@@ -77,15 +83,20 @@ def all_in_range(rows: Sequence[Reading], ts_end: datetime) -> bool:
     return not instants or (min(instants) >= TS_MIN and max(instants) < ts_end)
 
 
+def range_detail(ts_end: datetime, *, too_late: bool) -> str:
+    """Say why a `ts` outside of [2000-01-01, `ts_end`) is not taken."""
+    if too_late and ts_end != TS_END:
+        return "ts is further in the future than max_future_minutes allows"
+    return "ts must be from 2000-01-01 up to, not including, 2100-01-01"
+
+
 def broken_rule(row: Reading, position: int, ts_end: datetime) -> RowError | None:
     """Return the first rule that a decoded record breaks, in field order, or None."""
     if not TS_MIN <= row.ts < ts_end:
-        detail = "ts must be from 2000-01-01 up to, not including, 2100-01-01"
-        if row.ts >= ts_end and ts_end != TS_END:
-            detail = "ts is further in the future than max_future_minutes allows"
+        detail = range_detail(ts_end, too_late=row.ts >= ts_end)
         return RowError(position, "timestamp-out-of-range", "ts", detail)
     for name in row.__struct_fields__:
         value = getattr(row, name)
         if isinstance(value, str) and "\x00" in value:
-            return RowError(position, "forbidden-character", name, "text must not hold U+0000")
+            return RowError(position, "forbidden-character", name, NO_NUL)
     return None
