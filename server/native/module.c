@@ -1,9 +1,10 @@
-/* `utility_ts_analytics.records._native`: the two loops over rows that cost most, in C. `_native.pyi` says
+/* `utility_ts_analytics.records._native`: the loops over rows that cost most, in C. `_native.pyi` says
  * what they do; the Python versions beside their callers say the same in code. */
 #include "rows.h"
 
 static PyMethodDef METHODS[] = {
     {"derive_event_ids", (PyCFunction)(void (*)(void))derive_event_ids, METH_FASTCALL, NULL},
+    {"column_lines", (PyCFunction)(void (*)(void))column_lines, METH_FASTCALL, NULL},
     {"ilp_lines", (PyCFunction)(void (*)(void))ilp_lines, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -89,7 +89,8 @@ days_to(int year, int month, int day)
     return (int64_t)era * 146097 + day_of_era - 719468;
 }
 
-int64_t
+/* Whole microseconds from 1970-01-01 UTC to an aware datetime; -1 with an exception set. */
+static int64_t
 microseconds_of(PyObject *instant)
 {
     if (!PyDateTime_Check(instant)) {
@@ -120,6 +121,53 @@ microseconds_of(PyObject *instant)
         return -1;
     }
     return microseconds;
+}
+
+static int
+read_value(Value *value, const Field *field, PyObject *object)
+{
+    if (object == Py_None)
+        value->kind = VALUE_ABSENT;
+    else if (PyFloat_CheckExact(object)) {
+        value->kind = VALUE_NUMBER;
+        value->number = PyFloat_AS_DOUBLE(object);
+    }
+    else if (PyUnicode_Check(object)) {
+        value->kind = VALUE_TEXT;
+        value->text = PyUnicode_AsUTF8AndSize(object, &value->size);
+        if (value->text == NULL)
+            return -1;
+        if (value->size > UINT32_MAX) {
+            PyErr_SetString(PyExc_ValueError, "a text is too long");
+            return -1;
+        }
+    }
+    else {
+        PyErr_Format(PyExc_TypeError, "%s holds neither text nor a float", field->name);
+        return -1;
+    }
+    return 0;
+}
+
+int
+row_values(Value values[FIELDS_MAX], const Layout *layout, PyObject *row)
+{
+    for (int field = 0; field < layout->field_count; field++) {
+        PyObject *object = field_value(layout, row, field);
+        if (object == NULL)
+            return -1;
+        if (field != layout->ts) {
+            if (read_value(&values[field], &layout->fields[field], object) < 0)
+                return -1;
+            continue;
+        }
+        int64_t microseconds = microseconds_of(object);
+        if (microseconds < 0)
+            return -1;
+        values[field].kind = VALUE_INSTANT;
+        values[field].microseconds = (uint64_t)microseconds;
+    }
+    return 0;
 }
 
 char *

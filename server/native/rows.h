@@ -1,4 +1,5 @@
-/* What the parts of `_native` share: how a record type lies in memory, and a buffer that grows. */
+/* What the parts of `_native` share: a row as values, how a record type lies in memory, and a buffer
+ * that grows. */
 #ifndef UTILITY_TS_ANALYTICS_ROWS_H
 #define UTILITY_TS_ANALYTICS_ROWS_H
 
@@ -9,16 +10,29 @@
 #define FIELDS_MAX 15 /* a MessagePack map of up to 15 fields has a head of one byte */
 #define NAME_BYTES_MAX 31 /* and a text of up to 31 bytes too */
 
-/* One field of a record type. The name is borrowed from the type, which outlives every row. */
+/* What one field of one row holds. Texts are borrowed from the row or column. */
+typedef struct {
+    enum { VALUE_ABSENT, VALUE_TEXT, VALUE_NUMBER, VALUE_INSTANT } kind;
+    union {
+        struct {
+            const char *text;
+            Py_ssize_t size;
+        };
+        double number;
+        uint64_t microseconds; /* from 1970-01-01 UTC */
+    };
+} Value;
+
+/* One field of a record type. The name is borrowed from whatever outlives every row. */
 typedef struct {
     const char *name;
     Py_ssize_t name_size;
-    Py_ssize_t offset; /* of the slot in the row, bytes */
+    Py_ssize_t offset; /* of the slot in the row, bytes; of no meaning for columns */
 } Field;
 
 /* The fields of one record type, in the order it declares them. */
 typedef struct {
-    PyTypeObject *type;
+    PyTypeObject *type; /* NULL where the rows are columns */
     Field fields[FIELDS_MAX];
     int field_count;
     int ts; /* index of that field */
@@ -34,8 +48,8 @@ PyObject *row_at(const Layout *layout, PyObject *rows, Py_ssize_t index);
 /* Return what a field of `row` holds, borrowed; NULL with an exception if it was never set. */
 PyObject *field_value(const Layout *layout, PyObject *row, int field);
 
-/* Whole microseconds from 1970-01-01 UTC to an aware datetime; -1 with an exception set. */
-int64_t microseconds_of(PyObject *instant);
+/* Read all fields of `row`; `ts` is an instant. 0, or -1 with an exception set. */
+int row_values(Value values[FIELDS_MAX], const Layout *layout, PyObject *row);
 
 /* Bytes that grow; `data` is a bytes object whose first `size` bytes are filled. */
 typedef struct {
@@ -51,5 +65,6 @@ int rows_init(void);
 
 PyObject *derive_event_ids(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *ilp_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *column_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 #endif

@@ -11,7 +11,7 @@ The id is not the deduplication key and guards against nothing: a hash without a
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -43,7 +43,7 @@ def assign_event_ids(rows: Sequence[Reading], *, stream_number: int) -> None:
         stream_number: `StreamSpec.number` of the stream that the rows belong to.
     """
     derive = native.derive_event_ids or _derive_plainly
-    for row in derive(rows, stream_number, _digest):
+    for row in derive(rows, stream_number):
         if row.event_id is not None:
             row.event_id = client_event_id(row.event_id)
 
@@ -59,16 +59,14 @@ def client_event_id(text: str) -> str:
     return _uuid_texts(_digest(text.encode(), _CLIENT_SEED))[0]
 
 
-def _derive_plainly(
-    rows: Sequence[Reading], seed: int, digest: Callable[[bytes, int], bytes]
-) -> list[Reading]:
+def _derive_plainly(rows: Sequence[Reading], seed: int) -> list[Reading]:
     """Do what `native.derive_event_ids` does; the tests hold the two equal."""
     named = [row for row in rows if row.event_id is not None]
     unnamed = [row for row in rows if row.event_id is None] if named else rows
     contents = [_encode(row) for row in unnamed]
     if _MINUS_ZERO in b"".join(contents):
         contents = [_canonical_zeros(row) for row in unnamed]
-    digests = b"".join([digest(content, seed) for content in contents])
+    digests = b"".join([_digest(content, seed) for content in contents])
     for row, text in zip(unnamed, _uuid_texts(digests), strict=True):
         row.event_id = text
     return named

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import xxhash
 
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.generation_output import GenerationOutput
@@ -26,9 +25,9 @@ def ilp_lines(rows: Any, table: Any = b"t") -> bytes:
     return native.ilp_lines(rows, table)
 
 
-def derive(rows: Any, seed: Any = 1, digest: Any = xxhash.xxh3_128_digest) -> Any:
+def derive(rows: Any, seed: Any = 1) -> Any:
     assert native.derive_event_ids is not None
-    return native.derive_event_ids(rows, seed, digest)
+    return native.derive_event_ids(rows, seed)
 
 
 def row(**fields: Any) -> MeterUsage:
@@ -91,12 +90,6 @@ def test_error_in_a_time_zone_is_passed_on() -> None:
         ilp_lines([row(ts=datetime(2026, 1, 1, tzinfo=Broken()))])
 
 
-@pytest.mark.parametrize("digest", [lambda *_: b"short", lambda *_: "text", None])
-def test_digest_that_does_not_give_16_bytes_is_a_type_error(digest: Any) -> None:
-    with pytest.raises(TypeError):
-        derive([row(event_id=None, meter_id="x" * 300)], digest=digest)
-
-
 @pytest.mark.parametrize("function", [ilp_lines, derive])
 def test_text_that_is_no_utf8_is_an_error(function: Any) -> None:
     with pytest.raises(UnicodeEncodeError):
@@ -124,7 +117,7 @@ def test_rows_that_have_an_id_are_returned_untouched_in_order() -> None:
 def test_work_leaves_no_memory_behind() -> None:
     """A lost reference costs at least 50 bytes a row: 20 MB here."""
     code = """
-import resource, xxhash
+import resource
 from datetime import datetime, timedelta, timezone
 from utility_ts_analytics.records import _native
 from utility_ts_analytics.records.meter_usage import MeterUsage
@@ -134,10 +127,10 @@ broken = [*rows, MeterUsage(ts=None, meter_id="m", kwh=1.0)]
 def work(times):
     for _ in range(times):
         rows[0].event_id = None
-        _native.derive_event_ids(rows, 1, xxhash.xxh3_128_digest)
+        _native.derive_event_ids(rows, 1)
         _native.ilp_lines(rows, b"t")
         for function in (lambda: _native.ilp_lines(broken, b"t"),
-                         lambda: _native.derive_event_ids(broken, 1, None)):
+                         lambda: _native.derive_event_ids(broken, 1)):
             try:
                 function()
             except TypeError:

@@ -1,0 +1,88 @@
+/* Lines byte for byte as the QuestDB client's `Buffer.row` writes them (protocol version 2), which
+ * the tests hold against it. */
+#include "line.h"
+
+#include <string.h>
+
+#define FLOAT_TYPE 16
+
+/* Write `text` with what would end or change a quoted value escaped; return where it ends. There
+ * must be room for twice its size. */
+static char *
+put_escaped(char *to, const char *text, Py_ssize_t size)
+{
+    for (const char *end = text + size; text < end; text++) {
+        if (*text == '"' || *text == '\\' || *text == '\n' || *text == '\r')
+            *to++ = '\\';
+        *to++ = *text;
+    }
+    return to;
+}
+
+static char *
+put_float(char *to, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    *to++ = '=';
+    *to++ = FLOAT_TYPE;
+    for (int shift = 0; shift < 64; shift += 8) /* little-endian on every machine */
+        *to++ = (char)(bits >> shift);
+    return to;
+}
+
+static char *
+put_stamp(char *to, uint64_t microseconds)
+{
+    char digits[20];
+    int count = 0;
+    do
+        digits[count++] = (char)('0' + microseconds % 10);
+    while (microseconds /= 10);
+    *to++ = ' ';
+    while (count)
+        *to++ = digits[--count];
+    *to++ = 't';
+    *to++ = '\n';
+    return to;
+}
+
+Py_ssize_t
+line_bound(const Layout *layout, const Value values[FIELDS_MAX])
+{
+    Py_ssize_t bound = LINE_STAMP_BYTES_MAX;
+    for (int field = 0; field < layout->field_count; field++) {
+        bound += layout->fields[field].name_size + LINE_FIELD_BYTES_MAX;
+        if (values[field].kind == VALUE_TEXT)
+            bound += 2 * values[field].size;
+    }
+    return bound;
+}
+
+char *
+put_line(char *to, const char *table, Py_ssize_t table_size, const Layout *layout,
+         const Value values[FIELDS_MAX])
+{
+    memcpy(to, table, table_size);
+    to += table_size;
+    char before = ' ';
+    for (int index = 0; index < layout->field_count; index++) {
+        const Value *value = &values[index];
+        if (value->kind == VALUE_ABSENT || index == layout->ts)
+            continue;
+        const Field *field = &layout->fields[index];
+        *to++ = before;
+        before = ',';
+        memcpy(to, field->name, field->name_size);
+        to += field->name_size;
+        *to++ = '=';
+        if (value->kind == VALUE_TEXT) {
+            *to++ = '"';
+            to = put_escaped(to, value->text, value->size);
+            *to++ = '"';
+        }
+        else
+            to = put_float(to, value->number);
+    }
+    return put_stamp(to, values[layout->ts].microseconds);
+}
