@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 
@@ -102,16 +103,27 @@ class Settlement:
 
 
 class Block:
-    """Decoded, valid rows of one request, in the order of their lines.
+    """Valid rows of one request, in the order of their lines.
 
     Args:
         rows: Never empty; nobody changes them any more.
         positions: Line number (or array index) of each row; as long as `rows`.
         size_bytes: Bytes of the body that the rows came from: what the byte bound counts.
         settlement: Where the end of each row is reported.
+
+    Attributes:
+        lines: The rows as they came, if they came encoded; then they exist as nothing else.
     """
 
-    __slots__ = ("_restore", "_rows", "positions", "row_count", "settlement", "size_bytes")
+    __slots__ = (
+        "_restore",
+        "_rows",
+        "lines",
+        "positions",
+        "row_count",
+        "settlement",
+        "size_bytes",
+    )
 
     def __init__(
         self,
@@ -124,8 +136,24 @@ class Block:
         self.positions = positions
         self.size_bytes = size_bytes
         self.settlement = settlement
+        self.lines: EncodedLines | None = None
         self._rows: Sequence[Reading] | None = rows
         self._restore: Callable[[], Sequence[Reading]] | None = None
+
+    @classmethod
+    def encoded(
+        cls,
+        lines: EncodedLines,
+        positions: Sequence[int],
+        size_bytes: int,
+        settlement: Settlement,
+    ) -> "Block":
+        """Return a block of rows that came encoded: at least one, otherwise as the class says."""
+        block = cls((), positions, size_bytes, settlement)
+        block.row_count = lines.row_count
+        block.lines = lines
+        block.let_go(lines.rows)
+        return block
 
     @property
     def rows(self) -> Sequence[Reading]:
@@ -135,6 +163,20 @@ class Block:
         if self._restore is None:
             raise AssertionError("rows were let go without a way back")
         return self._restore()
+
+    def part(self, start: int, stop: int, size_bytes: int) -> "Block":
+        """Return the rows from index `start` up to, not including, `stop`; never empty.
+
+        Args:
+            start: From 0.
+            stop: At most `row_count`.
+            size_bytes: Their share of the bytes.
+        """
+        positions = self.positions[start:stop]
+        if self.lines is not None:
+            lines = self.lines.part(start, stop)
+            return Block.encoded(lines, positions, size_bytes, self.settlement)
+        return Block(self.rows[start:stop], positions, size_bytes, self.settlement)
 
     def let_go(self, restore: Callable[[], Sequence[Reading]]) -> None:
         """Free the rows' memory: 600 bytes each, while encoded they take 230.

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.buffering.retry_after import LeavingRate
 from utility_ts_analytics.clock import Clock, SystemClock
@@ -86,17 +87,31 @@ class IntakeSession:
             None when all were taken, or the failure if room did not come in time. Rows of earlier
             parts stay taken; `settlement` accounts for them.
         """
-        part_rows = max(1, self._queue.rows_max // 2) if len(rows) > self._queue.rows_max else 0
-        if not part_rows:
-            return await self._submit_part(rows, positions, size_bytes, wait_s)
-        for start in range(0, len(rows), part_rows):
-            part = rows[start : start + part_rows]
-            share = size_bytes * len(part) // len(rows)
-            part_positions = positions[start : start + part_rows]
-            failure = await self._submit_part(part, part_positions, share, wait_s)
-            if failure is not None:
-                return failure
-        return None
+        if not rows:
+            self._give_back_room()
+            return None
+        block = Block(rows, positions, size_bytes, self.settlement)
+        return await self._submit_block(block, wait_s)
+
+    async def submit_encoded(
+        self, lines: EncodedLines, positions: Sequence[int], wait_s: float
+    ) -> Failure | None:
+        """Hand over valid rows that are encoded already; as `submit`, which see.
+
+        Args:
+            lines: May be none. Of the table that the lane writes to.
+            positions: Line or row number of each.
+            wait_s: Longest wait for room per part, seconds.
+
+        Returns:
+            As `submit`. The byte bound counts the lines as they are: a compressed file may be a
+            twentieth of them.
+        """
+        if not lines.row_count:
+            self._give_back_room()
+            return None
+        block = Block.encoded(lines, positions, lines.size_bytes, self.settlement)
+        return await self._submit_block(block, wait_s)
 
     def refuse(self, errors: Sequence[RowError]) -> None:
         """Count lines that are no record or break a rule."""
@@ -116,22 +131,34 @@ class IntakeSession:
             self._placed = False
             self._closed()
 
-    async def _submit_part(
-        self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
-    ) -> Failure | None:
+    async def _submit_block(self, block: Block, wait_s: float) -> Failure | None:
+        """Hand a block over, in parts if it is larger than the queue."""
+        rows_max = self._queue.rows_max
+        if block.row_count <= rows_max:
+            return await self._submit_part(block, wait_s)
+        part_rows = max(1, rows_max // 2)
+        for start in range(0, block.row_count, part_rows):
+            stop = min(start + part_rows, block.row_count)
+            share = block.size_bytes * (stop - start) // block.row_count
+            failure = await self._submit_part(block.part(start, stop, share), wait_s)
+            if failure is not None:
+                return failure
+        return None
+
+    async def _submit_part(self, block: Block, wait_s: float) -> Failure | None:
+        rows = block.row_count
         room_rows, room_bytes = self._room
-        if rows and room_rows:
-            if len(rows) > room_rows:
+        if room_rows:
+            if rows > room_rows:
                 raise AssertionError("a block has more rows than room was made for")
-            self._room = (room_rows - len(rows), room_bytes - size_bytes)
-        elif rows and not await self._reserved(len(rows), size_bytes, wait_s):
-            self._measures.rows_turned_away(len(rows), "sink-unavailable")
+            self._room = (room_rows - rows, room_bytes - block.size_bytes)
+        elif not await self._reserved(rows, block.size_bytes, wait_s):
+            self._measures.rows_turned_away(rows, "sink-unavailable")
             return _NO_ROOM
         self._give_back_room()
-        if rows:
-            self.settlement.take(len(rows))
-            self._queue.put(Block(rows, positions, size_bytes, self.settlement))
-            self._measures.rows_taken(len(rows))
+        self.settlement.take(rows)
+        self._queue.put(block)
+        self._measures.rows_taken(rows)
         return None
 
     async def _reserved(self, rows: int, size_bytes: int, wait_s: float) -> bool:

@@ -38,9 +38,7 @@ class Share:
         block = self.block
         if self.start == 0 and self.stop == block.row_count:
             return block
-        rows = block.rows[self.start : self.stop]
-        positions = block.positions[self.start : self.stop]
-        return Block(rows, positions, self.size_bytes, block.settlement)
+        return block.part(self.start, self.stop, self.size_bytes)
 
     def split(self, rows: int) -> "tuple[Share, Share]":
         """Return the first `rows` rows and the rest; 0 < `rows` < `self.rows`."""
@@ -106,9 +104,8 @@ class Batch:
     def letter(self, row_index: int, reason: str) -> Letter:
         """Return what is to be kept of a row that is about to be refused; arguments as `reject`."""
         (share,), _ = self._cut(self._cut(self.shares, row_index)[1], 1)
-        block = share.block
-        request_id = block.settlement.request_id
-        return Letter(block.rows[share.start], reason, request_id, block.positions[share.start])
+        block = share.as_block()
+        return Letter(block.rows[0], reason, block.settlement.request_id, block.positions[0])
 
     async def all_rows(self) -> list[Reading]:
         """Return the rows in order, letting the loop go on after each share."""

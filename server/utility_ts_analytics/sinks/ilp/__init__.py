@@ -6,7 +6,12 @@ from utility_ts_analytics.buffering.block import Block
 from utility_ts_analytics.sinks.contract import Outcome
 from utility_ts_analytics.sinks.ilp.decode import rows_of_lines
 from utility_ts_analytics.sinks.ilp.encode import escape_table, row_encoder
-from utility_ts_analytics.sinks.ilp.transport import HttpTransport, TcpTransport, Transport
+from utility_ts_analytics.sinks.ilp.transport import (
+    HttpTransport,
+    LinesPart,
+    TcpTransport,
+    Transport,
+)
 
 __all__ = ["IlpSink", "ilp_over_http", "ilp_over_tcp"]
 
@@ -26,22 +31,31 @@ class IlpSink:
         self._encode = row_encoder(table)
         self._escaped_table = escape_table(table)
 
-    def new_payload(self) -> list[bytes]:
+    def new_payload(self) -> list[LinesPart]:
         """Return an empty payload."""
         return []
 
-    def encode(self, block: Block, payload: list[bytes]) -> None:
-        """Append one line per row; the block keeps the lines and lets its rows go."""
+    def encode(self, block: Block, payload: list[LinesPart]) -> None:
+        """Append one line per row; the block keeps the lines and lets its rows go.
+
+        Lines of a block that came encoded are sent as they are.
+        """
+        encoded = block.lines
+        if encoded is not None:
+            if encoded.table != self._escaped_table:
+                raise AssertionError("lines were encoded for another table")
+            payload.append(encoded.data)
+            return
         rows = block.rows
         lines = self._encode(rows)
         payload.append(lines)
         block.let_go(partial(rows_of_lines, lines, self._escaped_table, type(rows[0])))
 
-    def clear(self, payload: list[bytes]) -> None:
+    def clear(self, payload: list[LinesPart]) -> None:
         """Drop the lines."""
         payload.clear()
 
-    async def send(self, payload: list[bytes], *, timeout_s: float) -> Outcome:
+    async def send(self, payload: list[LinesPart], *, timeout_s: float) -> Outcome:
         """Ship the lines; see `Sink.send` and the transport for what `Delivered` means."""
         return await self._transport.send(payload, timeout_s=timeout_s)
 

@@ -53,7 +53,7 @@ class HttpConnection(asyncio.Protocol):
         """Whether another request can go over it, as far as is known here."""
         return self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, head: bytes, body: Sequence[bytes]) -> Answer:
+    async def exchange(self, head: bytes, body: Sequence[bytes | memoryview]) -> Answer:
         """Send a request and return its answer.
 
         Args:

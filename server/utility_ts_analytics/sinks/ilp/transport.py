@@ -10,11 +10,14 @@ from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Ret
 from utility_ts_analytics.sinks.ilp.http_exchange import HttpConnection
 from utility_ts_analytics.sinks.ilp.outcomes import outcome_of
 
+LinesPart = bytes | memoryview
+"""Whole lines; a view where they are part of more."""
+
 
 class Transport(Protocol):
     """Carries one batch of lines at a time to one server. One event loop."""
 
-    async def send(self, lines: Sequence[bytes], *, timeout_s: float) -> Outcome:
+    async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """Send whole lines, in parts of any size, leaving them as they are; see `Sink.send`."""
         ...
 
@@ -43,7 +46,7 @@ class HttpTransport:
         self._head = f"POST /write HTTP/1.1\r\nHost: {addr}\r\n{login}Content-Length: "
         self._connection: HttpConnection | None = None
 
-    async def send(self, lines: Sequence[bytes], *, timeout_s: float) -> Outcome:
+    async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """POST the lines to `/write`; see `Sink.send`."""
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         try:
@@ -87,7 +90,7 @@ class TcpTransport:
         self._host, self._port = _host_and_port(addr)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, lines: Sequence[bytes], *, timeout_s: float) -> Outcome:
+    async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """Write the lines to the connection, making one first if there is none."""
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         try:
