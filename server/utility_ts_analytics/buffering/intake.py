@@ -107,8 +107,8 @@ class IntakeSession:
             As `submit`. The byte bound counts the lines as they are: a compressed file may be a
             twentieth of them.
         """
+        self._give_back_room()  # it was made for another number of bytes
         if not lines.row_count:
-            self._give_back_room()
             return None
         block = Block.encoded(lines, positions, lines.size_bytes, self.settlement)
         return await self._submit_block(block, wait_s)

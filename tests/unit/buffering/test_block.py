@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from array import array
 from datetime import UTC, datetime
 
 import pytest
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 
@@ -103,3 +105,33 @@ def test_rows_that_were_let_go_are_made_anew_and_not_held() -> None:
     assert block.rows == rows
     assert (block.row_count, made) == (2, [1, 1])
     assert references == 2  # this name, and the call that asks
+
+
+def encoded_block(rows: int) -> Block:
+    def restore(data: bytes) -> list[Reading]:
+        return [reading(day) for day in data]
+
+    data = bytes(range(1, rows + 1))
+    lines = EncodedLines(memoryview(data), memoryview(array("q", list(data))), 0, b"t", restore)
+    return Block.encoded(lines, range(10, 10 + rows), 1000, Settlement())
+
+
+def test_block_that_came_encoded_has_lines_and_gives_rows() -> None:
+    block = encoded_block(3)
+    assert block.lines is not None
+    assert bytes(block.lines.data) == b"\1\2\3"
+    assert (block.row_count, block.size_bytes) == (3, 1000)
+    assert block.rows == [reading(1), reading(2), reading(3)]
+
+
+@pytest.mark.parametrize("is_encoded", [True, False])
+def test_part_of_a_block_keeps_rows_positions_and_account(is_encoded: bool) -> None:
+    block = encoded_block(4)
+    if not is_encoded:
+        block = Block(block.rows, block.positions, 1000, block.settlement)
+    part = block.part(1, 3, 500)
+    assert part.rows == [reading(2), reading(3)]
+    assert list(part.positions) == [11, 12]
+    assert (part.row_count, part.size_bytes) == (2, 500)
+    assert part.settlement is block.settlement
+    assert (part.lines is None) == (block.lines is None)

@@ -1,5 +1,6 @@
 """Every row of a batch leaves once, in order, with its room."""
 
+from array import array
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.batch import Batch, Share
@@ -107,6 +109,29 @@ def test_reject_takes_exactly_one_row_out(row_index: int) -> None:
     assert rejected == [RowError(position, "sink-rejected", None, "too odd")]
     batch.store()
     assert (room.rows, room.size_bytes) == (5, 300)
+
+
+def test_rows_that_came_encoded_are_cut_and_named_like_any_others() -> None:
+    data = bytes(range(1, 6))
+
+    def restore(part: bytes) -> list[MeterUsage]:
+        return [MeterUsage(ts=TS, meter_id=f"m-{number}", kwh=1.0) for number in part]
+
+    settlement = Settlement("request")
+    settlement.take(5)
+    lines = EncodedLines(memoryview(data), memoryview(array("q", list(data))), 0, b"t", restore)
+    room = Room()
+    batch = Batch(room.release)
+    batch.add(whole(Block.encoded(lines, range(10, 15), 500, settlement)))
+    letter = batch.letter(2, "too odd")
+    assert (letter.row, letter.position) == (restore(b"\3")[0], 12)
+    batch.reject(2, "too odd")
+    assert ids(batch) == ["m-1", "m-2", "m-4", "m-5"]
+    blocks = [share.as_block() for share in batch.shares]
+    assert [bytes(block.lines.data) for block in blocks if block.lines] == [b"\1\2", b"\4\5"]
+    assert settlement.rejected == [RowError(12, "sink-rejected", None, "too odd")]
+    batch.store()
+    assert (room.rows, room.size_bytes) == (5, 500)
 
 
 @settings(deadline=None)
