@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 import xxhash
+from msgspec.structs import replace
 
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.reading import Reading
@@ -93,7 +94,11 @@ def _uuid_texts(digests: bytes) -> list[str]:
 
 
 def _canonical_zeros(row: Reading) -> bytes:
-    """Encode a row whose content may hold minus zero; texts that only look like it stay."""
+    """Encode a row whose content may hold minus zero; texts that only look like it stay.
+
+    The row itself keeps what was sent.
+    """
+    row = replace(row)
     for name in row.__struct_fields__:
         value = getattr(row, name)
         if isinstance(value, float) and value == 0.0:

@@ -277,3 +277,16 @@ def test_every_size_of_content_has_the_hash_of_the_plain_version() -> None:
         patch.setattr(native, "derive_event_ids", None)
         plain = [id_of(row) for row in rows]
     assert [id_of(row) for row in rows] == plain
+
+
+@pytest.mark.parametrize("is_compiled", [pytest.param(True, marks=needs_module), False])
+def test_row_keeps_the_minus_zero_that_its_id_does_not_tell_from_zero(
+    is_compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_compiled:
+        monkeypatch.setattr(native, "derive_event_ids", None)
+    ts = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [MeterUsage(ts=ts, meter_id="m", kwh=zero) for zero in (-0.0, 0.0)]
+    assign_event_ids(rows, stream_number=1)
+    assert rows[0].event_id == rows[1].event_id
+    assert [math.copysign(1.0, row.kwh) for row in rows] == [-1.0, 1.0]
