@@ -1,5 +1,6 @@
 """Every row of a batch leaves once, in order, with its room."""
 
+import asyncio
 from array import array
 from datetime import UTC, datetime
 
@@ -123,6 +124,7 @@ def test_rows_that_came_encoded_are_cut_and_named_like_any_others() -> None:
     room = Room()
     batch = Batch(room.release)
     batch.add(whole(Block.encoded(lines, range(10, 15), 500, settlement)))
+    assert asyncio.run(batch.all_rows()) == restore(data)
     letter = batch.letter(2, "too odd")
     assert (letter.row, letter.position) == (restore(b"\3")[0], 12)
     batch.reject(2, "too odd")
