@@ -99,7 +99,8 @@ class IntakeSession:
         """Hand over valid rows that are encoded already; as `submit`, which see.
 
         Args:
-            lines: May be none. Of the table that the lane writes to.
+            lines: May be none. Of the table that the lane writes to. Parts are views: the bytes of
+                all are held until the last has its end, so give no more than a batch at once.
             positions: Line or row number of each.
             wait_s: Longest wait for room per part, seconds.
 

@@ -37,7 +37,7 @@ def test_source_compiles_without_a_warning_and_can_be_imported(tmp_path: Path) -
         capture_output=True,
         text=True,
     ).stdout.split()
-    assert {"derive_event_ids", "ilp_lines"} <= set(listed)
+    assert {"column_lines", "derive_event_ids", "ilp_lines"} <= set(listed)
 
 
 @needs_module

