@@ -1,5 +1,6 @@
-/* Arrow columns to ILP lines with event ids. The GIL is let go while the columns are read: nothing is
- * read before its place in its buffer was checked, and then no Python object is needed. */
+/* Arrow columns to ILP lines with event ids. The GIL is let go while the columns are checked and read:
+ * nothing is read before its place in its buffer was checked, and no Python object is needed. It is
+ * let go once: whoever asks for it back may wait 5 ms beside a busy thread. */
 #include "content.h"
 #include "line.h"
 
@@ -14,8 +15,8 @@ typedef struct {
     Py_buffer validity; /* a bit for each row; `obj` is NULL where every value is there */
     Py_buffer values; /* 8 bytes for each row; of texts where each begins, 4 bytes, and the last ends */
     Py_buffer texts;
-    Py_ssize_t text_bytes; /* of all rows; set by `check_column` */
-    Py_ssize_t text_bytes_max; /* of one row */
+    Py_ssize_t text_bytes; /* of all rows, if what stands between is in order: see `check_texts` */
+    Py_ssize_t text_bytes_max; /* of one row; set by `check_texts` */
 } Column;
 
 typedef struct {
@@ -103,7 +104,15 @@ read_column(Columns *columns, PyObject *item)
         || (validity != Py_None
             && read_buffer(&column->validity, validity, (end + 7) / 8, field->name) < 0))
         return -1;
-    return 0;
+    if (kind != 's' || columns->row_count == 0)
+        return 0;
+    column->text_bytes = (Py_ssize_t)read_end(column, columns->row_count) - read_end(column, 0);
+    if (read_end(column, 0) >= 0 && column->text_bytes >= 0
+        && read_end(column, columns->row_count) <= column->texts.len)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "cannot read column %s: its texts are not in their buffer",
+                 field->name);
+    return -1;
 }
 
 /* Read `items`, which must live as long as `columns`. 0, or -1 with an exception set. */
@@ -132,12 +141,11 @@ drop_columns(Columns *columns)
 
 /* Checking, without the GIL */
 
+/* The first text begins and the last ends in the buffer: it is enough that none goes backwards. */
 static const char *
 check_texts(Column *column, Py_ssize_t row_count)
 {
-    int32_t first = read_end(column, 0), before = first;
-    if (first < 0)
-        return "a text begins before its buffer";
+    int32_t before = read_end(column, 0);
     for (Py_ssize_t row = 0; row < row_count; row++) {
         int32_t end = read_end(column, row + 1);
         if (end < before)
@@ -146,9 +154,6 @@ check_texts(Column *column, Py_ssize_t row_count)
             column->text_bytes_max = end - before;
         before = end;
     }
-    if (before > column->texts.len)
-        return "a text ends behind its buffer";
-    column->text_bytes = before - first;
     return NULL;
 }
 
@@ -172,23 +177,17 @@ check_column(Column *column, Py_ssize_t row_count)
     return column->kind == 't' ? check_instants(column, row_count) : NULL;
 }
 
-static int
-check_columns(Columns *columns)
+/* Return what is wrong, NULL if nothing is; `index` is then that of the column. */
+static const char *
+check_columns(Columns *columns, int *index)
 {
     const char *fault = NULL;
-    int index;
-    Py_BEGIN_ALLOW_THREADS
-    for (index = 0; index < columns->layout.field_count; index++) {
-        fault = check_column(&columns->columns[index], columns->row_count);
+    for (*index = 0; *index < columns->layout.field_count; ++*index) {
+        fault = check_column(&columns->columns[*index], columns->row_count);
         if (fault != NULL)
             break;
     }
-    Py_END_ALLOW_THREADS
-    if (fault == NULL)
-        return 0;
-    PyErr_Format(PyExc_ValueError, "cannot read column %s: %s", columns->layout.fields[index].name,
-                 fault);
-    return -1;
+    return fault;
 }
 
 /* Writing, without the GIL */
@@ -273,27 +272,35 @@ put_lines(char *start, char *ends, char *content, const Columns *columns, PyObje
 
 /* Return a tuple of the lines and their ends; NULL with an exception set. */
 static PyObject *
-lines_of(const Columns *columns, PyObject *table, uint64_t seed)
+lines_of(Columns *columns, PyObject *table, uint64_t seed)
 {
     Py_ssize_t bound = lines_bound(columns, PyBytes_GET_SIZE(table));
     PyObject *lines = bound < 0 ? NULL : PyBytes_FromStringAndSize(NULL, bound);
     PyObject *ends = lines == NULL ? NULL : PyBytes_FromStringAndSize(NULL, 8 * columns->row_count);
-    char *content = ends == NULL ? NULL : PyMem_Malloc(contents_bound(columns));
-    if (content == NULL) {
+    if (ends == NULL) {
         Py_XDECREF(lines);
-        Py_XDECREF(ends);
-        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
-    }
-    char *start = PyBytes_AS_STRING(lines), *places = PyBytes_AS_STRING(ends), *end;
-    Py_BEGIN_ALLOW_THREADS
-    end = put_lines(start, places, content, columns, table, seed);
-    Py_END_ALLOW_THREADS
-    PyMem_Free(content);
-    if (_PyBytes_Resize(&lines, end - start) < 0) { /* takes `lines` if it fails */
-        Py_DECREF(ends);
         return NULL;
     }
-    return Py_BuildValue("(NN)", lines, ends);
+    char *start = PyBytes_AS_STRING(lines), *places = PyBytes_AS_STRING(ends), *end = NULL;
+    const char *fault;
+    int index;
+    Py_BEGIN_ALLOW_THREADS
+    fault = check_columns(columns, &index);
+    char *content = fault == NULL ? PyMem_RawMalloc(contents_bound(columns)) : NULL;
+    if (content != NULL)
+        end = put_lines(start, places, content, columns, table, seed);
+    PyMem_RawFree(content);
+    Py_END_ALLOW_THREADS
+    if (end != NULL && _PyBytes_Resize(&lines, end - start) == 0) /* else it has taken `lines` */
+        return Py_BuildValue("(NN)", lines, ends);
+    if (fault != NULL)
+        PyErr_Format(PyExc_ValueError, "cannot read column %s: %s",
+                     columns->layout.fields[index].name, fault);
+    else if (end == NULL)
+        PyErr_NoMemory();
+    Py_XDECREF(lines);
+    Py_DECREF(ends);
+    return NULL;
 }
 
 /* column_lines(columns, row_count, table, seed): see `_native.pyi`. */
@@ -319,7 +326,7 @@ column_lines(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t
     if (items == NULL)
         return NULL;
     PyObject *result = NULL;
-    if (read_columns(&columns, items) == 0 && check_columns(&columns) == 0)
+    if (read_columns(&columns, items) == 0)
         result = lines_of(&columns, arguments[2], seed);
     drop_columns(&columns);
     Py_DECREF(items);

@@ -193,7 +193,7 @@ def test_buffers_are_given_back_whether_it_works_or_not() -> None:
     column_lines([stamps, IDS, texts])
     with pytest.raises(ValueError, match="ts"):
         column_lines([texts, IDS])
-    with pytest.raises(ValueError, match="a text ends behind"):
+    with pytest.raises(ValueError, match="its texts are not in their buffer"):
         column_lines([stamps, IDS, ("a", "s", 0, None, values[1], b"ab")])
     for value in values:
         value.append(0)  # BufferError while anybody holds it
