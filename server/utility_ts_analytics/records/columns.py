@@ -7,18 +7,17 @@ questions are settled for a column at once; single rows are looked at only where
 The only module of the layers below `ingest` that needs pyarrow, which the server does without.
 """
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from utility_ts_analytics.records.field_rules import FieldRules, Kind, fields_of
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import (
@@ -36,9 +35,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _Mask = npt.NDArray[np.bool_]
-_Kind = Literal["instant", "text", "number"]
 
-_ARROW_TYPES: Final[dict[_Kind, pa.DataType]] = {
+_ARROW_TYPES: Final[dict[Kind, pa.DataType]] = {
     "instant": pa.timestamp("us", tz="UTC"),
     "text": pa.string(),
     "number": pa.float64(),
@@ -83,24 +81,12 @@ class _Fault(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """What the record type says of one field."""
-
-    name: str
-    kind: _Kind
-    required: bool
-    is_identifier: bool
-    characters_max: int
-    is_signed: bool
-
-
 def column_schema(spec: StreamSpec) -> pa.Schema:
     """Return the columns of a stream: the fields of its record type, in their order.
 
     A null is an absent field. Batches may leave out columns, all of whose values are then absent.
     """
-    columns = _columns(spec.record_type)
+    columns = fields_of(spec.record_type)
     return pa.schema([(column.name, _ARROW_TYPES[column.kind]) for column in columns])
 
 
@@ -173,36 +159,11 @@ def rows_of_columns(batch: pa.RecordBatch, record_type: type[Reading]) -> list[R
     return rows
 
 
-@functools.cache
-def _columns(record_type: type[Reading]) -> tuple[_Column, ...]:
-    match msgspec.inspect.type_info(record_type):
-        case msgspec.inspect.StructType(fields=fields):
-            return tuple(_column(field) for field in fields)
-        case _:
-            raise AssertionError("a record is a struct")
-
-
-def _column(field: msgspec.inspect.Field) -> _Column:
-    """Return the rules that the annotation of a field stands for."""
-    value = field.type
-    if isinstance(value, msgspec.inspect.UnionType):
-        value = value.types[0]
-    match value:
-        case msgspec.inspect.DateTimeType():
-            return _Column(field.name, "instant", field.required, False, 0, True)
-        case msgspec.inspect.StrType(min_length=shortest, max_length=int(longest)):
-            return _Column(field.name, "text", field.required, bool(shortest), longest, True)
-        case msgspec.inspect.FloatType(ge=lowest):
-            return _Column(field.name, "number", field.required, False, 0, lowest is None)
-        case _:
-            raise AssertionError(f"{field.name} is of a type that no column has")
-
-
 def _faults(
     batch: pa.RecordBatch, record_type: type[Reading], ts_end: datetime
 ) -> Iterator[_Fault]:
     """Yield what is wrong, in the order in which the decoder and the rules would come upon it."""
-    columns = [column for column in _columns(record_type) if column.name in batch.schema.names]
+    columns = [column for column in fields_of(record_type) if column.name in batch.schema.names]
     arrays = {column.name: batch.column(column.name) for column in columns}
     if batch.num_rows == 0:
         return
@@ -241,7 +202,7 @@ def _is_utf8(text: bytes | None) -> bool:
         return False
 
 
-def _wrong_lengths(array: pa.Array, column: _Column) -> Iterator[_Fault]:
+def _wrong_lengths(array: pa.Array, column: FieldRules) -> Iterator[_Fault]:
     sizes = np.diff(_text_ends(array))
     if column.is_identifier:
         rows = (sizes == 0) & _present(array)
@@ -254,7 +215,7 @@ def _wrong_lengths(array: pa.Array, column: _Column) -> Iterator[_Fault]:
             yield _Fault(rows, "text-length", column.name, f"{column.name} {NOT_TOO_LONG}")
 
 
-def _wrong_numbers(array: pa.Array, column: _Column) -> Iterator[_Fault]:
+def _wrong_numbers(array: pa.Array, column: FieldRules) -> Iterator[_Fault]:
     name = column.name
     numbers = _fixed(array, np.float64)
     infinite = ~np.isfinite(numbers)
@@ -271,9 +232,9 @@ def _wrong_numbers(array: pa.Array, column: _Column) -> Iterator[_Fault]:
 
 
 def _missing(batch: pa.RecordBatch, record_type: type[Reading]) -> Iterator[_Fault]:
-    for column in _columns(record_type):
+    for column in fields_of(record_type):
         name = column.name
-        if not column.required:
+        if not column.is_required:
             continue
         if name not in batch.schema.names:
             rows = np.ones(batch.num_rows, np.bool_)
