@@ -90,6 +90,13 @@ BENCHES: Mapping[str, Bench] = MappingProxyType(
             Bench("event_id", "process", _CPU),
             Bench("queue_hand_over", "process", _CPU, ("blocks", "single rows")),
             Bench("encoding", "process", _CPU, ("ilp", "pgwire")),
+            Bench("column_check", "process", _CPU, ("clean", "broken rows")),
+            Bench(
+                "column_lines",
+                "process",
+                _CPU,
+                ("columns", "columns, not compiled", "rows"),
+            ),
             Bench("sink_ilp_http", "database", _STORED, BATCH_SIZES, full=_SINK_FULL),
             Bench("sink_ilp_tcp", "database", _STORED, BATCH_SIZES, full=_TCP_FULL),
             Bench("sink_pgwire", "database", _STORED, BATCH_SIZES, full=_PGWIRE_FULL),
