@@ -22,9 +22,10 @@ from utility_ts_analytics.queries.reference_versions import (
     valid,
     versions,
 )
+from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SavedQuery, notes_of
 from utility_ts_analytics.queries.time_range import TimeRange
 
-__all__ = ["TimeRange", "aggregated_segment_load_sql", "load_profile_sql"]
+__all__ = ["SAVED", "TimeRange", "aggregated_segment_load_sql", "load_profile_sql"]
 
 _MICROSECONDS_PER_HOUR = "3600000000.0"
 
@@ -108,3 +109,19 @@ def aggregated_segment_load_sql(
         ")\n"
         "ORDER BY ts, segment"
     )
+
+
+SAVED = (
+    SavedQuery(
+        "load_profile",
+        "How much energy went through one meter, interval by interval?",
+        load_profile_sql("M-F1-001", SAMPLE_WEEK),
+        notes_of(load_profile_sql),
+    ),
+    SavedQuery(
+        "segment_load",
+        "How much energy did each customer segment take, hour by hour?",
+        aggregated_segment_load_sql(["commercial", "residential"], SAMPLE_WEEK),
+        notes_of(aggregated_segment_load_sql),
+    ),
+)

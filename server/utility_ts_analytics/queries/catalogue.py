@@ -1,0 +1,16 @@
+"""All saved queries, topic by topic. A new topic is one name in the import and one line below."""
+
+from utility_ts_analytics.queries import (
+    meter_usage_queries,
+)
+from utility_ts_analytics.queries.saved import SavedQuery
+
+TOPICS: tuple[tuple[SavedQuery, ...], ...] = (
+    # One line per topic, in the order of docs/ANALYSES.md.
+    meter_usage_queries.SAVED,
+)
+
+
+def saved_queries() -> tuple[SavedQuery, ...]:
+    """Return every saved query, in the order of the topics; no two have one name."""
+    return tuple(query for topic in TOPICS for query in topic)
