@@ -1,6 +1,5 @@
 """Finds and reads the configuration: file, then environment, then the checks across keys."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,12 +7,11 @@ from utility_ts_analytics.config.checks import conflicts
 from utility_ts_analytics.config.environment import with_environment
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems
+from utility_ts_analytics.config.toml_file import read_toml
 from utility_ts_analytics.config.tree import overlay
-from utility_ts_analytics.errors import ConfigError
 
 PATH_VARIABLE = "INGESTION_CONFIG"
 DEFAULT_PATH = Path("ingestion-config.toml")
-FILE_BYTES_MAX = 1_048_576
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -43,26 +41,14 @@ def read_tables(path: Path) -> dict[str, object]:
     Raises:
         ConfigError: It is missing, cannot be read, or is not TOML in UTF-8.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        hint = (
-            "there is no such file; make one with "
-            f"`cp ingestion-config.example.toml {DEFAULT_PATH}`, or name another with --config"
-        )
-        raise ConfigError([f"{path}: cannot read the configuration: {hint}"]) from None
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot read the configuration: {error.strerror}"]) from error
-    if len(content) > FILE_BYTES_MAX:
-        raise ConfigError(
-            [f"{path}: cannot read the configuration: it is larger than {FILE_BYTES_MAX} bytes"]
-        )
-    try:
-        # An editor of Windows may have put a byte order mark first.
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError([f"{path}: cannot parse the configuration: {error}"]) from error
+    return read_toml(
+        path,
+        "configuration",
+        hint=(
+            f"make one with `cp ingestion-config.example.toml {DEFAULT_PATH}`,"
+            " or name another with --config"
+        ),
+    )
 
 
 def parse_config(tables: Mapping[str, object], environ: Mapping[str, str]) -> Config:

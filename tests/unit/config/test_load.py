@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 
 from utility_ts_analytics.config.load import (
-    FILE_BYTES_MAX,
     find_path,
     load_config,
     parse_config,
     read_tables,
 )
 from utility_ts_analytics.config.model import Config
+from utility_ts_analytics.config.toml_file import FILE_BYTES_MAX
 from utility_ts_analytics.errors import ConfigError
 
 
