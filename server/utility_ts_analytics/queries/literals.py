@@ -5,6 +5,7 @@ Quoting then parsing gives the value back (STYLE section 4, law 10).
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,6 +57,28 @@ def quote_text(value: str) -> str:
         msg = "cannot quote text: it holds half of a surrogate pair, which is no UTF-8"
         raise ValueError(msg) from cause
     return "'" + value.replace("'", "''") + "'"
+
+
+def quote_texts(values: Iterable[str], what: str) -> str:
+    """Return `values` as literals parted by commas, for an IN.
+
+    Args:
+        values: At least one.
+        what: What they are, in the plural, for the message of an error.
+
+    Raises:
+        ValueError: There is none, `values` is one text, or one holds a character that QuestDB
+            cannot take.
+    """
+    if isinstance(values, str):
+        # A text is an iterable of texts too: it would silently ask for names of one letter.
+        msg = f"cannot query {what}: give a list of names, not the one text {values!r}"
+        raise ValueError(msg)  # noqa: TRY004 - one error class for every bad value, as documented
+    quoted = ", ".join(quote_text(value) for value in values)
+    if not quoted:
+        msg = f"cannot query {what}: the list is empty, name at least one"
+        raise ValueError(msg)
+    return quoted
 
 
 def quote_timestamp(value: datetime) -> str:

@@ -17,6 +17,7 @@ from utility_ts_analytics.queries.literals import (
     in_utc,
     parse_sample_by,
     quote_text,
+    quote_texts,
     quote_timestamp,
 )
 
@@ -77,6 +78,22 @@ def test_text_with_u0000_is_refused(value: str) -> None:
 def test_text_with_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         quote_text("m-\ud800")
+
+
+def test_texts_stand_in_their_order() -> None:
+    assert quote_texts((text for text in ("b", "it's")), "meters") == "'b', 'it''s'"
+
+
+def test_no_texts_are_refused() -> None:
+    with pytest.raises(ValueError, match="cannot query meters: the list is empty"):
+        quote_texts([], "meters")
+
+
+def test_one_text_for_a_list_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"cannot query meters: give a list of names, not .* 'm-1'"
+    ):
+        quote_texts("m-1", "meters")
 
 
 @given(times)
