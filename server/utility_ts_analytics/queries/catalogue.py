@@ -1,13 +1,21 @@
 """All saved queries, topic by topic. A new topic is one name in the import and one line below."""
 
 from utility_ts_analytics.queries import (
+    completeness,
+    late_arrivals,
     meter_usage_queries,
+    quality,
+    time_of_use,
 )
 from utility_ts_analytics.queries.saved import SavedQuery
 
 TOPICS: tuple[tuple[SavedQuery, ...], ...] = (
     # One line per topic, in the order of docs/ANALYSES.md.
     meter_usage_queries.SAVED,
+    time_of_use.SAVED,
+    completeness.SAVED,
+    quality.SAVED,
+    late_arrivals.SAVED,
 )
 
 
