@@ -8,9 +8,9 @@ and last `ts` and the number of rows in it. So lateness is known between two bou
 - **Only tables made by a server with `cairo.default.sequencer.part.txn.count` above 0** (setting
   `QDB_CAIRO_DEFAULT_SEQUENCER_PART_TXN_COUNT`; its default is 0) have the times and rows of each
   commit. Others have only the time of the commit: their commits are in the class `unknown`.
-- Such a table keeps its last commits only: once a part of the log is full and applied, QuestDB's
-  WAL purge removes it. The history is between none and two parts of so many commits long, and
-  survives a restart. `first_commit` says where it begins.
+- Such a table keeps the commits of the part of its log that is being written: each time so many
+  commits are full and applied, QuestDB's WAL purge (every 30 s) removes them. So the history is
+  between 1 and so many commits long. It survives a restart; `first_commit` says where it begins.
 - The time of a commit is QuestDB's clock; a row may have waited in the service before.
 """
 

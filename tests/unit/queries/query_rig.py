@@ -5,7 +5,7 @@ import gzip
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
 
@@ -45,7 +45,7 @@ def literal(value: object) -> str:
     return "null" if value is None else quote_text(value) if isinstance(value, str) else repr(value)
 
 
-def rows_of(database: Database, sql: str) -> list[tuple[object, ...]]:
+def rows_of(database: Database, sql: str) -> list[tuple[Any, ...]]:
     """The answer, with times as times in UTC."""
     return [tuple(map(_value, row)) for row in database.query(sql)]
 
