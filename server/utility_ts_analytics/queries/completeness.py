@@ -61,7 +61,7 @@ def completeness_sql(
     names = None if meters is None else quote_texts(meters, "meters")
     grid = grid_sql(time_range, interval_minutes, zone, f"{LOCAL_DAY} AS local_day")
     return (  # every part is a number, a constant or quoted
-        f"WITH known AS {known_slots_sql(time_range, interval_minutes, names)},\n"  # noqa: S608
+        f"WITH known AS {known_slots_sql(time_range, interval_minutes, names)},\n"
         f"grid AS {grid}\n"
         "SELECT local_day, meter_id, expected, present, expected - present AS missing,"
         " CASE WHEN expected > 0 THEN 100.0 * present / expected END AS present_pct,"
@@ -70,21 +70,9 @@ def completeness_sql(
         "SELECT local_day, meter_id, sum(expected) AS expected, sum(present) AS present,"
         " sum(off_grid) AS off_grid, sum(doubled) AS doubled, sum(unexpected) AS unexpected\n"
         "FROM (\n"
-        "SELECT d.local_day AS local_day, k.meter_id AS meter_id,"
-        " sum(least(k.hi, d.hi) - greatest(k.lo, d.lo)) AS expected,"
-        " 0L AS present, 0L AS off_grid, 0L AS doubled, 0L AS unexpected\n"
-        "FROM known k CROSS JOIN"
-        " (SELECT local_day, min(slot) AS lo, max(slot) + 1 AS hi FROM grid) d\n"
-        "WHERE k.lo < d.hi AND d.lo < k.hi\n"
+        f"{_EXPECTED_BY_DAY}"
         "UNION ALL\n"
-        "SELECT g.local_day AS local_day, mu.meter_id::varchar AS meter_id, 0L AS expected,"
-        " sum(CASE WHEN k.lo IS NULL OR mu.before >= g.ts THEN 0L ELSE 1L END) AS present,"
-        " sum(CASE WHEN mu.ts = g.ts THEN 0L ELSE 1L END) AS off_grid,"
-        " sum(CASE WHEN k.lo IS NOT NULL AND mu.before >= g.ts THEN 1L ELSE 0L END) AS doubled,"
-        " sum(CASE WHEN k.lo IS NULL THEN 1L ELSE 0L END) AS unexpected\n"
-        f"FROM {_readings(time_range, names)} mu\n"
-        "ASOF JOIN grid g\n"
-        "LEFT JOIN known k ON k.meter_id = mu.meter_id AND g.slot >= k.lo AND g.slot < k.hi\n"
+        f"{_sent_by_day(time_range, names)}"
         ")\n"
         ")\n"
         "ORDER BY local_day, meter_id"
@@ -121,7 +109,6 @@ def gaps_sql(
     _check_grid(time_range, interval_minutes)
     names = None if meters is None else quote_texts(meters, "meters")
     start, step = quote_timestamp(time_range.start), interval_minutes * 60_000_000
-    count = (time_range.end - time_range.start) // timedelta(minutes=interval_minutes)
 
     def slot(time: str) -> str:
         return f"datediff('u', {start}::timestamp, {time}) / {step}"
@@ -138,9 +125,49 @@ def gaps_sql(
         " min(greatest(k.lo, g.lo)) AS lo, max(least(k.hi, g.hi)) AS hi,"
         " sum(least(k.hi, g.hi) - greatest(k.lo, g.lo)) AS missing\n"
         "FROM known k JOIN (\n"
-        "SELECT meter_id::varchar AS meter_id, slot_before + 1 AS lo, slot AS hi,"
-        f" 'inside' AS place FROM (SELECT meter_id, {slot('ts')} AS slot,"
-        f" {slot('before')} AS slot_before FROM {_readings(time_range, names)})"
+        f"{_silences(time_range, names, interval_minutes)}"
+        ") g ON g.meter_id = k.meter_id\n"
+        "WHERE k.lo < g.hi AND g.lo < k.hi\n"
+        ")\n"
+        "ORDER BY meter_id, gap_start"
+    )
+
+
+_EXPECTED_BY_DAY = (
+    "SELECT d.local_day AS local_day, k.meter_id AS meter_id,"
+    " sum(least(k.hi, d.hi) - greatest(k.lo, d.lo)) AS expected,"
+    " 0L AS present, 0L AS off_grid, 0L AS doubled, 0L AS unexpected\n"
+    "FROM known k CROSS JOIN"
+    " (SELECT local_day, min(slot) AS lo, max(slot) + 1 AS hi FROM grid) d\n"
+    "WHERE k.lo < d.hi AND d.lo < k.hi\n"
+)
+"""Rows of `known` and `grid`, without what was sent."""
+
+
+def _sent_by_day(time_range: TimeRange, names: str | None) -> str:
+    """Return what was sent on each local day, without what was expected."""
+    return (  # quoted, both
+        "SELECT g.local_day AS local_day, mu.meter_id::varchar AS meter_id, 0L AS expected,"
+        " sum(CASE WHEN k.lo IS NULL OR mu.before >= g.ts THEN 0L ELSE 1L END) AS present,"
+        " sum(CASE WHEN mu.ts = g.ts THEN 0L ELSE 1L END) AS off_grid,"
+        " sum(CASE WHEN k.lo IS NOT NULL AND mu.before >= g.ts THEN 1L ELSE 0L END) AS doubled,"
+        " sum(CASE WHEN k.lo IS NULL THEN 1L ELSE 0L END) AS unexpected\n"
+        f"FROM {_readings(time_range, names)} mu\n"
+        "ASOF JOIN grid g\n"
+        "LEFT JOIN known k ON k.meter_id = mu.meter_id AND g.slot >= k.lo AND g.slot < k.hi\n"
+    )
+
+
+def _silences(time_range: TimeRange, names: str | None, interval_minutes: int) -> str:
+    """Return every stretch without readings in the range, whether the meter was known or not."""
+    start, step = quote_timestamp(time_range.start), interval_minutes * 60_000_000
+    count = (time_range.end - time_range.start) // timedelta(minutes=interval_minutes)
+    before = f"datediff('u', {start}::timestamp, before) / {step}"
+    slot = f"datediff('u', {start}::timestamp, ts) / {step}"
+    return (  # every part is a number, a constant or quoted
+        "SELECT meter_id::varchar AS meter_id, slot_before + 1 AS lo, slot AS hi,"  # noqa: S608
+        f" 'inside' AS place FROM (SELECT meter_id, {slot} AS slot,"
+        f" {before} AS slot_before FROM {_readings(time_range, names)})"
         " WHERE slot > slot_before + 1\n"
         "UNION ALL\n"
         "SELECT meter_id, 0L AS lo, first AS hi, 'start' AS place FROM ends\n"
@@ -149,10 +176,6 @@ def gaps_sql(
         "UNION ALL\n"
         f"SELECT DISTINCT k.meter_id AS meter_id, 0L AS lo, {count}L AS hi, 'all' AS place"
         " FROM known k LEFT JOIN ends e ON e.meter_id = k.meter_id WHERE e.meter_id IS NULL\n"
-        ") g ON g.meter_id = k.meter_id\n"
-        "WHERE k.lo < g.hi AND g.lo < k.hi\n"
-        ")\n"
-        "ORDER BY meter_id, gap_start"
     )
 
 

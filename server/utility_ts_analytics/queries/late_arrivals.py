@@ -74,14 +74,8 @@ def late_arrivals_sql(time_range: TimeRange | None = None, *, interval_minutes: 
         " CASE WHEN total > 0 THEN 100.0 * rows_possible / total END AS rows_possible_pct,"
         " first_commit, last_commit\n"
         "FROM (\n"
-        "SELECT n.class AS class,"
-        " sum(CASE WHEN c.newest = n.class AND c.oldest = n.class THEN 1L ELSE 0L END) AS commits,"
-        " sum(CASE WHEN c.newest = n.class AND c.oldest = n.class THEN c.row_count"
-        f" WHEN n.class = {len(_CLASSES) + 1} THEN NULL ELSE 0L END) AS rows_sent,"
-        " sum(CASE WHEN c.newest <= n.class AND c.oldest >= n.class THEN 1L ELSE 0L END)"
-        " AS commits_possible,"
-        " sum(CASE WHEN c.newest <= n.class AND c.oldest >= n.class THEN c.row_count"
-        f" WHEN n.class = {len(_CLASSES) + 1} THEN NULL ELSE 0L END) AS rows_possible,"
+        f"SELECT n.class AS class, {_counts('c.newest = n.class AND c.oldest = n.class')},"
+        f" {_counts('c.newest <= n.class AND c.oldest >= n.class', '_possible')},"
         " sum(c.row_count) AS total, min(c.at) AS first_commit, max(c.at) AS last_commit\n"
         f"FROM (SELECT x - 1 AS class, 1L AS one FROM long_sequence({len(_CLASSES) + 2})) n"
         " LEFT JOIN (SELECT *, 1L AS one FROM commits) c ON c.one = n.one\n"
@@ -99,6 +93,17 @@ def _class(time: str, interval_minutes: int) -> str:
     )
     known = len(_CLASSES)
     return f"CASE WHEN {time} IS NULL THEN {known + 1}L {whens} ELSE {known}L END"
+
+
+def _counts(condition: str, possible: str = "") -> str:
+    """Return two columns: how many commits meet a condition, and how many rows those have."""
+    commits, rows = f"commits{possible}", f"rows{possible or '_sent'}"
+    unknown = len(_CLASSES) + 1
+    return (
+        f"sum(CASE WHEN {condition} THEN 1L ELSE 0L END) AS {commits},"
+        f" sum(CASE WHEN {condition} THEN c.row_count WHEN n.class = {unknown} THEN NULL"
+        f" ELSE 0L END) AS {rows}"
+    )
 
 
 def _name(column: str) -> str:

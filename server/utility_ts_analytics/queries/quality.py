@@ -31,6 +31,22 @@ systems mean "failed" or "final": add it, and letters with a method (`E52`), whe
 """
 
 
+_FEEDERS = (
+    f"LEFT JOIN {versions('meter_feeder_map', 'meter_id', 'feeder_id, valid_to')} f"
+    f" ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n"
+)
+_NOT_STATED = "mu.quality_flag IS NULL"
+_ENERGY = f"abs({SCALED_KWH})"
+_SHARES = (
+    "readings, estimated, not_stated,\n"
+    " 100.0 * estimated / readings AS estimated_pct,"
+    " 100.0 * not_stated / readings AS not_stated_pct,\n"
+    " energy_kwh, estimated_kwh, not_stated_kwh,\n"
+    " CASE WHEN energy_kwh > 0 THEN 100.0 * estimated_kwh / energy_kwh END AS estimated_kwh_pct,\n"
+    " CASE WHEN energy_kwh > 0 THEN 100.0 * not_stated_kwh / energy_kwh END AS not_stated_kwh_pct\n"
+)
+
+
 def estimated_share_sql(
     time_range: TimeRange,
     zone: str,
@@ -71,36 +87,21 @@ def estimated_share_sql(
     """
     if by not in {"meter", "feeder"}:
         raise ValueError(f"cannot count by {by!r}: give meter or feeder")
-    key, feeders = "mu.meter_id", ""
-    if by == "feeder":
-        key = "f.feeder_id"
-        feeders = (
-            f"LEFT JOIN {versions('meter_feeder_map', 'meter_id', 'feeder_id, valid_to')} f"
-            f" ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n"
-        )
+    key, feeders = ("mu.meter_id", "") if by == "meter" else ("f.feeder_id", _FEEDERS)
     covered = from_whole_step(time_range, QUARTER_MINUTES)
     grid = grid_sql(covered, QUARTER_MINUTES, zone, f"{LOCAL_DAY} AS local_day")
     among = "" if meters is None else f" AND mu.meter_id IN ({quote_texts(meters, 'meters')})"
     estimated = f"mu.quality_flag IN ({_spellings(estimated_flags)})"
-    not_stated = "mu.quality_flag IS NULL"
-    energy = f"abs({SCALED_KWH})"
     name = f"{by}_id"
     return (  # every part is a constant or quoted
-        f"SELECT local_day, {name}, readings, estimated, not_stated,\n"
-        " 100.0 * estimated / readings AS estimated_pct,"
-        " 100.0 * not_stated / readings AS not_stated_pct,\n"
-        " energy_kwh, estimated_kwh, not_stated_kwh,\n"
-        " CASE WHEN energy_kwh > 0 THEN 100.0 * estimated_kwh / energy_kwh END"
-        " AS estimated_kwh_pct,\n"
-        " CASE WHEN energy_kwh > 0 THEN 100.0 * not_stated_kwh / energy_kwh END"
-        " AS not_stated_kwh_pct\n"
+        f"SELECT local_day, {name}, {_SHARES}"
         "FROM (\n"
         f"SELECT g.local_day AS local_day, {key} AS {name}, count() AS readings,"
         f" sum(CASE WHEN {estimated} THEN 1L ELSE 0L END) AS estimated,"
-        f" sum(CASE WHEN {not_stated} THEN 1L ELSE 0L END) AS not_stated,"
-        f" sum({energy}) AS energy_kwh,"
-        f" sum(CASE WHEN {estimated} THEN {energy} ELSE 0.0 END) AS estimated_kwh,"
-        f" sum(CASE WHEN {not_stated} THEN {energy} ELSE 0.0 END) AS not_stated_kwh\n"
+        f" sum(CASE WHEN {_NOT_STATED} THEN 1L ELSE 0L END) AS not_stated,"
+        f" sum({_ENERGY}) AS energy_kwh,"
+        f" sum(CASE WHEN {estimated} THEN {_ENERGY} ELSE 0.0 END) AS estimated_kwh,"
+        f" sum(CASE WHEN {_NOT_STATED} THEN {_ENERGY} ELSE 0.0 END) AS not_stated_kwh\n"
         f"FROM meter_usage mu\nASOF JOIN {grid} g\n{feeders}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')}{among}\n"
         ")\n"

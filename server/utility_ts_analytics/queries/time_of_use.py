@@ -140,17 +140,7 @@ def typical_day_sql(
         ValueError: `by` or `slot_minutes` is something else, or `meters` is empty or cannot be
             quoted.
     """
-    if slot_minutes not in _SLOT_MINUTES:
-        raise ValueError(f"cannot make slots of {slot_minutes!r} minutes: give 15, 30 or 60")
-    covered = from_whole_step(time_range, QUARTER_MINUTES)
-    into_slot = f"({LOCAL_MINUTE}) % {slot_minutes}"
-    grid = grid_sql(
-        covered,
-        QUARTER_MINUTES,
-        calendar.zone,
-        f"{day_type_sql(calendar, covered)} AS day_code, {LOCAL_MINUTE} - {into_slot} AS minute,"
-        f" dateadd('m', -({into_slot}), ts) AS occurrence",
-    )
+    grid = _slots(calendar, time_range, slot_minutes)
     key, name = _key(by)
     return (  # every part is a number, a constant or quoted
         f"SELECT {name}, {name_sql('day_code', DAY_TYPES)} AS day_type,"
@@ -166,6 +156,21 @@ def typical_day_sql(
         ")\n"
         ")\n"
         f"ORDER BY {name}, day_code, minute"
+    )
+
+
+def _slots(calendar: TariffCalendar, time_range: TimeRange, slot_minutes: int) -> str:
+    """Return the grid with the day type, the slot's minute of the day, and when the slot began."""
+    if slot_minutes not in _SLOT_MINUTES:
+        raise ValueError(f"cannot make slots of {slot_minutes!r} minutes: give 15, 30 or 60")
+    covered = from_whole_step(time_range, QUARTER_MINUTES)
+    into_slot = f"({LOCAL_MINUTE}) % {slot_minutes}"
+    return grid_sql(
+        covered,
+        QUARTER_MINUTES,
+        calendar.zone,
+        f"{day_type_sql(calendar, covered)} AS day_code, {LOCAL_MINUTE} - {into_slot} AS minute,"
+        f" dateadd('m', -({into_slot}), ts) AS occurrence",
     )
 
 
