@@ -74,7 +74,7 @@ class Connection:
             QuestDBUnavailable: `ConnectFailed` or `AnswerLost`.
             StatementRefused: The server said no.
         """
-        records = await self._bounded(lambda: self._connection.fetch(sql, *parameters), timeout_s)
+        records = await self.run(lambda raw: raw.fetch(sql, *parameters), timeout_s=timeout_s)
         return [tuple(record) for record in records]
 
     async def execute(self, sql: str, *, timeout_s: float) -> None:
@@ -82,7 +82,7 @@ class Connection:
 
         The statement must not be empty: asyncpg fails on QuestDB's answer to that.
         """
-        await self._bounded(lambda: self._connection.execute(sql), timeout_s)
+        await self.run(lambda raw: raw.execute(sql), timeout_s=timeout_s)
 
     async def executemany(
         self, sql: str, rows: Iterable[Sequence[object]], *, timeout_s: float
@@ -92,7 +92,7 @@ class Connection:
         After `AnswerLost` the rows may be there; sending them again is safe where the table
         deduplicates. Rows are encoded on the event loop's thread as they are sent.
         """
-        await self._bounded(lambda: self._connection.executemany(sql, rows), timeout_s)
+        await self.run(lambda raw: raw.executemany(sql, rows), timeout_s=timeout_s)
 
     async def close(self, *, timeout_s: float = 2.0) -> None:
         """Say goodbye, or cut the connection where that takes longer than `timeout_s`."""
@@ -102,14 +102,19 @@ class Connection:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._connection.terminate()
 
-    async def _bounded(
-        self, operation: Callable[[], Awaitable[ResultT]], timeout_s: float
+    async def run(
+        self, operation: Callable[["asyncpg.Connection"], Awaitable[ResultT]], *, timeout_s: float
     ) -> ResultT:
+        """Return what `operation` on asyncpg's connection returns; errors as `fetch`.
+
+        For `database` only: what asyncpg can do and no method here does, under the same deadline
+        and with the same named failures.
+        """
         if self.closed:
             raise ConnectFailed(f"cannot use QuestDB at {self._address}: the connection is closed")
         try:
             async with asyncio.timeout(timeout_s):
-                return await operation()
+                return await operation(self._connection)
         except TimeoutError:
             self._connection.terminate()
             raise AnswerLost(
