@@ -2,9 +2,12 @@
 
 from utility_ts_analytics.queries import (
     completeness,
+    generation,
     late_arrivals,
     meter_usage_queries,
+    peaks,
     quality,
+    readings,
     time_of_use,
 )
 from utility_ts_analytics.queries.saved import SavedQuery
@@ -16,6 +19,9 @@ TOPICS: tuple[tuple[SavedQuery, ...], ...] = (
     completeness.SAVED,
     quality.SAVED,
     late_arrivals.SAVED,
+    readings.SAVED,
+    peaks.SAVED,
+    generation.SAVED,
 )
 
 
