@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
+from tests.unit.queries.query_rig import SAMPLES
 
-SAMPLES = Path(__file__).parents[3] / "data-samples"
 _TABLES = (
     "meter_usage.csv.gz",
     "generation_output.csv.gz",
