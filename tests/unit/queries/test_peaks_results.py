@@ -87,18 +87,18 @@ def test_peak_of_the_group_and_peaks_of_its_meters(questdb: Database) -> None:
 
 
 def test_of_equal_loads_the_earliest_is_the_peak(questdb: Database) -> None:
-    """Also where sums in another order would differ: 0.1 + 0.2 + 0.3 and 0.3 + 0.2 + 0.1."""
+    """Also where the float sum is the smaller one: 0.6 + 0.0 + 0.0 < 0.2 + 0.2 + 0.2."""
     stored(
         questdb,
-        {"m-1": {1: 0.1, 3: 0.3}, "m-2": {1: 0.2, 3: 0.2}, "m-3": {-1: 0.3, 1: 0.3, 3: 0.1}},
+        {"m-1": {1: 0.6, 3: 0.2}, "m-2": {1: 0.0, 3: 0.2}, "m-3": {-1: 0.2, 1: 0.0, 3: 0.2}},
     )
 
     ((_, ts, kw, _),) = peaks(questdb)
     assert ts == NOON + QUARTER
     assert kw == pytest.approx(2.4)
     assert [row[2] for row in meter_peaks(questdb)] == [
-        NOON + 3 * QUARTER,
         NOON + QUARTER,
+        NOON + 3 * QUARTER,
         NOON - QUARTER,
     ]
 
