@@ -21,11 +21,10 @@ from utility_ts_analytics.queries.feeder_scope import (
     Scope,
     in_service,
     on_feeders,
-    quoted,
     slots_sql,
     spans_sql,
 )
-from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
+from utility_ts_analytics.queries.literals import quote_text, quote_texts, quote_timestamp
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
     scale_join,
@@ -36,7 +35,7 @@ from utility_ts_analytics.queries.reference_versions import (
 HEAD, HEAD_DUE, PLANT, PLANT_DUE, METER, METER_DUE, TOPOLOGY, SCALE = range(8)
 """Kinds of rows."""
 
-ESTIMATED_FLAGS = ("E", "ESTIMATED", "SUBSTITUTED")
+ESTIMATED_FLAGS = ("ESTIMATED", "ESTIMATE", "EST", "E", "SUBSTITUTED", "SUBSTITUTE", "SUB", "S")
 """Values of `quality_flag`, in any case, of readings that nobody read."""
 
 HEAD_LOOK_BACK = timedelta(days=31)
@@ -73,7 +72,7 @@ def head_due_sql(scope: Scope, minutes: int) -> str:
     """
     start = quote_timestamp(scope.time_range.start - HEAD_LOOK_BACK)
     end = quote_timestamp(scope.time_range.end)
-    unnamed = f" AND feeder_id NOT IN ({quoted(scope.heads)})" if scope.heads else ""
+    unnamed = f" AND feeder_id NOT IN ({quote_texts(scope.heads, 'heads')})" if scope.heads else ""
     found = (
         "SELECT feeder_id, count() AS n, CASE WHEN count() > 1 THEN 1L ELSE 0L END AS m\n"
         "FROM (SELECT DISTINCT feeder_id, node_id FROM network_measurements"
@@ -128,7 +127,7 @@ def meter_sql(scope: Scope, minutes: int) -> str:
 
     `m`: of those, the ones with an estimated reading.
     """
-    estimated = f"upper(mu.quality_flag) IN ({quoted(ESTIMATED_FLAGS)})"
+    estimated = f"upper(mu.quality_flag) IN ({quote_texts(ESTIMATED_FLAGS, 'flags')})"
     counts = "out.meter_id IS NULL AND mu.kwh IS NOT NULL"
     out = (
         "(SELECT meter_id, valid_from, next_from FROM"
@@ -223,11 +222,11 @@ def _due_sql(scope: Scope, minutes: int, kind: int, tables: tuple[str, str, str]
 def _at_a_head(scope: Scope) -> str:
     """Return the condition that a row of `network_measurements` may tell of a feeder's head."""
     named = [
-        f"(feeder_id = {quote_text(feeder)} AND node_id IN ({quoted(nodes)}))"
+        f"(feeder_id = {quote_text(feeder)} AND node_id IN ({quote_texts(nodes, 'nodes')}))"
         for feeder, nodes in scope.heads.items()
     ]
     condition = f"quantity = 'active_power' AND feeder_id IS NOT NULL{scope.only('feeder_id')}"
     if named:
-        named.append(f"feeder_id NOT IN ({quoted(scope.heads)})")
+        named.append(f"feeder_id NOT IN ({quote_texts(scope.heads, 'heads')})")
         condition += f" AND ({' OR '.join(named)})"
     return condition

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
+from utility_ts_analytics.queries.literals import quote_texts, quote_timestamp
 from utility_ts_analytics.queries.reference_versions import versions
 from utility_ts_analytics.queries.time_range import TimeRange
 
@@ -49,7 +49,7 @@ class Scope:
         """Return the condition that `column` is one of the feeders, with AND in front."""
         if not self.feeders:
             return ""
-        return f" AND {column} IN ({quoted(self.feeders)})"
+        return f" AND {column} IN ({quote_texts(self.feeders, 'feeders')})"
 
 
 def spans_sql(scope: Scope, tables: tuple[str, str, str]) -> str:
@@ -91,18 +91,13 @@ def on_feeders(mapping: str, key: str, scope: Scope) -> str:
         return rows
     return (
         f"(SELECT {key}, feeder_id, valid_to, valid_from, next_from FROM {rows}"
-        f" WHERE feeder_id IN ({quoted(scope.feeders)}))"
+        f" WHERE feeder_id IN ({quote_texts(scope.feeders, 'feeders')}))"
     )
 
 
 def in_service(status: str) -> str:
     """Return the condition that a meter or plant with this `status` owes readings."""
-    return f"({status} IS NULL OR lower({status}) NOT IN ({quoted(OUT_OF_SERVICE)}))"
-
-
-def quoted(texts: Iterable[str]) -> str:
-    """Return texts as literals, parted by commas."""
-    return ", ".join(map(quote_text, texts))
+    return f"({status} IS NULL OR lower({status}) NOT IN ({quote_texts(OUT_OF_SERVICE, 'states')}))"
 
 
 def slots_sql(time_range: TimeRange, minutes: int) -> str:

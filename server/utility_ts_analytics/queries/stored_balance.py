@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from utility_ts_analytics.queries.balance_intervals import Intervals
-from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
+from utility_ts_analytics.queries.literals import quote_texts, quote_timestamp
 from utility_ts_analytics.queries.time_range import TimeRange
 
 _DAY_LONGEST = timedelta(hours=26)
@@ -52,5 +52,5 @@ def stored_keys_sql(time_range: TimeRange, *, feeders: Iterable[str] = ()) -> st
 
 
 def _only(feeders: Iterable[str]) -> str:
-    names = ", ".join(map(quote_text, feeders))
-    return f" AND feeder_id IN ({names})" if names else ""
+    names = tuple(feeders)
+    return f" AND feeder_id IN ({quote_texts(names, 'feeders')})" if names else ""
