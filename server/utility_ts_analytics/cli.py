@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.service import commands
+from utility_ts_analytics.service.balance_options import add_options as add_balance_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +53,8 @@ def _run(options: argparse.Namespace) -> int:
             return commands.load(
                 config_path, options.files, stream=options.into, as_json=options.json
             )
+        case "feeder-balance":
+            return commands.feeder_balance(config_path, options, as_json=options.json)
         case "status":
             return commands.status(config_path, as_json=options.json)
         case _:
@@ -94,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="- is standard input")
     load.add_argument("--into", required=True, metavar="STREAM", help="which stream they are")
     _json_option(load)
+
+    balance = _command(
+        commands_, "feeder-balance", "compute the energy balance of feeders for a period"
+    )
+    add_balance_options(balance)
+    _json_option(balance)
 
     status = _command(commands_, "status", "show what the running service reports")
     _json_option(status)

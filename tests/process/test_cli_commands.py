@@ -254,7 +254,9 @@ def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "usage" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["serve", "dev", "check", "schema", "load", "status"])
+@pytest.mark.parametrize(
+    "command", ["serve", "dev", "check", "schema", "load", "feeder-balance", "status"]
+)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

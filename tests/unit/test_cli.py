@@ -38,6 +38,7 @@ def raising(error: BaseException) -> Callable[..., int]:
         ("check", ["--config", "--json"]),
         ("schema", ["--config", "--json", "--views", "--zone", "apply", "show"]),
         ("load", ["--config", "--json", "--into", "FILE"]),
+        ("feeder-balance", ["--config", "--json", "--from", "--to", "--interval", "--dry-run"]),
         ("status", ["--config", "--json"]),
     ],
 )
@@ -56,7 +57,7 @@ def test_help_of_the_program_names_every_command(capsys: pytest.CaptureFixture[s
         main(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for command in ("serve", "dev", "check", "schema", "load", "status"):
+    for command in ("serve", "dev", "check", "schema", "load", "feeder-balance", "status"):
         assert f"\n    {command} " in text
 
 

@@ -1,10 +1,12 @@
 """What each command does; prints to the terminal, returns the exit code."""
 
+import argparse
 import asyncio
 import http.client
 import json
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,7 +23,9 @@ from utility_ts_analytics.database.views import apply_views
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.assembly import server_plans, service_plan
+from utility_ts_analytics.service.balance_options import job_of
 from utility_ts_analytics.service.checks import CheckLine, run_checks
+from utility_ts_analytics.service.feeder_balance_command import balance_feeders
 from utility_ts_analytics.service.first_day import FirstDay
 from utility_ts_analytics.service.load_command import load_files
 from utility_ts_analytics.service.local_http import ask_listener
@@ -121,6 +125,24 @@ def load(config_path: Path | None, files: Sequence[Path], *, stream: str, as_jso
     # Unconfigured logs would go to standard output, in between the facts.
     configure_logs(level=config.server.log_level, log_format=config.server.log_format)
     return load_files(config, files, stream, as_json=as_json)
+
+
+def feeder_balance(config_path: Path | None, options: argparse.Namespace, *, as_json: bool) -> int:
+    """Fill `feeder_energy_balance` for a period."""
+    problems: list[str] = []
+    config = job = None
+    try:
+        job = job_of(options, now=datetime.now(tz=UTC))
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        config = load_config(config_path, os.environ)
+    except ConfigError as error:
+        problems += error.problems
+    if config is None or job is None:
+        raise ConfigError(problems)
+    configure_logs(level=config.server.log_level, log_format=config.server.log_format)
+    return balance_feeders(config, job, as_json=as_json)
 
 
 def status(config_path: Path | None, *, as_json: bool) -> int:
