@@ -22,7 +22,6 @@ POSITIONAL_PARAMETERS_MAX = 5
 MAY_PRINT = (
     f"{PACKAGE}/cli.py",
     f"{PACKAGE}/service/commands.py",
-    f"{PACKAGE}/service/feeder_balance_command.py",
     f"{PACKAGE}/service/first_day.py",
     f"{PACKAGE}/service/load_command.py",
 )
@@ -34,7 +33,6 @@ MIRROR_EXEMPTIONS = {
     f"{PACKAGE}/records/generation_output.py": "fields only; as meter_usage",
     f"{PACKAGE}/records/reading.py": "types only; test_validation holds their limits",
     f"{PACKAGE}/sinks/contract.py": "types only; tests/contract holds every sink to them",
-    f"{PACKAGE}/service/feeder_balance_command.py": "a command: tests/process runs it",
     f"{PACKAGE}/service/load_command.py": "a command: tests/process runs it",
     **{
         f"{PACKAGE}/service/{name}.py": "makes or is processes: tests/process runs it"

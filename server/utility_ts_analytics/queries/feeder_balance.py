@@ -80,7 +80,12 @@ def feeder_balance_sql(
     intervals.check(time_range)
     lengths.check(intervals)
     scope = Scope.of(time_range, feeders, heads or {})
-    facts = "\nUNION ALL\n".join(
+    return _balance_sql(_facts_sql(scope, lengths), intervals, scope)
+
+
+def _facts_sql(scope: Scope, lengths: ReadingLengths) -> str:
+    """Put everything that is known below each other."""
+    return "\nUNION ALL\n".join(
         f"({part})"
         for part in (
             meter_sql(scope, lengths.meters),
@@ -93,6 +98,10 @@ def feeder_balance_sql(
             scale_sql(scope, _MINUTES_OF_EVENTS),
         )
     )
+
+
+def _balance_sql(facts: str, intervals: Intervals, scope: Scope) -> str:
+    """Draw the balance of the sums of each interval."""
     put_in = "(supplied_kwh + generation_kwh)"
     loss = f"({put_in} - demand_kwh)"
     return (

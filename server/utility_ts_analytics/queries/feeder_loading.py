@@ -64,8 +64,12 @@ def feeder_loading_sql(
     intervals.check(time_range)
     ReadingLengths(heads=head_minutes, meters=1, plants=1).check(intervals)
     scope = Scope.of(time_range, feeders, heads or {})
-    hours = f"{intervals.minutes / 60!r}"
-    powers = _powers_sql(scope, intervals, head_minutes)
+    loads = _loads_sql(_powers_sql(scope, intervals, head_minutes), intervals.minutes / 60)
+    return _loading_sql(loads, ratings or {}, scope)
+
+
+def _loading_sql(loads: str, ratings: Mapping[str, float], scope: Scope) -> str:
+    """Put loads, ratings and connected loads beside each other."""
     return (
         "SELECT l.feeder_id AS feeder_id, l.interval_count AS interval_count,"
         " l.missing_intervals AS missing_intervals, l.peak_kw AS peak_kw, l.peak_ts AS peak_ts,"
@@ -75,19 +79,26 @@ def feeder_loading_sql(
         " l.fed_back_hours AS fed_back_hours, r.rating_kva AS rating_kva,\n"
         "100.0 * greatest(l.peak_kw, -l.min_kw) / r.rating_kva AS utilisation_pct,\n"
         "c.connected_kva AS connected_kva, l.peak_kw / c.connected_kva AS demand_factor\n"
-        "FROM (SELECT feeder_id, count(kw) AS interval_count, count() - count(kw)"
+        f"FROM ({loads}) l\n"
+        f"LEFT JOIN {_ratings_sql(ratings)} r ON r.feeder_id = l.feeder_id\n"
+        f"LEFT JOIN {_connected_sql(scope)} c ON c.feeder_id = l.feeder_id\n"
+        "ORDER BY feeder_id"
+    )
+
+
+def _loads_sql(powers: str, hours: float) -> str:
+    """Return extremes, means and energy fed back by feeder, from the power of each interval."""
+    return (
+        "SELECT feeder_id, count(kw) AS interval_count, count() - count(kw)"
         " AS missing_intervals, max(kw) AS peak_kw,"
         " min(CASE WHEN kw = peak THEN ts END) AS peak_ts, avg(kw) AS mean_kw, min(kw) AS min_kw,"
         " min(CASE WHEN kw = lowest THEN ts END) AS min_ts,"
-        f" sum(CASE WHEN kw < 0 THEN -kw * {hours} WHEN kw >= 0 THEN 0.0 END) AS fed_back_kwh,"
-        f" sum(CASE WHEN kw < 0 THEN {hours} WHEN kw >= 0 THEN 0.0 END) AS fed_back_hours\n"
+        f" sum(CASE WHEN kw < 0 THEN -kw * {hours!r} WHEN kw >= 0 THEN 0.0 END) AS fed_back_kwh,"
+        f" sum(CASE WHEN kw < 0 THEN {hours!r} WHEN kw >= 0 THEN 0.0 END) AS fed_back_hours\n"
         "FROM (SELECT ts, feeder_id, kw, max(kw) OVER (PARTITION BY feeder_id) AS peak,"
         " min(kw) OVER (PARTITION BY feeder_id) AS lowest\n"
         f"FROM (\n{powers}\n))\n"
-        "GROUP BY feeder_id) l\n"
-        f"LEFT JOIN {_ratings_sql(ratings or {})} r ON r.feeder_id = l.feeder_id\n"
-        f"LEFT JOIN {_connected_sql(scope)} c ON c.feeder_id = l.feeder_id\n"
-        "ORDER BY feeder_id"
+        "GROUP BY feeder_id"
     )
 
 

@@ -74,47 +74,7 @@ def feeder_losses_sql(
         time_range, intervals, feeders=feeders, heads=heads, lengths=lengths
     )
     scope = Scope.of(time_range, feeders, heads or {})
-    known = {
-        "known_intervals": "1",
-        "supplied_kwh": "supplied_kwh",
-        "generation_kwh": "generation_kwh",
-        "demand_kwh": "demand_kwh",
-        "measured_loss_kwh": "loss_kwh",
-        "expected": "expected_readings",
-        "present": "present_readings",
-    }
-    sums = ", ".join(
-        f"sum(CASE WHEN loss_kwh IS NOT NULL THEN {column} END) AS {name}"
-        for name, column in known.items()
-    )
-    put_in = "(b.supplied_kwh + b.generation_kwh)"
-    unread = (
-        "CASE WHEN b.expected > b.present"
-        " THEN u.unread_kwh * (b.expected - b.present) / u.missing"
-        " WHEN b.known_intervals > 0 THEN 0.0 END"
-    )
-    return (
-        "SELECT feeder_id, interval_count, known_intervals, supplied_kwh, generation_kwh,"
-        " demand_kwh, measured_loss_kwh,\n"
-        "CASE WHEN put_in > 0 THEN 100.0 * measured_loss_kwh / put_in END AS measured_loss_pct,\n"
-        "coverage_pct, unread_estimated_kwh,\n"
-        "measured_loss_kwh - unread_estimated_kwh AS estimated_loss_kwh,\n"
-        "CASE WHEN put_in > 0 THEN 100.0 * (measured_loss_kwh - unread_estimated_kwh) / put_in END"
-        " AS estimated_loss_pct\n"
-        "FROM (\n"
-        "SELECT b.feeder_id AS feeder_id, b.interval_count AS interval_count,"
-        " coalesce(b.known_intervals, 0) AS known_intervals, b.supplied_kwh AS supplied_kwh,"
-        " b.generation_kwh AS generation_kwh, b.demand_kwh AS demand_kwh,"
-        f" b.measured_loss_kwh AS measured_loss_kwh, {put_in} AS put_in,"
-        " CASE WHEN b.expected > 0 THEN 100.0 * b.present / b.expected END AS coverage_pct,"
-        f" {unread} AS unread_estimated_kwh\n"
-        f"FROM (SELECT feeder_id, count() AS interval_count, {sums}\n"
-        f"FROM (\n{balance}\n)\n"
-        "GROUP BY feeder_id) b\n"
-        f"LEFT JOIN (\n{_unread_sql(scope, lengths.meters)}\n) u ON u.feeder_id = b.feeder_id\n"
-        ")\n"
-        "ORDER BY feeder_id"
-    )
+    return _losses_sql(balance, _unread_sql(scope, lengths.meters))
 
 
 def loss_by_load_sql(
@@ -161,6 +121,56 @@ def loss_by_load_sql(
     balance = feeder_balance_sql(
         time_range, intervals, feeders=feeders, heads=heads, lengths=lengths
     )
+    return _fit_sql(balance)
+
+
+def _losses_sql(balance: str, unread_readings: str) -> str:
+    """Add up the known intervals of each feeder, and take what was not read out of the losses."""
+    known = {
+        "known_intervals": "1",
+        "supplied_kwh": "supplied_kwh",
+        "generation_kwh": "generation_kwh",
+        "demand_kwh": "demand_kwh",
+        "measured_loss_kwh": "loss_kwh",
+        "expected": "expected_readings",
+        "present": "present_readings",
+    }
+    sums = ", ".join(
+        f"sum(CASE WHEN loss_kwh IS NOT NULL THEN {column} END) AS {name}"
+        for name, column in known.items()
+    )
+    put_in = "(b.supplied_kwh + b.generation_kwh)"
+    unread = (
+        "CASE WHEN b.expected > b.present"
+        " THEN u.unread_kwh * (b.expected - b.present) / u.missing"
+        " WHEN b.known_intervals > 0 THEN 0.0 END"
+    )
+    return (
+        "SELECT feeder_id, interval_count, known_intervals, supplied_kwh, generation_kwh,"
+        " demand_kwh, measured_loss_kwh,\n"
+        "CASE WHEN put_in > 0 THEN 100.0 * measured_loss_kwh / put_in END AS measured_loss_pct,\n"
+        "coverage_pct, unread_estimated_kwh,\n"
+        "measured_loss_kwh - unread_estimated_kwh AS estimated_loss_kwh,\n"
+        "CASE WHEN put_in > 0 THEN 100.0 * (measured_loss_kwh - unread_estimated_kwh) / put_in END"
+        " AS estimated_loss_pct\n"
+        "FROM (\n"
+        "SELECT b.feeder_id AS feeder_id, b.interval_count AS interval_count,"
+        " coalesce(b.known_intervals, 0) AS known_intervals, b.supplied_kwh AS supplied_kwh,"
+        " b.generation_kwh AS generation_kwh, b.demand_kwh AS demand_kwh,"
+        f" b.measured_loss_kwh AS measured_loss_kwh, {put_in} AS put_in,"
+        " CASE WHEN b.expected > 0 THEN 100.0 * b.present / b.expected END AS coverage_pct,"
+        f" {unread} AS unread_estimated_kwh\n"
+        f"FROM (SELECT feeder_id, count() AS interval_count, {sums}\n"
+        f"FROM (\n{balance}\n)\n"
+        "GROUP BY feeder_id) b\n"
+        f"LEFT JOIN (\n{unread_readings}\n) u ON u.feeder_id = b.feeder_id\n"
+        ")\n"
+        "ORDER BY feeder_id"
+    )
+
+
+def _fit_sql(balance: str) -> str:
+    """Fit a line through the intervals of each feeder that tell of its wires alone."""
     sound = (
         f"(interval_count >= {FIT_INTERVALS_MIN} AND r2 >= {FIT_R2_MIN} AND fixed_kw >= 0"
         " AND slope >= 0)"
