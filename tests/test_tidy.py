@@ -19,12 +19,11 @@ FUNCTION_LINES_MAX = 60
 POSITIONAL_PARAMETERS_MAX = 5
 
 # What writes to the terminal for a person; everything else logs.
-MAY_PRINT = (
-    f"{PACKAGE}/cli.py",
-    f"{PACKAGE}/service/commands.py",
-    f"{PACKAGE}/service/first_day.py",
-    f"{PACKAGE}/service/load_command.py",
+COMMANDS = tuple(
+    f"{PACKAGE}/service/{name}.py"
+    for name in ("commands", "feeder_balance_command", "first_day", "load_command")
 )
+MAY_PRINT = (f"{PACKAGE}/cli.py", *COMMANDS)
 
 # Modules without a test file of their own, each with the reason.
 MIRROR_EXEMPTIONS = {
@@ -33,10 +32,10 @@ MIRROR_EXEMPTIONS = {
     f"{PACKAGE}/records/generation_output.py": "fields only; as meter_usage",
     f"{PACKAGE}/records/reading.py": "types only; test_validation holds their limits",
     f"{PACKAGE}/sinks/contract.py": "types only; tests/contract holds every sink to them",
-    f"{PACKAGE}/service/load_command.py": "a command: tests/process runs it",
+    **dict.fromkeys(COMMANDS, "commands: tests/process runs them"),
     **{
         f"{PACKAGE}/service/{name}.py": "makes or is processes: tests/process runs it"
-        for name in ("assembly", "commands", "first_day", "http_server", "supervisor")
+        for name in ("assembly", "http_server", "supervisor")
     },
 }
 
