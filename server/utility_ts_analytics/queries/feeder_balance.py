@@ -57,7 +57,7 @@ def feeder_balance_sql(
     - `loss_kwh`: supplied + generation - demand; null where one of them is.
     - `loss_pct`: of supplied + generation, percent; null where that is not above 0.
     - `coverage_pct`: readings there of those due, percent; null where none is due. Due is one per
-      meter that is mapped to the feeder and not out of service.
+      meter that is mapped to the feeder and not out of service, at the start of each length.
     - `estimated_pct`: readings with an estimated value of those there, percent; null without any.
     - `expected_readings`, `present_readings`, `estimated_readings`: the counts behind these.
     - `head_nodes_unclear`: true where nobody knows which node is the head.

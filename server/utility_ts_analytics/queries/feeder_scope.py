@@ -110,6 +110,11 @@ def slots_sql(time_range: TimeRange, minutes: int) -> str:
     )
 
 
+def starts_slot(column: str, minutes: int) -> str:
+    """Return the condition that a slot starts at the TIMESTAMP `column`."""
+    return f"{column} = timestamp_floor('{minutes}m', {column})"
+
+
 def _names(what: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return distinct names in order; a text alone would be taken for its letters."""
     if isinstance(names, str):

@@ -15,6 +15,7 @@ from utility_ts_analytics.queries.feeder_scope import (
     in_service,
     on_feeders,
     spans_sql,
+    starts_slot,
 )
 from utility_ts_analytics.queries.literals import quote_timestamp
 from utility_ts_analytics.queries.reference_versions import (
@@ -221,7 +222,8 @@ def _unread_sql(scope: Scope, minutes: int) -> str:
         f" {versions('meters', 'meter_id', 'status')} WHERE NOT {in_service('status')})"
     )
     there = (
-        "(SELECT mu.meter_id AS meter_id, mfm.feeder_id AS feeder_id, count() AS there,"
+        "(SELECT mu.meter_id AS meter_id, mfm.feeder_id AS feeder_id,"
+        f" sum(CASE WHEN {starts_slot('mu.ts', minutes)} THEN 1L END) AS there,"
         f" sum({SCALED_KWH}) AS kwh\n"
         "FROM meter_usage mu\n"
         f"JOIN {on_feeders('meter_feeder_map', 'meter_id', scope)} mfm"
