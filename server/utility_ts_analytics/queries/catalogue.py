@@ -2,8 +2,11 @@
 
 from utility_ts_analytics.queries import (
     completeness,
+    feeder_balance,
+    feeder_loading,
     generation,
     late_arrivals,
+    losses,
     meter_usage_queries,
     peaks,
     quality,
@@ -22,6 +25,9 @@ TOPICS: tuple[tuple[SavedQuery, ...], ...] = (
     readings.SAVED,
     peaks.SAVED,
     generation.SAVED,
+    feeder_balance.SAVED,
+    losses.SAVED,
+    feeder_loading.SAVED,
 )
 
 
