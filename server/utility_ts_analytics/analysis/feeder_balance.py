@@ -36,9 +36,9 @@ SOURCE_TABLES = (
 """What a balance is made of."""
 
 ROWS_MAX = 50_000
-"""Rows of a piece, as long as one interval has no more: about 40 MB."""
+"""Rows of a piece, as long as one interval has no more: 56 MB."""
 READINGS_MAX = 20_000_000
-"""Meter readings behind a piece, likewise: about 15 s, and a query may take 60 s."""
+"""Meter readings behind a piece, likewise: 20 s at a million per second; a query may take 60 s."""
 
 _QUERY_TIMEOUT_S = 60.0
 _APPLY_TIMEOUT_S = 60.0
