@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.pool import connect
@@ -25,6 +26,10 @@ from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 from utility_ts_analytics.sinks.ilp.encode import row_encoder
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 HEAP_MIB = 256
 ANSWER_TIMEOUT_S = 30.0

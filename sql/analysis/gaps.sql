@@ -15,7 +15,7 @@
 
 WITH known AS (SELECT meter_id, lo, hi FROM (SELECT meter_id, (datediff('u', '2024-06-03T00:00:00.000000Z'::timestamp, since) + 899999999) / 900000000 AS lo, (datediff('u', '2024-06-03T00:00:00.000000Z'::timestamp, until) + 899999999) / 900000000 AS hi FROM (
 SELECT meter_id, greatest(since, '2024-06-03T00:00:00.000000Z'::timestamp) AS since, least(coalesce(until, '2024-06-10T00:00:00.000000Z'::timestamp), '2024-06-10T00:00:00.000000Z'::timestamp) AS until FROM (
-SELECT meter_id::varchar AS meter_id, valid_from AS since, next_from AS until FROM (SELECT meter_id, status, valid_from, lead(valid_from) OVER (PARTITION BY meter_id ORDER BY valid_from) AS next_from FROM meters) WHERE status IS NULL OR status != 'removed'
+SELECT meter_id::varchar AS meter_id, valid_from AS since, next_from AS until FROM (SELECT meter_id, status, valid_from, lead(valid_from) OVER (PARTITION BY meter_id ORDER BY valid_from) AS next_from FROM meters) WHERE (status IS NULL OR lower(status) NOT IN ('inactive', 'removed', 'retired'))
 UNION ALL
 SELECT meter_id::varchar AS meter_id, valid_from AS since, CASE WHEN valid_to IS NULL OR next_from < valid_to THEN next_from ELSE valid_to END AS until FROM (SELECT meter_id, valid_to, valid_from, lead(valid_from) OVER (PARTITION BY meter_id ORDER BY valid_from) AS next_from FROM meter_feeder_map) WHERE meter_id NOT IN (SELECT meter_id FROM meters WHERE meter_id IS NOT NULL)
 UNION ALL

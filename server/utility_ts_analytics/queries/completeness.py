@@ -35,8 +35,8 @@ def completeness_sql(
     - `meter_id`.
     - `expected`: intervals of that day in the range while the meter was known. A whole day has
       92, 96 or 100 quarter hours, by the clock changes of the zone. A meter is known by `meters`
-      (status other than `removed`), by `meter_feeder_map` if `meters` lacks it, and for all of
-      the range if both lack it and it sent something.
+      (unless its status is `inactive`, `removed` or `retired`), by `meter_feeder_map` if `meters`
+      lacks it, and for all of the range if both lack it and it sent something.
     - `present`: expected intervals in which a reading starts. A meter that sent nothing has 0.
     - `missing`: `expected` - `present`.
     - `present_pct`: 100 * `present` / `expected`; null where nothing was expected.

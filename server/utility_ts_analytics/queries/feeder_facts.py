@@ -19,15 +19,16 @@ from utility_ts_analytics.queries.feeder_scope import (
     METERS,
     PLANTS,
     Scope,
-    in_service,
     on_feeders,
     slots_sql,
     spans_sql,
     starts_slot,
 )
 from utility_ts_analytics.queries.literals import quote_text, quote_texts, quote_timestamp
+from utility_ts_analytics.queries.quality import ESTIMATED_FLAGS
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
+    in_service,
     scale_join,
     valid,
     versions,
@@ -35,9 +36,6 @@ from utility_ts_analytics.queries.reference_versions import (
 
 HEAD, HEAD_DUE, PLANT, PLANT_DUE, METER, METER_DUE, TOPOLOGY, SCALE = range(8)
 """Kinds of rows."""
-
-ESTIMATED_FLAGS = ("ESTIMATED", "ESTIMATE", "EST", "E", "SUBSTITUTED", "SUBSTITUTE", "SUB", "S")
-"""Values of `quality_flag`, in any case, of readings that nobody read."""
 
 HEAD_LOOK_BACK = timedelta(days=31)
 """So long a node that has measured counts as the head of its feeder, or as one of several."""

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from utility_ts_analytics.queries.balance_intervals import Intervals, ReadingLengths
 from utility_ts_analytics.queries.feeder_facts import HEAD, HEAD_DUE, head_due_sql, head_sql
-from utility_ts_analytics.queries.feeder_scope import Scope, in_service, on_feeders
+from utility_ts_analytics.queries.feeder_scope import Scope, on_feeders
 from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
-from utility_ts_analytics.queries.reference_versions import valid, versions
+from utility_ts_analytics.queries.reference_versions import in_service, valid, versions
 from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SavedQuery, notes_of
 from utility_ts_analytics.queries.time_range import TimeRange
 

@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from utility_ts_analytics.queries.literals import quote_texts, quote_timestamp
-from utility_ts_analytics.queries.reference_versions import versions
+from utility_ts_analytics.queries.reference_versions import in_service, versions
 from utility_ts_analytics.queries.time_range import TimeRange
 
 METERS = ("meter_feeder_map", "meters", "meter_id")
 PLANTS = ("plant_feeder_map", "plants", "plant_id")
 """Mapping, reference table and key."""
-
-OUT_OF_SERVICE = ("inactive", "removed", "retired")
-"""Values of `status`, in any case, with which a meter or plant owes no readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +90,6 @@ def on_feeders(mapping: str, key: str, scope: Scope) -> str:
         f"(SELECT {key}, feeder_id, valid_to, valid_from, next_from FROM {rows}"
         f" WHERE feeder_id IN ({quote_texts(scope.feeders, 'feeders')}))"
     )
-
-
-def in_service(status: str) -> str:
-    """Return the condition that a meter or plant with this `status` owes readings."""
-    return f"({status} IS NULL OR lower({status}) NOT IN ({quote_texts(OUT_OF_SERVICE, 'states')}))"
 
 
 def slots_sql(time_range: TimeRange, minutes: int) -> str:

@@ -1,7 +1,7 @@
 """Which meters should have sent something, and since and until when: a part of SQL text.
 
-- A meter of `meters` is known from each of its versions on, but for those whose `status` is
-  `removed`; until its next version.
+- A meter of `meters` is known from each of its versions on, but for those whose `status` says
+  that it is out of service; until its next version.
 - A meter that `meters` does not list at all is known while `meter_feeder_map` has a row for it
   (until `valid_to`, exclusive, or the next row).
 - A meter that is in neither, but sent a reading in the range, is taken as known for all of it: on
@@ -9,11 +9,8 @@
 """
 
 from utility_ts_analytics.queries.literals import quote_timestamp
-from utility_ts_analytics.queries.reference_versions import versions
+from utility_ts_analytics.queries.reference_versions import in_service, versions
 from utility_ts_analytics.queries.time_range import TimeRange
-
-REMOVED_STATUS = "removed"
-"""`status` of a version of `meters` from which on no readings are expected."""
 
 
 def known_slots_sql(time_range: TimeRange, interval_minutes: int, meters: str | None) -> str:
@@ -47,7 +44,7 @@ def known_slots_sql(time_range: TimeRange, interval_minutes: int, meters: str | 
         f" least(coalesce(until, {end}::timestamp), {end}::timestamp) AS until FROM (\n"
         "SELECT meter_id::varchar AS meter_id, valid_from AS since, next_from AS until"
         f" FROM {versions('meters', 'meter_id', 'status', asked)}"
-        f" WHERE status IS NULL OR status != '{REMOVED_STATUS}'\n"
+        f" WHERE {in_service('status')}\n"
         "UNION ALL\n"
         "SELECT meter_id::varchar AS meter_id, valid_from AS since, CASE WHEN valid_to IS NULL"
         " OR next_from < valid_to THEN next_from ELSE valid_to END AS until"

@@ -12,7 +12,6 @@ from utility_ts_analytics.queries.feeder_balance import feeder_balance_sql
 from utility_ts_analytics.queries.feeder_scope import (
     METERS,
     Scope,
-    in_service,
     on_feeders,
     spans_sql,
     starts_slot,
@@ -20,6 +19,7 @@ from utility_ts_analytics.queries.feeder_scope import (
 from utility_ts_analytics.queries.literals import quote_timestamp
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
+    in_service,
     scale_join,
     valid,
     versions,

@@ -9,8 +9,13 @@ million readings of 2,000 meters where this takes 1.4 s: QuestDB 9.3.4 looks for
 version row by row.)
 """
 
+from utility_ts_analytics.queries.literals import quote_texts
+
 SCALED_KWH = "mu.kwh * coalesce(msm.scale_factor, 1.0)"
 """True energy of a reading, kWh, after `scale_join`; a meter without a factor counts as 1.0."""
+
+OUT_OF_SERVICE = ("inactive", "removed", "retired")
+"""Values of `status`, in any case, with which a meter or plant owes no readings."""
 
 
 def scale_join(where: str = "") -> str:
@@ -54,3 +59,12 @@ def valid(alias: str, *, ends: bool = False, at: str = "mu.ts") -> str:
     if ends:
         condition += f" AND ({alias}.valid_to IS NULL OR {at} < {alias}.valid_to)"
     return condition
+
+
+def in_service(status: str) -> str:
+    """Return the condition that a meter or plant owes readings: its status is none or another.
+
+    Args:
+        status: Column, with an alias where it needs one.
+    """
+    return f"({status} IS NULL OR lower({status}) NOT IN ({quote_texts(OUT_OF_SERVICE, 'states')}))"

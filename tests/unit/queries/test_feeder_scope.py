@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from utility_ts_analytics.queries.feeder_scope import Scope, in_service, slots_sql
+from utility_ts_analytics.queries.feeder_scope import Scope, slots_sql
 from utility_ts_analytics.queries.time_range import TimeRange
 
 START = datetime(2024, 6, 3, tzinfo=UTC)
@@ -21,12 +21,6 @@ def test_names_are_kept_once_and_in_order() -> None:
 
 def test_no_feeders_mean_all() -> None:
     assert Scope.of(HOUR, [], {}).only("feeder_id") == ""
-
-
-def test_state_counts_in_any_case_and_unknown_ones_as_in_service() -> None:
-    assert in_service("m.status") == (
-        "(m.status IS NULL OR lower(m.status) NOT IN ('inactive', 'removed', 'retired'))"
-    )
 
 
 @pytest.mark.parametrize(("minutes", "count"), [(1, 60), (15, 4), (60, 1)])

@@ -1,6 +1,11 @@
 """Parts of SQL about versions; what they select is held by the results of the queries in real."""
 
-from utility_ts_analytics.queries.reference_versions import scale_join, valid, versions
+from utility_ts_analytics.queries.reference_versions import (
+    in_service,
+    scale_join,
+    valid,
+    versions,
+)
 
 
 def test_version_ends_where_the_next_one_begins() -> None:
@@ -24,3 +29,9 @@ def test_versions_of_a_key_follow_each_other() -> None:
 
 def test_scale_join_keeps_readings_without_a_factor() -> None:
     assert scale_join().startswith("LEFT JOIN (SELECT meter_id, scale_factor, valid_to")
+
+
+def test_state_counts_in_any_case_and_unknown_ones_as_in_service() -> None:
+    assert in_service("m.status") == (
+        "(m.status IS NULL OR lower(m.status) NOT IN ('inactive', 'removed', 'retired'))"
+    )
