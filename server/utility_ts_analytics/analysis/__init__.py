@@ -1,4 +1,4 @@
-"""What runs queries: jobs that read with `queries`, judge, and write their results.
+"""What runs queries: jobs, charts, the report.
 
 SQL text stays in `queries`, connections in `database`; what a person types and reads in `service`.
 """

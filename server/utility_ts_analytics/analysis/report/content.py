@@ -1,0 +1,95 @@
+"""What a report consists of, before it is a page: sections with a finding, charts and a table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from utility_ts_analytics.analysis.report.look import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart of a section.
+
+    Attributes:
+        key: Unique in the report; letters, digits and `-`.
+        title: What it shows, for screen readers; any text.
+        description: What there is to see in it, in a sentence or two; any text.
+        draw: Draws it for a shape.
+    """
+
+    key: str
+    title: str
+    description: str
+    draw: Callable[[Shape], Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The figures behind a chart, as text.
+
+    Attributes:
+        caption: What the rows are.
+        columns: Headings with their units.
+        rows: As many texts as there are columns; any text.
+        text_columns: How many columns from the left are texts; the others are numbers.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text_columns: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One question and its answer.
+
+    Attributes:
+        key: Unique in the report; letters, digits and `-`.
+        question: The heading.
+        finding: The answer in a sentence or two; says why where there is none.
+        pictures: Charts; none where there is nothing to draw.
+        tables: Their figures.
+        notes: Formulas, rules for what is missing, what was left out.
+    """
+
+    key: str
+    question: str
+    finding: str
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """One number at the top of the page.
+
+    Attributes:
+        name: What it is.
+        value: With its unit.
+        detail: What helps to judge it.
+    """
+
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that stands on the page.
+
+    Attributes:
+        title: Such as "Readings of 3 to 9 June 2024".
+        facts: Pairs of name and text: period, zone and the like.
+        key_figures: May be empty.
+        sections: In their order.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    key_figures: Sequence[KeyFigure]
+    sections: Sequence[Section]
