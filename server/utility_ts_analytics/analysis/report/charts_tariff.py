@@ -137,6 +137,7 @@ def _day_panel(axes: Axes, profile: pl.DataFrame, colours: Mapping[str, str]) ->
             label=label(str(group), 18),
         )
     axes.set_xlim(0, 24)
-    axes.set_xticks(range(0, 25, 6), [f"{hour:02}:00" for hour in range(0, 25, 6)])
+    # No label at 24:00: it would touch the next panel's first.
+    axes.set_xticks(range(0, 25, 6), [f"{hour:02}:00" for hour in range(0, 24, 6)] + [""])
     low, _ = axes.get_ylim()
     axes.set_ylim(bottom=min(0.0, low))

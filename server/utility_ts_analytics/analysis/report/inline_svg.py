@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from matplotlib.figure import Figure
 
 from utility_ts_analytics.analysis.report.look import WIDE, look_of
+from utility_ts_analytics.analysis.report.wording import markup_safe
 
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
@@ -47,7 +48,7 @@ def svg_text(figure: Figure, *, key: str, title: str, description: str) -> str:
     }
     for place, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ET.Element(tag, id=f"{key}-{tag}")
-        element.text = text
+        element.text = markup_safe(text)
         root.insert(place, element)
     return ET.tostring(root, encoding="unicode")
 

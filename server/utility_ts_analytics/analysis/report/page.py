@@ -19,10 +19,9 @@ from utility_ts_analytics.analysis.report.content import (
 )
 from utility_ts_analytics.analysis.report.inline_svg import svg_text
 from utility_ts_analytics.analysis.report.look import NARROW, WIDE
+from utility_ts_analytics.analysis.report.wording import markup_safe
 
 _STYLE = Path(__file__).with_name("report.css")
-_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), 11, 12, *range(14, 32), 127)}
-"""Characters that HTML does not allow, whatever a name holds."""
 
 
 def page_of(report: Report) -> str:
@@ -54,7 +53,7 @@ def page_of(report: Report) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(text.translate(_CONTROLS))
+    return escape(markup_safe(text))
 
 
 def _key_figures(figures: Iterable[KeyFigure]) -> str:

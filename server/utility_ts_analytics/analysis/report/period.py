@@ -24,7 +24,7 @@ def default_period(first: datetime, last: datetime, zone: ZoneInfo) -> TimeRange
     if last < midnight(week_start + timedelta(weeks=1), zone) - INTERVAL_MAX:
         week_start -= timedelta(weeks=1)
     start, end = midnight(week_start, zone), midnight(week_start + timedelta(weeks=1), zone)
-    if first - INTERVAL_MAX < end and first.astimezone(zone).date() <= week_start:
+    if first.astimezone(zone).date() <= week_start:
         return TimeRange(start, end)
     return TimeRange(
         midnight(first.astimezone(zone).date(), zone), midnight(day + timedelta(days=1), zone)

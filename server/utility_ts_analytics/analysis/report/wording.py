@@ -5,6 +5,13 @@ from datetime import datetime, timedelta, tzinfo
 
 from utility_ts_analytics.queries.time_range import TimeRange
 
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "\N{REPLACEMENT CHARACTER}")
+
+
+def markup_safe(text: str) -> str:
+    """Return a text without the characters that neither HTML nor XML allows, even escaped."""
+    return text.translate(_CONTROLS)
+
 
 def decimal(value: float | None, places: int = 1) -> str:
     """Return a number with thousands grouped; a dash where it is not known."""
