@@ -8,6 +8,8 @@ from pathlib import Path
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.service import commands
 from utility_ts_analytics.service.balance_options import add_options as add_balance_options
+from utility_ts_analytics.service.report_command import add_options as add_report_options
+from utility_ts_analytics.service.report_command import options_of as report_options_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +57,8 @@ def _run(options: argparse.Namespace) -> int:
             )
         case "feeder-balance":
             return commands.feeder_balance(config_path, options, as_json=options.json)
+        case "report":
+            return commands.report(config_path, report_options_of(options))
         case "status":
             return commands.status(config_path, as_json=options.json)
         case _:
@@ -103,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_balance_options(balance)
     _json_option(balance)
+
+    report = _command(commands_, "report", "draw the figures of a period as one HTML page")
+    add_report_options(report)
 
     status = _command(commands_, "status", "show what the running service reports")
     _json_option(status)

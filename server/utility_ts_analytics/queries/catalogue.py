@@ -8,6 +8,7 @@ from utility_ts_analytics.queries import (
     late_arrivals,
     losses,
     meter_usage_queries,
+    overview,
     peaks,
     quality,
     readings,
@@ -18,6 +19,7 @@ from utility_ts_analytics.queries.saved import SavedQuery
 TOPICS: tuple[tuple[SavedQuery, ...], ...] = (
     # One line per topic, in the order of docs/ANALYSES.md.
     meter_usage_queries.SAVED,
+    overview.SAVED,
     time_of_use.SAVED,
     completeness.SAVED,
     quality.SAVED,

@@ -15,12 +15,7 @@ kW = kWh / hours of the interval.
 
 from collections.abc import Iterable
 
-from utility_ts_analytics.queries.literals import (
-    parse_sample_by,
-    quote_text,
-    quote_texts,
-    quote_timestamp,
-)
+from utility_ts_analytics.queries.literals import parse_sample_by, quote_text, quote_timestamp
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
     scale_join,
@@ -84,7 +79,14 @@ def aggregated_segment_load_sql(
         ValueError: There is no segment, `segments` is one text, a segment holds a character that
             QuestDB cannot take, or `sample_by` is no interval.
     """
-    names = quote_texts(segments, "segments")
+    if isinstance(segments, str):
+        # A text is an iterable of texts too: it would silently ask for one-letter segments.
+        msg = f"cannot query segments: give a list of names, not the one text {segments!r}"
+        raise ValueError(msg)  # noqa: TRY004 - one error class for every bad value, as documented
+    names = ", ".join(quote_text(segment) for segment in segments)
+    if not names:
+        msg = "cannot query segments: the list is empty, name at least one"
+        raise ValueError(msg)
     bucket = parse_sample_by(sample_by)
     part_start = f"greatest(ts, {quote_timestamp(time_range.start)}::timestamp)"
     part_end = (

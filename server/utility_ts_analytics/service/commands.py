@@ -5,10 +5,11 @@ import asyncio
 import http.client
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -31,10 +32,13 @@ from utility_ts_analytics.service.load_command import load_files
 from utility_ts_analytics.service.local_http import ask_listener
 from utility_ts_analytics.service.plans import ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
+from utility_ts_analytics.service.report_command import ReportOptions, terms_of, write_report
 from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.status_text import status_text
 from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from utility_ts_analytics.telemetry.logs import configure_logs
+
+OptionsT = TypeVar("OptionsT")
 
 SAMPLES_DIR = Path(__file__).parents[3] / "data-samples"
 """In a checkout; an installed package has none."""
@@ -129,20 +133,18 @@ def load(config_path: Path | None, files: Sequence[Path], *, stream: str, as_jso
 
 def feeder_balance(config_path: Path | None, options: argparse.Namespace, *, as_json: bool) -> int:
     """Fill `feeder_energy_balance` for a period."""
-    problems: list[str] = []
-    config = job = None
-    try:
-        job = job_of(options, now=datetime.now(tz=UTC))
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        config = load_config(config_path, os.environ)
-    except ConfigError as error:
-        problems += error.problems
-    if config is None or job is None:
-        raise ConfigError(problems)
+    now = datetime.now(tz=UTC)
+    config, job = _config_and(config_path, lambda: job_of(options, now=now))
     configure_logs(level=config.server.log_level, log_format=config.server.log_format)
     return balance_feeders(config, job, as_json=as_json)
+
+
+def report(config_path: Path | None, options: ReportOptions) -> int:
+    """Write the report of a period."""
+    now = datetime.now(tz=UTC)
+    config, terms = _config_and(config_path, lambda: terms_of(options, now=now))
+    print(write_report(config, terms, options.out, clock=SystemClock()))
+    return EXIT_OK
 
 
 def status(config_path: Path | None, *, as_json: bool) -> int:
@@ -154,6 +156,25 @@ def status(config_path: Path | None, *, as_json: bool) -> int:
     else:
         print(status_text(facts))
     return EXIT_OK if facts["ready"] else EXIT_FAILED
+
+
+def _config_and(
+    config_path: Path | None, read_options: Callable[[], OptionsT]
+) -> tuple[Config, OptionsT]:
+    """Return the config, and what the options mean; refuses both together."""
+    problems: list[str] = []
+    options = config = None
+    try:
+        options = read_options()
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        config = load_config(config_path, os.environ)
+    except ConfigError as error:
+        problems += error.problems
+    if config is None or options is None:
+        raise ConfigError(problems)
+    return config, options
 
 
 def _print_checks(lines: Sequence[CheckLine], *, as_json: bool) -> None:

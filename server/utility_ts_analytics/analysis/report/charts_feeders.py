@@ -14,6 +14,7 @@ from utility_ts_analytics.analysis.report.look import (
     DASHES,
     INK,
     SERIES,
+    SOFT,
     Shape,
     chart,
     label,
@@ -22,6 +23,8 @@ from utility_ts_analytics.analysis.report.look import (
 )
 
 _MARKERS = "osD^vPX*"
+_MARKED_MAX = 40
+"""Points of a line; more of them would cover it with marks."""
 
 
 @chart
@@ -33,21 +36,26 @@ def feeder_losses(
     Args:
         figure: Given by `chart`, as is `shape`.
         shape: What it is drawn for.
-        totals: `feeder_id`, `entered_kwh` (head and generation), `loss_kwh`, `loss_pct` (null where
-            nothing entered); bars in this order from the top.
+        totals: `feeder_id`, `loss_kwh`, `loss_pct` (null where nothing entered); bars in this order
+            from the top.
         days: `ts` (start of the day, UTC), `feeder_id`, `loss_pct`; only feeders of `totals` are
-            drawn, null days leave a break.
+            drawn, null days leave a break. Without any, only bars are drawn.
         zone: Whose days they are.
     """
     count = len(totals)
+    colours = {
+        str(feeder): SERIES[index % len(SERIES)] for index, feeder in enumerate(totals["feeder_id"])
+    }
+    if days.is_empty():
+        figure.set_figheight(1.0 + 0.36 * count)
+        _total_bars(figure.add_subplot(), totals, colours)
+        return
     if shape.narrow:
         figure.set_figheight(1.0 + 0.36 * count + 2.6)
         bars, lines = figure.subplots(2, 1, height_ratios=[0.9 + 0.36 * count, 2.6])
     else:
         figure.set_figheight(max(2.9, 1.0 + 0.34 * count))
         bars, lines = figure.subplots(1, 2, width_ratios=[1, 1.25])
-    feeders = [str(feeder) for feeder in totals["feeder_id"]]
-    colours = {feeder: SERIES[index % len(SERIES)] for index, feeder in enumerate(feeders)}
     _total_bars(bars, totals, colours)
     _day_lines(lines, days, colours)
     time_axis(lines, ZoneInfo(zone), narrow=True)
@@ -79,7 +87,7 @@ def _total_bars(axes: Axes, totals: pl.DataFrame, colours: Mapping[str, str]) ->
     low, high = min(0.0, *shares, 0.0), max(0.0, *shares, 0.1)
     axes.set_xlim(low, high + (high - low) * 0.65)
     value_axis(axes, "Losses in the period, % of the energy that entered", horizontal=True)
-    axes.set_title("Feeder", fontweight="normal")
+    axes.set_title("Feeder", fontweight="normal", color=SOFT)
 
 
 def _day_lines(axes: Axes, days: pl.DataFrame, colours: Mapping[str, str]) -> None:
@@ -92,7 +100,7 @@ def _day_lines(axes: Axes, days: pl.DataFrame, colours: Mapping[str, str]) -> No
             values,
             color=colour,
             linestyle=DASHES[index % len(DASHES)],
-            marker=_MARKERS[index % len(_MARKERS)],
+            marker=_MARKERS[index % len(_MARKERS)] if len(own) <= _MARKED_MAX else None,
             markersize=4.5,
             label=label(feeder, 16),
         )

@@ -19,7 +19,7 @@ from utility_ts_analytics.analysis.report.look import (
     value_axis,
 )
 
-PERIOD_COLOURS = (SERIES[1], SERIES[4], SERIES[0], SERIES[2], SERIES[3], SERIES[6])
+_MIDDLE_COLOURS = (SERIES[4], SERIES[2], SERIES[3], SERIES[6])
 _LABEL_SHARE_MIN = 0.09
 
 
@@ -34,7 +34,8 @@ def energy_by_period(
         shape: What it is drawn for.
         energy: `group`, `period`, `kwh`; groups in order of first appearance from the top. Only
             energy above 0 has a width.
-        periods: In the order in which they stand in a bar, at most six.
+        periods: In the order in which they stand in a bar, at most six: the busiest first, the
+            quietest last.
     """
     groups = list(energy["group"].unique(maintain_order=True))
     figure.set_figheight(1.15 + 0.42 * len(groups))
@@ -42,7 +43,7 @@ def energy_by_period(
     left = [0.0] * len(groups)
     totals = [_kwh(energy, group) for group in groups]
     for index, period in enumerate(periods):
-        colour = PERIOD_COLOURS[index % len(PERIOD_COLOURS)]
+        colour = _period_colour(index, len(periods))
         shares = [
             100 * max(0.0, _kwh(energy, group, period)) / total if total > 0 else 0.0
             for group, total in zip(groups, totals, strict=True)
@@ -90,6 +91,13 @@ def energy_by_period(
         handlelength=1.1,
         columnspacing=1.2,
     )
+
+
+def _period_colour(index: int, count: int) -> str:
+    """Return orange for the first, blue for the last, and others for those in between."""
+    if index == count - 1:
+        return SERIES[0]
+    return SERIES[1] if index == 0 else _MIDDLE_COLOURS[(index - 1) % len(_MIDDLE_COLOURS)]
 
 
 def _kwh(energy: pl.DataFrame, group: str, period: str | None = None) -> float:

@@ -43,27 +43,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One question and its answer.
-
-    Attributes:
-        key: Unique in the report; letters, digits and `-`.
-        question: The heading.
-        finding: The answer in a sentence or two; says why where there is none.
-        pictures: Charts; none where there is nothing to draw.
-        tables: Their figures.
-        notes: Formulas, rules for what is missing, what was left out.
-    """
-
-    key: str
-    question: str
-    finding: str
-    pictures: Sequence[Picture] = ()
-    tables: Sequence[Table] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class KeyFigure:
     """One number at the top of the page.
 
@@ -79,17 +58,38 @@ class KeyFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """One question and its answer.
+
+    Attributes:
+        key: Unique in the report; letters, digits and `-`.
+        question: The heading.
+        finding: The answer in a sentence or two; says why where there is none.
+        pictures: Charts; none where there is nothing to draw.
+        tables: Their figures.
+        notes: Formulas, rules for what is missing, what was left out.
+        figure: The one that stands at the top of the page too; None for none.
+    """
+
+    key: str
+    question: str
+    finding: str
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+    figure: KeyFigure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that stands on the page.
 
     Attributes:
         title: Such as "Readings of 3 to 9 June 2024".
         facts: Pairs of name and text: period, zone and the like.
-        key_figures: May be empty.
         sections: In their order.
     """
 
     title: str
     facts: Sequence[tuple[str, str]]
-    key_figures: Sequence[KeyFigure]
     sections: Sequence[Section]

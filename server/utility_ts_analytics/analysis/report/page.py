@@ -19,8 +19,9 @@ from utility_ts_analytics.analysis.report.content import (
 )
 from utility_ts_analytics.analysis.report.inline_svg import svg_text
 from utility_ts_analytics.analysis.report.look import NARROW, WIDE
-from utility_ts_analytics.analysis.report.wording import markup_safe
+from utility_ts_analytics.analysis.report.wording import count, markup_safe
 
+TABLE_ROWS_MAX = 1_000
 _STYLE = Path(__file__).with_name("report.css")
 
 
@@ -45,7 +46,7 @@ def page_of(report: Report) -> str:
         f'<title>{_text(report.title)}</title>\n<link rel="icon" href="data:,">\n'
         f"<style>{style}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{_text(report.title)}</h1>\n<dl>{facts}</dl>\n</header>\n<main>\n"
-        f"{_key_figures(report.key_figures)}"
+        f"{_key_figures(section.figure for section in report.sections)}"
         f'<nav aria-label="Questions"><ol>{links}</ol></nav>\n'
         f"{''.join(map(_section, report.sections))}"
         "</main>\n</body>\n</html>\n"
@@ -56,11 +57,12 @@ def _text(text: str) -> str:
     return escape(markup_safe(text))
 
 
-def _key_figures(figures: Iterable[KeyFigure]) -> str:
+def _key_figures(figures: Iterable[KeyFigure | None]) -> str:
     items = "".join(
         f'<div><dt>{_text(figure.name)}</dt><dd class="value">{_text(figure.value)}</dd>'
         f"<dd>{_text(figure.detail)}</dd></div>\n"
         for figure in figures
+        if figure is not None
     )
     return f'<dl class="key">\n{items}</dl>\n' if items else ""
 
@@ -101,10 +103,12 @@ def _table(table: Table) -> str:
         f'<th scope="col"{_kind(table, place)}>{_text(name)}</th>'
         for place, name in enumerate(table.columns)
     )
-    rows = "".join(f"<tr>{_cells(table, row)}</tr>\n" for row in table.rows)
-    count = f"{len(table.rows):,} row{'s' if len(table.rows) != 1 else ''}"
+    rows = "".join(f"<tr>{_cells(table, row)}</tr>\n" for row in table.rows[:TABLE_ROWS_MAX])
+    number = count(len(table.rows), "row")
+    if len(table.rows) > TABLE_ROWS_MAX:
+        number = f"the first {TABLE_ROWS_MAX:,} of {number}"
     return (
-        f"<details><summary>{_text(table.caption)} <small>({count})</small></summary>\n"
+        f"<details><summary>{_text(table.caption)} <small>({number})</small></summary>\n"
         f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(table.caption)}">'
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div></details>\n"
     )

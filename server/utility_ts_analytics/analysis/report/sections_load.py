@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from utility_ts_analytics.analysis.report.charts_load import load_curves, peak_spread
-from utility_ts_analytics.analysis.report.content import Picture, Section, Table
+from utility_ts_analytics.analysis.report.content import KeyFigure, Picture, Section, Table
 from utility_ts_analytics.analysis.report.wording import decimal, moment, power, stamp
 
 LOAD_KEY, PEAKS_KEY = "load", "peaks"
@@ -59,6 +59,7 @@ def load_section(
             f" {bucket}. What was not read is missing in it: nothing is made up.",
             *notes,
         ],
+        KeyFigure("Highest load", power(top["mean_kw"]), moment(top["ts"], local)),
     )
 
 
@@ -77,16 +78,19 @@ def peaks_section(
     system_ts: datetime | None,
     names: str,
     zone: str,
+    drawn_max: int,
     notes: Sequence[str] = (),
 ) -> Section:
     """Return the section on coincident and non-coincident peaks.
 
     Args:
-        peaks: `group`, `own_peak_kw`, `own_peak_ts` (UTC) and `at_system_peak_kw`; may be empty.
+        peaks: `group`, `own_peak_kw`, `own_peak_ts` (UTC), `at_system_peak_kw` and
+            `meters_peaks_kw` (sum of the meters' own peaks); may be empty.
         system_kw: Highest load of all together; None without readings.
         system_ts: When that was.
         names: What a group is, such as "feeder".
         zone: Local time.
+        drawn_max: Groups drawn, from the first on.
         notes: What was left out.
     """
     if peaks.is_empty() or system_kw is None or system_ts is None:
@@ -108,7 +112,7 @@ def peaks_section(
         f"Each {names}'s own peak, and its load while all together peaked",
         f"Two marks per {names}, joined by a line: the longer it is, the further its peak is from"
         f" the common one. {finding}",
-        lambda shape: peak_spread(shape, peaks, names=names.capitalize()),
+        lambda shape: peak_spread(shape, peaks.head(drawn_max), names=names.capitalize()),
     )
     rows = [
         [
@@ -116,10 +120,17 @@ def peaks_section(
             decimal(row["own_peak_kw"]),
             stamp(row["own_peak_ts"], local),
             decimal(row["at_system_peak_kw"]),
+            decimal(row["meters_peaks_kw"]),
         ]
         for row in peaks.iter_rows(named=True)
     ]
-    columns = [names.capitalize(), "Own peak, kW", "at", "At the common peak, kW"]
+    columns = [
+        names.capitalize(),
+        "Own peak, kW",
+        "at",
+        "At the common peak, kW",
+        "Sum of its meters' peaks, kW",
+    ]
     return Section(
         PEAKS_KEY,
         _PEAKS_QUESTION,

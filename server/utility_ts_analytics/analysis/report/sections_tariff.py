@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from utility_ts_analytics.analysis.report.charts_tariff import energy_by_period, typical_day
-from utility_ts_analytics.analysis.report.content import Picture, Section, Table
-from utility_ts_analytics.analysis.report.wording import decimal, energy, power
+from utility_ts_analytics.analysis.report.content import KeyFigure, Picture, Section, Table
+from utility_ts_analytics.analysis.report.wording import decimal, energy, listed, power
 
 KEY = "tariff"
 _QUESTION = "When is energy used?"
@@ -25,7 +25,7 @@ def tariff_section(
     Args:
         energies: As `energy_by_period` takes them; may be empty.
         profile: As `typical_day` takes it; may be empty.
-        periods: Of the tariff, the dearest first.
+        periods: Of the tariff, the busiest first.
         zone: Local time.
         notes: What the periods are.
     """
@@ -34,10 +34,16 @@ def tariff_section(
         return Section(
             KEY, _QUESTION, "Not known: no reading of a meter with a customer lies in this period."
         )
-    first = periods[0]
-    peak = float(energies.filter(pl.col("period") == first)["kwh"].sum())
-    finding = f"{energy(peak)} of {energy(total)} were used in {first} time"
-    finding += f", {decimal(100 * peak / total, 0)} %." if total > 0 else "."
+    sums = {
+        period: float(energies.filter(pl.col("period") == period)["kwh"].sum())
+        for period in periods
+    }
+    shares = (
+        [f"{decimal(100 * kwh / total, 0)} % in {period} time" for period, kwh in sums.items()]
+        if total > 0
+        else []
+    )
+    finding = f"Of {energy(total)}, {listed(shares, 6)}." if shares else f"{energy(total)}."
     pictures = [
         Picture(
             f"{KEY}-energy",
@@ -78,7 +84,8 @@ def tariff_section(
                 text_columns=3,
             )
         )
-    return Section(KEY, _QUESTION, finding, pictures, tables, notes)
+    figure = KeyFigure("Energy of the meters", energy(total), "".join(shares[:1]))
+    return Section(KEY, _QUESTION, finding, pictures, tables, notes, figure)
 
 
 def _clock(minute: int) -> str:
