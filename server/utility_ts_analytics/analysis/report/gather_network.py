@@ -83,7 +83,7 @@ async def gather_peaks(asked: Asked) -> Section:
             how="left",
             maintain_order="left",
         ).with_columns(pl.col("at_system_peak_kw").fill_null(0.0))
-        notes.append(_diversity_note(common))
+        notes.append(_diversity_note(Diversity(**common)))
     if len(peaks) > PEAKS_MAX:
         notes.append(f"Drawn are the {PEAKS_MAX} highest peaks, of {len(peaks):,} feeders.")
     return peaks_section(
@@ -97,13 +97,13 @@ async def gather_peaks(asked: Asked) -> Section:
     )
 
 
-def _diversity_note(system: dict[str, float]) -> str:
+def _diversity_note(system: Diversity) -> str:
     text = (
-        f"The own peaks of all {system['meters']:,} meters add up to"
-        f" {power(system['noncoincident_kw'])}"
+        f"The own peaks of all {system.meters:,} meters add up to {power(system.noncoincident_kw)}"
     )
-    factor = system["diversity_factor"]
-    return text + ("." if factor is None else f", {decimal(factor, 2)} times the common peak.")
+    if system.diversity_factor is None:
+        return f"{text}."
+    return f"{text}, {decimal(system.diversity_factor, 2)} times the common peak."
 
 
 async def gather_generation(asked: Asked) -> Section:

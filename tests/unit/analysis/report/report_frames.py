@@ -4,6 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from utility_ts_analytics.analysis.report.answers import FeederLosses
+from utility_ts_analytics.queries.generation import CapacityFactor
+
 START = datetime(2024, 6, 3, tzinfo=UTC)
 """A Monday."""
 HOSTILE = "<script>alert(1)</script>&\"'$x^2$\x01"
@@ -19,13 +22,24 @@ def load_curves(hours: int = 48, segment: str = "residential") -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["ts", "group", "mean_kw"], orient="row")
 
 
+def feeder_totals(feeder: str = "F1") -> pl.DataFrame:
+    """Two feeders and a third of which nothing is known; the one that loses most first."""
+    rows = [
+        ("F2", 96, 96, 200.0, 0.0, 180.0, 20.0, 10.0, 100.0, 0.0, 20.0, 10.0),
+        (feeder, 192, 180, 210.0, 30.0, 228.0, 12.0, 5.0, 99.48, 2.0, 10.0, 4.17),
+        ("F3", 96, 0, *[None] * 9),
+    ]
+    columns = list(FeederLosses.__struct_fields__)
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
 def feeder_days(feeder: str = "F1") -> pl.DataFrame:
     """Two days of two feeders; the second feeder's second day is not known."""
     rows = [
-        (START, feeder, 100.0, 20.0, 114.0, 6.0, 96, 95),
-        (START, "F2", 200.0, 0.0, 180.0, 20.0, 96, 96),
-        (START + timedelta(days=1), feeder, 110.0, 10.0, 114.0, 6.0, 96, 96),
-        (START + timedelta(days=1), "F2", None, 0.0, 180.0, None, 96, 96),
+        (START, feeder, 100.0, 20.0, 114.0, 6.0, 5.0, 98.96),
+        (START, "F2", 200.0, 0.0, 180.0, 20.0, 10.0, 100.0),
+        (START + timedelta(days=1), feeder, 110.0, 10.0, 114.0, 6.0, 5.0, 100.0),
+        (START + timedelta(days=1), "F2", None, 0.0, 180.0, None, None, 100.0),
     ]
     columns = [
         "ts",
@@ -34,13 +48,10 @@ def feeder_days(feeder: str = "F1") -> pl.DataFrame:
         "generation_kwh",
         "demand_kwh",
         "loss_kwh",
-        "expected_readings",
-        "present_readings",
+        "loss_pct",
+        "coverage_pct",
     ]
-    entered = pl.col("supplied_kwh") + pl.col("generation_kwh")
-    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
-        loss_pct=100 * pl.col("loss_kwh") / entered
-    )
+    return pl.DataFrame(rows, schema=columns, orient="row")
 
 
 def gap_cells(meter: str = "m-1") -> pl.DataFrame:
@@ -74,25 +85,27 @@ def day_profile(group: str = "residential") -> pl.DataFrame:
 
 
 def generation(fuel: str = "SOLAR") -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Days by fuel, and plants."""
     days = [
-        (date(2024, 6, 3), fuel, 2.0),
         (date(2024, 6, 3), "HYDRO", 3.0),
-        (date(2024, 6, 4), fuel, 1.0),
         (date(2024, 6, 4), "HYDRO", 3.0),
+        (date(2024, 6, 3), fuel, 2.0),
+        (date(2024, 6, 4), fuel, 1.0),
     ]
-    fuels = [("HYDRO", 6.0, 0.25, 0.5), (fuel, 3.0, None, None)]
+    plants = [
+        ("P-HYDRO", 6.0, 12.0, 0.5, 48.0, 100.0, 0.5),
+        ("P-SOLAR", 3.0, None, None, 24.0, 50.0, None),
+    ]
     return (
         pl.DataFrame(days, schema=["day", "fuel_type", "mwh"], orient="row"),
-        pl.DataFrame(
-            fuels, schema=["fuel_type", "mwh", "capacity_mw", "capacity_factor"], orient="row"
-        ),
+        pl.DataFrame(plants, schema=list(CapacityFactor.__struct_fields__), orient="row"),
     )
 
 
 def peaks(group: str = "F1") -> pl.DataFrame:
     rows = [
-        (group, 50.0, START + timedelta(hours=9), 40.0),
-        ("F2", 30.0, START + timedelta(hours=19), 20.0),
+        (group, 50.0, START + timedelta(hours=9), 40.0, 90.0),
+        ("F2", 30.0, START + timedelta(hours=19), 20.0, 60.0),
     ]
-    columns = ["group", "own_peak_kw", "own_peak_ts", "at_system_peak_kw"]
+    columns = ["group", "own_peak_kw", "own_peak_ts", "at_system_peak_kw", "meters_peaks_kw"]
     return pl.DataFrame(rows, schema=columns, orient="row")

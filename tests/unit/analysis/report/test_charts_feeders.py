@@ -13,7 +13,6 @@ def test_bars_and_lines_have_the_values_of_the_frames(shape: Shape) -> None:
     totals = pl.DataFrame(
         {
             "feeder_id": ["F2", "F1", "F3"],
-            "entered_kwh": [200.0, 240.0, 0.0],
             "loss_kwh": [20.0, 12.0, 0.0],
             "loss_pct": [10.0, 5.0, None],
         }
@@ -31,3 +30,13 @@ def test_bars_and_lines_have_the_values_of_the_frames(shape: Shape) -> None:
     assert math.isnan(second[1])  # not known: a break
     assert "%" in bars.get_xlabel()
     assert "%" in lines.get_title(loc="left")
+
+
+def test_without_days_only_bars_are_drawn() -> None:
+    totals = (
+        report_frames.feeder_totals()
+        .head(2)
+        .select("feeder_id", loss_kwh="measured_loss_kwh", loss_pct="measured_loss_pct")
+    )
+    [bars] = feeder_losses(WIDE, totals, report_frames.feeder_days().clear(), zone="UTC").axes
+    assert [bar.get_width() for bar in drawn.bars(bars)] == [10.0, 5.0]

@@ -12,5 +12,5 @@ def test_days_are_stacked_and_factors_are_percent(shape: Shape) -> None:
     assert bars == [(0.0, 3.0), (0.0, 3.0), (3.0, 2.0), (3.0, 1.0)]
     widths = [bar.get_width() for bar in drawn.bars(factors)]
     assert widths == [100.0, 100.0, 50.0, 0.0]
-    assert [text.get_text() for text in factors.texts] == ["50 %", "capacity not known"]
+    assert [text.get_text() for text in factors.texts] == ["50 %", "not known"]
     assert "MWh" in days.get_title(loc="left")

@@ -8,7 +8,7 @@ from tests.unit.analysis.report import report_frames
 from tests.unit.analysis.report.report_frames import HOSTILE
 
 from utility_ts_analytics.analysis.report.content import KeyFigure, Report, Section, Table
-from utility_ts_analytics.analysis.report.page import page_of
+from utility_ts_analytics.analysis.report.page import TABLE_ROWS_MAX, page_of
 from utility_ts_analytics.analysis.report.sections_load import load_section
 
 _VOID = {"meta", "link", "br"}
@@ -57,10 +57,9 @@ def _report(name: str = "residential") -> Report:
     return Report(
         f"Readings of {name}",
         [("Period", name)],
-        [KeyFigure(name, f"12 {name}", name)],
         [
             load_section(curves, total="all meters", bucket=name, zone="UTC", notes=[name]),
-            Section("empty", name, f"Nothing: {name}"),
+            Section("empty", name, f"Nothing: {name}", figure=KeyFigure(name, f"12 {name}", name)),
             Section("more", "More?", name, tables=[Table(name, [name, "kWh"], [[name, name]])]),
         ],
     )
@@ -125,3 +124,12 @@ def test_tables_have_heads_for_screen_readers() -> None:
     assert '<th scope="row">residential</th><td class="number">residential</td>' in page
     assert "<small>(48 rows)</small>" in page
     assert "<small>(1 row)</small>" in page
+
+
+def test_long_table_is_cut_and_says_so() -> None:
+    rows = [[f"row {number}", "1"] for number in range(TABLE_ROWS_MAX + 5)]
+    table = Table("All", ["Row", "kWh"], rows)
+    page = page_of(Report("Readings", [], [Section("long", "Long?", "Yes", tables=[table])]))
+    assert "the first 1,000 of 1,005 rows" in page
+    assert "row 999<" in page
+    assert "row 1000<" not in page

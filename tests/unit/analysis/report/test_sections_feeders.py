@@ -1,47 +1,63 @@
 import polars as pl
 from tests.unit.analysis.report import report_frames
 
+from utility_ts_analytics.analysis.report.content import Section
 from utility_ts_analytics.analysis.report.sections_feeders import losses_section
 
+UNKNOWN = "\N{EN DASH}"
 
-def test_losses_are_sums_over_the_days_that_are_known() -> None:
-    section = losses_section(report_frames.feeder_days(), zone="UTC", feeders_max=5)
-    # F1: 12 of 240, F2: 20 of 200; its second day is not known.
+
+def _section(totals: pl.DataFrame | None = None, *, feeders_max: int = 5) -> Section:
+    if totals is None:
+        totals = report_frames.feeder_totals()
+    return losses_section(totals, report_frames.feeder_days(), zone="UTC", feeders_max=feeders_max)
+
+
+def test_losses_are_told_with_their_shares_and_what_is_not_known() -> None:
+    section = _section()
+    # F1: 12 of 240, F2: 20 of 200.
     assert section.finding == (
         "32.0 kWh of 440 kWh were lost, 7.3 %."
         " F2 lost most energy (20.0 kWh) and the largest share (10.0 %)."
     )
     totals, days = section.tables
     assert [list(row) for row in totals.rows] == [
-        ["F2", "200.0", "0.0", "180.0", "20.0", "10.00", "100.00", "1"],
-        ["F1", "210.0", "30.0", "228.0", "12.0", "5.00", "99.48", "2"],
+        ["F2", "200.0", "0.0", "180.0", "20.0", "10.00", "20.0", "10.00", "100.00", "96 of 96"],
+        ["F1", "210.0", "30.0", "228.0", "12.0", "5.00", "10.0", "4.17", "99.48", "180 of 192"],
+        ["F3", *[UNKNOWN] * 8, "0 of 96"],
     ]
-    assert len(days.rows) == 3
-    assert "Left out: 1 feeder day of 4 on which something was not measured throughout." in (
-        section.notes
+    assert list(days.rows[3]) == [
+        *("2024-06-04", "F2", UNKNOWN, "0.0", "180.0", UNKNOWN, UNKNOWN, "100.00"),
+    ]
+    assert section.notes[-1] == (
+        "Left out: 108 intervals in which something was not measured, of 384 of all feeders."
     )
+    assert section.figure is not None
+    assert (section.figure.value, section.figure.detail) == ("7.3 %", "32.0 kWh")
 
 
 def test_only_the_feeders_that_lose_most_are_drawn_and_it_is_said() -> None:
-    section = losses_section(report_frames.feeder_days(), zone="UTC", feeders_max=1)
-    assert {row[1] for row in section.tables[1].rows} == {"F2"}
-    assert len(section.tables[0].rows) == 2
+    section = _section(feeders_max=1)
+    assert len(section.tables[0].rows) == 3
     assert "Drawn are the 1 feeders that lose most energy, of 2." in section.notes
 
 
 def test_losses_below_zero_are_called_out() -> None:
-    days = report_frames.feeder_days().with_columns(loss_kwh=-pl.col("loss_kwh"))
-    finding = losses_section(days, zone="UTC", feeders_max=5).finding
-    assert "Below zero, so something is wrong with the data: F1 and F2." in finding
+    totals = report_frames.feeder_totals()
+    finding = _section(totals.with_columns(measured_loss_kwh=-pl.col("measured_loss_kwh"))).finding
+    assert "Below zero, so something is wrong with the data: F2 and F1." in finding
+
+
+def test_without_whole_days_there_is_no_table_of_days() -> None:
+    days = report_frames.feeder_days().clear()
+    section = losses_section(report_frames.feeder_totals(), days, zone="UTC", feeders_max=5)
+    assert len(section.tables) == 1
+    assert section.pictures
 
 
 def test_without_measurements_the_section_says_why() -> None:
-    days = report_frames.feeder_days()
-    assert (
-        "no meter or plant is mapped"
-        in losses_section(days.clear(), zone="UTC", feeders_max=5).finding
-    )
-    unknown = days.with_columns(loss_kwh=pl.lit(None, pl.Float64))
-    section = losses_section(unknown, zone="UTC", feeders_max=5)
-    assert "on no day" in section.finding
+    totals = report_frames.feeder_totals()
+    assert "no meter or plant is mapped" in _section(totals.clear()).finding
+    section = _section(totals.filter(pl.col("known_intervals") == 0))
+    assert "in no interval are" in section.finding
     assert not section.pictures

@@ -36,17 +36,29 @@ def test_peaks_are_compared_with_the_common_one() -> None:
         system_ts=START + timedelta(hours=18),
         names="feeder",
         zone="UTC",
+        drawn_max=5,
     )
     assert section.finding == (
         "All together peaked at 64.0 kW on Mon 3 June, 18:00;"
         " the feeders' own peaks add up to 80.0 kW, 1.25 times as much."
     )
-    assert list(section.tables[0].rows[1]) == ["F2", "30.0", "2024-06-03 19:00 +0000", "20.0"]
+    assert list(section.tables[0].rows[1]) == [
+        "F2",
+        "30.0",
+        "2024-06-03 19:00 +0000",
+        "20.0",
+        "60.0",
+    ]
 
 
 def test_without_groups_there_are_no_peaks() -> None:
     section = peaks_section(
-        report_frames.peaks().clear(), system_kw=None, system_ts=None, names="feeder", zone="UTC"
+        report_frames.peaks().clear(),
+        system_kw=None,
+        system_ts=None,
+        names="feeder",
+        zone="UTC",
+        drawn_max=5,
     )
     assert "No reading of a meter with a feeder" in section.finding
     assert not section.pictures

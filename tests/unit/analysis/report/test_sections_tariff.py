@@ -10,7 +10,7 @@ def test_energy_is_told_by_period_and_segment() -> None:
         periods=["peak", "off-peak"],
         zone="UTC",
     )
-    assert section.finding == "80.0 kWh of 300 kWh were used in peak time, 27 %."
+    assert section.finding == "Of 300 kWh, 27 % in peak time and 73 % in off-peak time."
     energy, day = section.tables
     assert [list(row) for row in energy.rows] == [
         ["residential", "30.0", "70.0"],
