@@ -118,7 +118,10 @@ def command_environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
 
 
 def run_command(
-    *arguments: str, cwd: Path, extra: Mapping[str, str] = {}
+    *arguments: str,
+    cwd: Path,
+    extra: Mapping[str, str] = {},
+    timeout_s: float = READY_TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of the service to its end."""
     return subprocess.run(
@@ -127,7 +130,7 @@ def run_command(
         env=command_environment(extra),
         capture_output=True,
         text=True,
-        timeout=READY_TIMEOUT_S,
+        timeout=timeout_s,
         check=False,
     )
 

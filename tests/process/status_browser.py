@@ -1,4 +1,4 @@
-"""A real Chromium that looks at the status page, and what it must never see there."""
+"""A real Chromium that looks at a page, the status page first, and what it must never see there."""
 
 import contextlib
 import itertools
@@ -43,6 +43,22 @@ def running_browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing has to be scrolled sideways, from a phone to a wall."""
+    for size in (PHONE, DESK, WALL):
+        page.set_viewport_size(size)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= size["width"], size
+
+
+def assert_accessible(page: Page) -> None:
+    """axe finds nothing, in light and dark."""
+    for scheme, rules in _RULES.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found = Axe().run(page, options={"runOnly": rules})
+        assert found.violations_count == 0, found.generate_report()
 
 
 @dataclass(slots=True)
@@ -107,17 +123,11 @@ class StatusPage:
 
     def assert_fits(self) -> None:
         """Nothing has to be scrolled sideways, from a phone to a wall."""
-        for size in (PHONE, DESK, WALL):
-            self.page.set_viewport_size(size)
-            wide = self.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= size["width"], size
+        assert_fits(self.page)
 
     def assert_accessible(self) -> None:
         """axe finds nothing, in light and dark, and each curve is told in words."""
-        for scheme, rules in _RULES.items():
-            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            found = Axe().run(self.page, options={"runOnly": rules})
-            assert found.violations_count == 0, found.generate_report()
+        assert_accessible(self.page)
         labels = self.page.get_by_role("img").evaluate_all(
             "charts => charts.map(chart => chart.getAttribute('aria-label'))"
         )

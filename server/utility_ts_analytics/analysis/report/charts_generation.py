@@ -71,7 +71,7 @@ def _stacked_days(axes: Axes, days: pl.DataFrame, colours: Mapping[str, str], *,
         base = [low + height for low, height in zip(base, heights, strict=True)]
     step = max(1, -(-len(dates) // most))
     ticks = range(0, len(dates), step)
-    form = "%a %-d %b" if most > 4 else "%-d %b"
+    form = "%a\n%-d %b" if most > 4 else "%-d %b"
     axes.set_xticks(list(ticks), [dates[tick].strftime(form) for tick in ticks])
     axes.tick_params(axis="x", length=0)
     value_axis(axes, "Energy of each day, MWh")

@@ -48,7 +48,7 @@ async def gather_losses(asked: Asked) -> Section:
     )
     drawn = totals.filter(pl.col("known_intervals") > 0).head(FEEDERS_MAX)["feeder_id"].to_list()
     days = _no_days()
-    if drawn and (whole := _whole_days(asked)) is not None:
+    if drawn and (whole := whole_days(asked)) is not None:
         zone = asked.zone.key
         sql = feeder_balance_sql(whole, Intervals("1d", zone), feeders=drawn, lengths=lengths)
         days = (await asked.frame(sql, FeederDay)).select(_no_days().columns)
@@ -136,7 +136,7 @@ async def gather_generation(asked: Asked) -> Section:
     )
 
 
-def _whole_days(asked: Asked) -> TimeRange | None:
+def whole_days(asked: Asked) -> TimeRange | None:
     """Return the local days that lie in the period as a whole; None if none does."""
     starts = [midnight(day, asked.zone) for day in local_days(asked.time_range, asked.zone)]
     starts.append(midnight(starts[-1].date() + timedelta(days=1), asked.zone))

@@ -41,14 +41,14 @@ async def gather_gaps(asked: Asked) -> Section:
         ),
         MeterGaps,
     )
-    cells, days_per_column = _empty_cells(), 1
+    cells, days_per_column = _no_cells(), 1
     if len(worst):
         names = worst["meter_id"].to_list()
         answer = await asked.frame(
             completeness_sql(asked.time_range, zone, interval_minutes=minutes, meters=names),
             MeterDay,
         )
-        cells, days_per_column = _cells(answer, names)
+        cells, days_per_column = cells_of(answer, names)
     gaps = Gaps(
         meters=row["meters"],
         meters_with_gaps=row["with_gaps"],
@@ -64,13 +64,13 @@ async def gather_gaps(asked: Asked) -> Section:
     return gaps_section(gaps, zone=zone, notes=[note])
 
 
-def _empty_cells() -> pl.DataFrame:
+def _no_cells() -> pl.DataFrame:
     return pl.DataFrame(
         schema={"meter_id": pl.String, "day": pl.Date, "expected": pl.Int64, "present": pl.Int64}
     )
 
 
-def _cells(answer: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int]:
+def cells_of(answer: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int]:
     """Return the cells in the order of `names`, and how many days each column stands for."""
     days = answer.select(
         "meter_id", pl.col("local_day").dt.date().alias("day"), "expected", "present"

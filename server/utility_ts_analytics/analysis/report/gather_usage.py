@@ -104,13 +104,13 @@ async def gather_tariff(asked: Asked) -> Section:
     return tariff_section(
         drawn.group_by("group", "period", maintain_order=True).agg(pl.col("kwh").sum()),
         profile,
-        periods=_busiest_first(drawn),
+        periods=busiest_first(drawn),
         zone=asked.calendar.zone,
         notes=[_tariff_note(asked.calendar, given=asked.tariff_given), *_left_out(energies)],
     )
 
 
-def _busiest_first(energies: pl.DataFrame) -> list[str]:
+def busiest_first(energies: pl.DataFrame) -> list[str]:
     """Return the periods, peak before the rest before off-peak, as far as their names say."""
     names = [str(name) for name in energies["period"].unique(maintain_order=True)]
     return sorted(names, key=_rank)[:_PERIODS_MAX]

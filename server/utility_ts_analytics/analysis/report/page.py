@@ -6,6 +6,7 @@ names come from the database, where anybody's meter may be called `<script>`.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -22,6 +23,8 @@ from utility_ts_analytics.analysis.report.look import NARROW, WIDE
 from utility_ts_analytics.analysis.report.wording import count, markup_safe
 
 TABLE_ROWS_MAX = 1_000
+_UNIT = re.compile(r"(\d) (%|[kMG]?Wh?\b)")
+"""A unit stays on the line of its number."""
 _STYLE = Path(__file__).with_name("report.css")
 
 
@@ -54,7 +57,7 @@ def page_of(report: Report) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(markup_safe(text))
+    return escape(_UNIT.sub("\\1\N{NO-BREAK SPACE}\\2", markup_safe(text)))
 
 
 def _key_figures(figures: Iterable[KeyFigure | None]) -> str:

@@ -35,7 +35,8 @@ def load_section(
     low = whole.sort("mean_kw", "ts").row(0, named=True)
     mean = float(whole["mean_kw"].mean() or 0.0)  # type: ignore[arg-type] # of a float column
     finding = (
-        f"The load peaked at {power(top['mean_kw'])} on {moment(top['ts'], local)}."
+        f"By the {bucket}, the load peaked at {power(top['mean_kw'])}"
+        f" on {moment(top['ts'], local)}."
         f" It was {power(mean)} on average and {power(low['mean_kw'])} at the lowest,"
         f" on {moment(low['ts'], local)}."
     )
@@ -59,7 +60,7 @@ def load_section(
             f" {bucket}. What was not read is missing in it: nothing is made up.",
             *notes,
         ],
-        KeyFigure("Highest load", power(top["mean_kw"]), moment(top["ts"], local)),
+        KeyFigure(f"Highest {bucket}", power(top["mean_kw"]), moment(top["ts"], local)),
     )
 
 

@@ -84,7 +84,7 @@ def tariff_section(
                 text_columns=3,
             )
         )
-    figure = KeyFigure("Energy of the meters", energy(total), "".join(shares[:1]))
+    figure = KeyFigure("Energy", energy(total), "".join(shares[:1]))
     return Section(KEY, _QUESTION, finding, pictures, tables, notes, figure)
 
 

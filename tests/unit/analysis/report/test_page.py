@@ -133,3 +133,9 @@ def test_long_table_is_cut_and_says_so() -> None:
     assert "the first 1,000 of 1,005 rows" in page
     assert "row 999<" in page
     assert "row 1000<" not in page
+
+
+def test_unit_stays_on_the_line_of_its_number() -> None:
+    section = Section("s", "How much?", "It was 41.8 kW on average, 99.5 % of 3 kWh.")
+    page = page_of(Report("Readings", [], [section]))
+    assert "It was 41.8\N{NO-BREAK SPACE}kW on average, 99.5\N{NO-BREAK SPACE}% of 3" in page

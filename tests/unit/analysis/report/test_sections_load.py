@@ -12,7 +12,7 @@ def test_load_is_told_with_its_extremes_and_every_value() -> None:
         report_frames.load_curves(24), total="all meters", bucket="hour", zone="Europe/Berlin"
     )
     assert section.finding == (
-        "The load peaked at 123 kW on Tue 4 June, 01:00."
+        "By the hour, the load peaked at 123 kW on Tue 4 June, 01:00."
         " It was 112 kW on average and 100 kW at the lowest, on Mon 3 June, 02:00."
     )
     [table] = section.tables

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Makes docs/images/report-*.svg: charts of the report, of the sample week.
+
+Asks a QuestDB that has data-samples/ in it, such as that of ./scripts/run.
+
+.venv/bin/python scripts/make_report_pictures.py [--uri URI]          writes the pictures
+.venv/bin/python scripts/make_report_pictures.py [--uri URI] --check  names those that differ
+"""
+
+import argparse
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from utility_ts_analytics.analysis.report.assembly import ReportRequest, make_report
+from utility_ts_analytics.analysis.report.inline_svg import svg_file
+from utility_ts_analytics.analysis.report.look import WIDE
+from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.queries.tariff_file import read_tariff
+from utility_ts_analytics.queries.time_range import TimeRange
+
+PROJECT = Path(__file__).parents[1]
+FOLDER = PROJECT / "docs" / "images"
+TARIFF = PROJECT / "tariffs" / "seasonal-three-period.toml"
+WEEK = TimeRange(datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 10, tzinfo=UTC))
+KEYS = ("load", "losses", "gaps", "tariff-energy")
+URI = "postgresql://admin:quest@localhost:8812/qdb"
+
+
+def pictures(uri: str) -> dict[str, str]:
+    """Return what each picture should hold, by file name."""
+    request = ReportRequest(WEEK, ZoneInfo("UTC"), read_tariff(TARIFF))
+    report = asyncio.run(make_report(uri, request, clock=SystemClock()))
+    return {
+        f"report-{picture.key}.svg": svg_file(
+            picture.draw(WIDE),
+            key=picture.key,
+            title=picture.title,
+            description=picture.description,
+        )
+        for section in report.sections
+        for picture in section.pictures
+        if picture.key in KEYS
+    }
+
+
+def differing(wanted: dict[str, str], folder: Path) -> list[str]:
+    """Return the names of pictures that are missing or differ."""
+    return sorted(
+        name
+        for name, text in wanted.items()
+        if not (folder / name).exists() or (folder / name).read_text("utf-8") != text
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write or check; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--uri", default=URI, help="of a QuestDB with the sample in it")
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args(arguments)
+    wanted = pictures(options.uri)
+    names = differing(wanted, FOLDER)
+    for name in names:
+        if options.check:
+            print(f"{name} is not what the report draws: run scripts/make_report_pictures.py")
+        else:
+            (FOLDER / name).write_text(wanted[name], "utf-8")
+    return 1 if options.check and names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
