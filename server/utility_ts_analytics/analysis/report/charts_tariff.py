@@ -20,7 +20,7 @@ from utility_ts_analytics.analysis.report.look import (
 )
 
 _MIDDLE_COLOURS = (SERIES[4], SERIES[2], SERIES[3], SERIES[6])
-_LABEL_SHARE_MIN = 0.09
+_LABEL_PCT_MIN = 9.0
 
 
 @chart
@@ -58,17 +58,7 @@ def energy_by_period(
             linewidth=1,
             label=label(period, 20),
         )
-        for place, share in enumerate(shares):
-            if share >= 100 * _LABEL_SHARE_MIN:
-                axes.text(
-                    left[place] + share / 2,
-                    place,
-                    f"{share:.0f} %",
-                    color=PAPER,
-                    fontweight="bold",
-                    horizontalalignment="center",
-                    verticalalignment="center",
-                )
+        _label_shares(axes, left, shares)
         left = [start + share for start, share in zip(left, shares, strict=True)]
     for place, total in enumerate(totals):
         axes.annotate(
@@ -91,6 +81,21 @@ def energy_by_period(
         handlelength=1.1,
         columnspacing=1.2,
     )
+
+
+def _label_shares(axes: Axes, left: Sequence[float], shares: Sequence[float]) -> None:
+    """Write each share into its piece of the bar, where there is room for it."""
+    for place, (start, share) in enumerate(zip(left, shares, strict=True)):
+        if share >= _LABEL_PCT_MIN:
+            axes.text(
+                start + share / 2,
+                place,
+                f"{share:.0f} %",
+                color=PAPER,
+                fontweight="bold",
+                horizontalalignment="center",
+                verticalalignment="center",
+            )
 
 
 def _period_colour(index: int, count: int) -> str:

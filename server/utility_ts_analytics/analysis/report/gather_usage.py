@@ -101,12 +101,15 @@ async def gather_tariff(asked: Asked) -> Section:
     drawn = energies.filter(pl.col("group").is_in(groups))
     if drawn["season"].n_unique() > 1:
         drawn = drawn.with_columns(period=pl.col("season") + pl.lit(", ") + pl.col("period"))
+    notes = [_tariff_note(asked.calendar, given=asked.tariff_given), *_left_out(energies)]
+    if (count := drawn["period"].n_unique()) > _PERIODS_MAX:
+        notes.append(f"Drawn are {_PERIODS_MAX} periods, of {count}.")
     return tariff_section(
         drawn.group_by("group", "period", maintain_order=True).agg(pl.col("kwh").sum()),
         profile,
         periods=busiest_first(drawn),
         zone=asked.calendar.zone,
-        notes=[_tariff_note(asked.calendar, given=asked.tariff_given), *_left_out(energies)],
+        notes=notes,
     )
 
 

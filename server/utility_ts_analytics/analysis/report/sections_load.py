@@ -115,6 +115,21 @@ def peaks_section(
         f" the common one. {finding}",
         lambda shape: peak_spread(shape, peaks.head(drawn_max), names=names.capitalize()),
     )
+    return Section(
+        PEAKS_KEY,
+        _PEAKS_QUESTION,
+        finding,
+        [picture],
+        [_peaks_table(peaks, names, local)],
+        [
+            "The sum of the own peaks divided by the common peak is the diversity factor: 1 if all"
+            " peak at the same time.",
+            *notes,
+        ],
+    )
+
+
+def _peaks_table(peaks: pl.DataFrame, names: str, local: ZoneInfo) -> Table:
     rows = [
         [
             str(row["group"]),
@@ -132,15 +147,4 @@ def peaks_section(
         "At the common peak, kW",
         "Sum of its meters' peaks, kW",
     ]
-    return Section(
-        PEAKS_KEY,
-        _PEAKS_QUESTION,
-        finding,
-        [picture],
-        [Table(f"Peaks by {names}", columns, rows)],
-        [
-            "The sum of the own peaks divided by the common peak is the diversity factor: 1 if all"
-            " peak at the same time.",
-            *notes,
-        ],
-    )
+    return Table(f"Peaks by {names}", columns, rows)

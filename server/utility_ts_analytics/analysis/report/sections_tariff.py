@@ -60,32 +60,33 @@ def tariff_section(
         )
     ]
     if len(profile):
-        top = profile.sort("mean_kw", descending=True, nulls_last=True).row(0, named=True)
-        pictures.append(
-            Picture(
-                f"{KEY}-day",
-                f"The typical day of each segment, {zone} time",
-                "Mean load over the hours of the day, a line per segment, one panel per kind of"
-                f" day. Highest: {top['group']}, {power(top['mean_kw'])} at"
-                f" {_clock(top['minute'])}, {top['day_kind']}.",
-                lambda shape: typical_day(shape, profile),
-            )
-        )
-        tables.append(
-            Table(
-                "Mean load over the day",
-                ["Kind of day", "Segment", "Start", "Mean load, kW"],
-                [
-                    [str(kind), str(group), _clock(minute), decimal(kw, 2)]
-                    for kind, group, minute, kw in profile.select(
-                        "day_kind", "group", "minute", "mean_kw"
-                    ).iter_rows()
-                ],
-                text_columns=3,
-            )
-        )
+        pictures.append(_day_picture(profile, zone))
+        tables.append(_day_table(profile))
     figure = KeyFigure("Energy", energy(total), "".join(shares[:1]))
     return Section(KEY, _QUESTION, finding, pictures, tables, notes, figure)
+
+
+def _day_picture(profile: pl.DataFrame, zone: str) -> Picture:
+    top = profile.sort("mean_kw", descending=True, nulls_last=True).row(0, named=True)
+    return Picture(
+        f"{KEY}-day",
+        f"The typical day of each segment, {zone} time",
+        "Mean load over the hours of the day, a line per segment, one panel per kind of"
+        f" day. Highest: {top['group']}, {power(top['mean_kw'])} at"
+        f" {_clock(top['minute'])}, {top['day_kind']}.",
+        lambda shape: typical_day(shape, profile),
+    )
+
+
+def _day_table(profile: pl.DataFrame) -> Table:
+    columns = ["Kind of day", "Segment", "Start", "Mean load, kW"]
+    rows = [
+        [str(kind), str(group), _clock(minute), decimal(kw, 2)]
+        for kind, group, minute, kw in profile.select(
+            "day_kind", "group", "minute", "mean_kw"
+        ).iter_rows()
+    ]
+    return Table("Mean load over the day", columns, rows, text_columns=3)
 
 
 def _clock(minute: int) -> str:
