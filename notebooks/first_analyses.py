@@ -139,10 +139,14 @@ if embedded is not None:
     )
     for stream in ("meter_usage", "generation_output"):
         command = ["load", str(SAMPLES / f"{stream}.csv.gz"), "--into", stream]
-        subprocess.run(
+        loaded = subprocess.run(
             [sys.executable, "-m", "utility_ts_analytics", *command, "--config", str(config)],
-            check=True,
+            env={**os.environ, "XDG_STATE_HOME": str(FOLDER)},  # how far it has come: in our folder
+            capture_output=True,
+            text=True,
         )
+        print(loaded.stdout + loaded.stderr, end="")
+        loaded.check_returncode()
     in_thread(wait_visible())
 
 # %% [markdown]
