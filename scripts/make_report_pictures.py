@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes docs/images/report-*.svg: charts of the report, of the sample week.
+"""Makes docs/images/report-*.svg: charts of the report, of the sample week, two in a row.
 
 Asks a QuestDB that has data-samples/ in it, such as that of ./scripts/run.
 
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from utility_ts_analytics.analysis.report.assembly import ReportRequest, make_report
 from utility_ts_analytics.analysis.report.inline_svg import svg_file
-from utility_ts_analytics.analysis.report.look import WIDE
+from utility_ts_analytics.analysis.report.look import NARROW
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.queries.tariff_file import read_tariff
 from utility_ts_analytics.queries.time_range import TimeRange
@@ -35,7 +35,7 @@ def pictures(uri: str) -> dict[str, str]:
     report = asyncio.run(make_report(uri, request, clock=SystemClock()))
     return {
         f"report-{picture.key}.svg": svg_file(
-            picture.draw(WIDE),
+            picture.draw(NARROW),
             key=picture.key,
             title=picture.title,
             description=picture.description,

@@ -21,6 +21,7 @@ from utility_ts_analytics.analysis.report.look import (
 
 _MIDDLE_COLOURS = (SERIES[4], SERIES[2], SERIES[3], SERIES[6])
 _LABEL_PCT_MIN = 9.0
+_NARROW_LABEL_PCT_MIN = 14.0
 
 
 @chart
@@ -58,7 +59,7 @@ def energy_by_period(
             linewidth=1,
             label=label(period, 20),
         )
-        _label_shares(axes, left, shares)
+        _label_shares(axes, left, shares, narrow=shape.narrow)
         left = [start + share for start, share in zip(left, shares, strict=True)]
     for place, total in enumerate(totals):
         axes.annotate(
@@ -83,10 +84,13 @@ def energy_by_period(
     )
 
 
-def _label_shares(axes: Axes, left: Sequence[float], shares: Sequence[float]) -> None:
+def _label_shares(
+    axes: Axes, left: Sequence[float], shares: Sequence[float], *, narrow: bool
+) -> None:
     """Write each share into its piece of the bar, where there is room for it."""
+    least = _NARROW_LABEL_PCT_MIN if narrow else _LABEL_PCT_MIN
     for place, (start, share) in enumerate(zip(left, shares, strict=True)):
-        if share >= _LABEL_PCT_MIN:
+        if share >= least:
             axes.text(
                 start + share / 2,
                 place,
