@@ -33,6 +33,7 @@
 # %%
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -307,4 +308,5 @@ for row in energy.iter_rows(named=True):
 # %%
 if embedded is not None:
     embedded.stop()
-    print("QuestDB has ended")
+    shutil.rmtree(FOLDER / "questdb")
+    print("QuestDB has ended, and its data is gone")
