@@ -1,0 +1,72 @@
+"""The made utility: its books balance, it is the same every time, its files hold what it says."""
+
+import csv
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from loadtest.analyses.utility import MadeUtility
+
+METERS = 300
+DAYS = 2
+
+
+def made(folder: Path) -> MadeUtility:
+    folder.mkdir()
+    utility = MadeUtility(METERS)
+    utility.write_reference(folder)
+    assert list(utility.write_days(folder, DAYS)) == [date(2024, 1, 1), date(2024, 1, 2)]
+    return utility
+
+
+def test_files_hold_the_energy_that_is_told(tmp_path: Path) -> None:
+    energy = made(tmp_path / "made").energy
+    folder = tmp_path / "made"
+
+    with duckdb.connect() as duck:
+        rows, demand = duck.execute(
+            "SELECT count(*), sum(kwh * coalesce(scale_factor, 1))"
+            f" FROM '{folder}/meter_usage-*.parquet'"
+            f" LEFT JOIN '{folder}/meter_scale_map.csv' USING (meter_id)"
+        ).fetchall()[0]
+        supplied = duck.execute(
+            f"SELECT sum(value) * 1000 / 4 FROM '{folder}/network_measurements-*.csv'"
+        ).fetchall()[0][0]
+        generation = duck.execute(
+            f"SELECT sum(mw) * 1000 / 4 FROM '{folder}/generation_output-*.parquet'"
+        ).fetchall()[0][0]
+
+    assert rows == energy.rows
+    assert 0 < METERS * 96 * DAYS - rows < METERS
+    assert demand == pytest.approx(energy.demand)
+    assert supplied == pytest.approx(energy.supplied)
+    assert generation == pytest.approx(energy.generation)
+
+
+def test_losses_are_those_of_the_feeders(tmp_path: Path) -> None:
+    utility = made(tmp_path / "made")
+    energy = utility.energy
+
+    put_in = energy.supplied + energy.generation
+    share = put_in / (energy.demand + energy.missing) - 1
+
+    shares = [feeder.loss_share for feeder in utility.feeders]
+    assert shares == [0.03, 0.04]
+    assert 0.03 < share < 0.04
+
+
+def test_same_utility_twice_is_the_same(tmp_path: Path) -> None:
+    first, second = made(tmp_path / "first"), made(tmp_path / "second")
+
+    assert first.energy == second.energy
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+def test_every_meter_is_mapped_once(tmp_path: Path) -> None:
+    made(tmp_path / "made")
+
+    with (tmp_path / "made" / "meter_feeder_map.csv").open() as file:
+        mapped = [row["meter_id"] for row in csv.DictReader(file)]
+    assert len(set(mapped)) == len(mapped) == METERS
