@@ -10,6 +10,7 @@ from utility_ts_analytics.service import commands
 from utility_ts_analytics.service.balance_options import add_options as add_balance_options
 from utility_ts_analytics.service.report_command import add_options as add_report_options
 from utility_ts_analytics.service.report_command import options_of as report_options_of
+from utility_ts_analytics.service.load_plan import FILE_KINDS, LoadOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,9 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         case "schema":
             return commands.schema_show(views_zone=_views_zone(options))
         case "load":
-            return commands.load(
-                config_path, options.files, stream=options.into, as_json=options.json
-            )
+            return commands.load(config_path, _load_options(options))
         case "feeder-balance":
             return commands.feeder_balance(config_path, options, as_json=options.json)
         case "report":
@@ -97,10 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _json_option(schema)
 
-    load = _command(commands_, "load", "store readings from files")
-    load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="- is standard input")
-    load.add_argument("--into", required=True, metavar="STREAM", help="which stream they are")
-    _json_option(load)
+    _load_command(commands_)
 
     balance = _command(
         commands_, "feeder-balance", "compute the energy balance of feeders for a period"
@@ -119,6 +115,50 @@ def _parser() -> argparse.ArgumentParser:
 def _views_zone(options: argparse.Namespace) -> str | None:
     zone: str = options.zone
     return zone if options.views else None
+
+
+def _load_command(commands_: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    load = _command(commands_, "load", "store readings from files (docs/LOADING.md)")
+    load.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="file or folder; - is standard input"
+    )
+    load.add_argument("--into", required=True, metavar="STREAM", help="which stream they are")
+    load.add_argument(
+        "--mapping", type=Path, metavar="FILE", help="says what foreign columns mean (TOML)"
+    )
+    load.add_argument(
+        "--format", choices=FILE_KINDS, help="what all of them are, whatever their names say"
+    )
+    load.add_argument(
+        "--dry-run", action="store_true", help="check everything, store nothing, need no QuestDB"
+    )
+    load.add_argument(
+        "--refused", type=Path, metavar="DIR", help="keep refused rows there, to be corrected"
+    )
+    load.add_argument(
+        "--journal",
+        type=Path,
+        metavar="DIR",
+        help="keep there how far the load has come (default: ~/.local/state/ingestion-service)",
+    )
+    load.add_argument(
+        "--restart", action="store_true", help="begin anew, not where an earlier run ended"
+    )
+    _json_option(load)
+
+
+def _load_options(options: argparse.Namespace) -> LoadOptions:
+    return LoadOptions(
+        paths=options.paths,
+        stream=options.into,
+        mapping=options.mapping,
+        kind=options.format,
+        refused=options.refused,
+        journal=options.journal,
+        restart=options.restart,
+        dry_run=options.dry_run,
+        as_json=options.json,
+    )
 
 
 def _command(

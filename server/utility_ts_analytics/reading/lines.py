@@ -52,14 +52,17 @@ class LineSplitter:
     Args:
         line_bytes_max: Longest line, bytes, its newline not counted but a CR before it is; >= 1.
         block_bytes_max: Largest block, bytes, >= 1. A longer line makes a block of its own.
+        next_line: Number of the body's first line, for one that is read from its middle on.
     """
 
-    def __init__(self, line_bytes_max: int, block_bytes_max: int = BLOCK_BYTES_MAX) -> None:
+    def __init__(
+        self, line_bytes_max: int, block_bytes_max: int = BLOCK_BYTES_MAX, *, next_line: int = 1
+    ) -> None:
         self._line_bytes_max = line_bytes_max
         self._block_bytes_max = block_bytes_max
         self._unfinished = bytearray()
         self._dropping = False
-        self._next_line = 1
+        self._next_line = next_line
 
     @property
     def lines_seen(self) -> int:

@@ -29,6 +29,7 @@ from utility_ts_analytics.service.checks import CheckLine, run_checks
 from utility_ts_analytics.service.feeder_balance_command import balance_feeders
 from utility_ts_analytics.service.first_day import FirstDay
 from utility_ts_analytics.service.load_command import load_files
+from utility_ts_analytics.service.load_plan import LoadOptions
 from utility_ts_analytics.service.local_http import ask_listener
 from utility_ts_analytics.service.plans import ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
@@ -121,14 +122,14 @@ def schema_show(*, views_zone: str | None) -> int:
     return EXIT_OK
 
 
-def load(config_path: Path | None, files: Sequence[Path], *, stream: str, as_json: bool) -> int:
+def load(config_path: Path | None, options: LoadOptions) -> int:
     """Store the readings of files."""
     config = load_config(config_path, os.environ)
-    if stream not in STREAMS:
-        raise ConfigError([f"--into: must be one of {', '.join(STREAMS)}, is {stream!r}"])
+    if options.stream not in STREAMS:
+        raise ConfigError([f"--into: must be one of {', '.join(STREAMS)}, is {options.stream!r}"])
     # Unconfigured logs would go to standard output, in between the facts.
     configure_logs(level=config.server.log_level, log_format=config.server.log_format)
-    return load_files(config, files, stream, as_json=as_json)
+    return load_files(config, options)
 
 
 def feeder_balance(config_path: Path | None, options: argparse.Namespace, *, as_json: bool) -> int:

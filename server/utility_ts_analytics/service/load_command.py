@@ -2,178 +2,94 @@
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from utility_ts_analytics.asgi.responses import Json
-from utility_ts_analytics.buffering.block import Failure
-from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config
-from utility_ts_analytics.ingest.reading_files import FileSource, ReadingRules, open_readings
-from utility_ts_analytics.reading.summary import ReadSummary
-from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.records.validation import latest_ts
-from utility_ts_analytics.service.lane_assembly import make_lanes
-from utility_ts_analytics.service.lane_counts import LaneCounts
-from utility_ts_analytics.telemetry.measures import Measures
-
-_PROGRESS_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """What became of one file.
-
-    Attributes:
-        name: As it was given.
-        accepted: Rows stored.
-        summary: Lines, and the errors among them.
-        failure: Why rows were given back unstored, if any were.
-    """
-
-    name: str
-    accepted: int
-    summary: ReadSummary
-    failure: Failure | None
-
-    @property
-    def ok(self) -> bool:
-        """Whether every line of the file is stored."""
-        return self.failure is None and self.accepted == self.summary.lines
+from utility_ts_analytics.ingest.journal import Journal
+from utility_ts_analytics.service.load_dry_run import dry_run
+from utility_ts_analytics.service.load_plan import LoadOptions, LoadPlan
+from utility_ts_analytics.service.load_planning import (
+    check_refused_files,
+    make_plan,
+    same_in_every_run,
+)
+from utility_ts_analytics.service.load_report import report_facts, report_text
+from utility_ts_analytics.service.load_result import LoadResult
+from utility_ts_analytics.service.load_run import LoadRun
 
 
-def load_files(config: Config, files: Sequence[Path], stream: str, *, as_json: bool) -> int:
-    """Store the readings of `files` in order; bounded memory whatever their size.
+def load_files(config: Config, options: LoadOptions) -> int:
+    """Store the readings of files in order; bounded memory whatever their size.
 
     Args:
         config: As of the server; `ack` does not matter here, every row is waited for.
-        files: NDJSON or CSV, plain or compressed; `-` is NDJSON on standard input.
-        stream: One of `STREAMS`.
-        as_json: Print the results as JSON.
+        options: What to load, and how.
 
     Returns:
-        0 if every line of every file is stored, else 1.
+        0 if every line of every input is stored (in a dry run: would be), else 1.
 
     Raises:
-        OperatorError: A file cannot be read; rows of files before it are stored.
+        ConfigError: What was asked for cannot be done; lists all problems. Nothing was read.
+        OperatorError: The table cannot take rows, or the journal cannot be kept.
     """
-    results = asyncio.run(_load_all(config, files, stream))
-    if as_json:
-        print(json.dumps([_facts(result) for result in results], indent=2))
+    clock = SystemClock()
+    plan = make_plan(config, options, wall_ns=clock.wall_ns())
+    if options.dry_run:
+        return _report(dry_run(plan, clock), plan, options, resumable=False)
+    if not any(entry.is_file for entry in plan.inputs):
+        check_refused_files(plan, None)
+        return _report(_run(config, options, plan, None), plan, options, resumable=False)
+    with _journal(config, options) as journal:
+        check_refused_files(plan, journal)
+        if journal.notice is not None:
+            _tell(f"loaded from the start: {journal.notice}")
+        result = _run(config, options, plan, journal)
+        if result.complete:
+            journal.remove()
+    return _report(result, plan, options, resumable=True)
+
+
+def _run(
+    config: Config, options: LoadOptions, plan: LoadPlan, journal: Journal | None
+) -> LoadResult:
+    run = LoadRun(config, options.stream, plan, journal, SystemClock())
+    return asyncio.run(run.run())
+
+
+def _journal(config: Config, options: LoadOptions) -> Journal:
+    command = (options.stream, *(str(path.absolute()) for path in options.paths))
+    target = same_in_every_run(config, options)
+    return Journal(options.journal or _journal_folder(), command, target, restart=options.restart)
+
+
+def _journal_folder() -> Path:
+    """Return where programs keep what they would not like to lose (XDG base directories)."""
+    state = os.environ.get("XDG_STATE_HOME")
+    base = Path(state) if state else Path.home() / ".local" / "state"
+    return base / "ingestion-service" / "loads"
+
+
+def _report(result: LoadResult, plan: LoadPlan, options: LoadOptions, *, resumable: bool) -> int:
+    for notice in result.notices:
+        _tell(notice)
+    if options.as_json:
+        facts = report_facts(result, plan.skipped, stream=options.stream, dry_run=options.dry_run)
+        print(json.dumps(facts, indent=2))
     else:
-        for result in results:
-            _print_result(result)
-    return 0 if all(result.ok for result in results) else 1
+        lines = report_text(result, plan.skipped, dry_run=options.dry_run, resumable=resumable)
+        for line in lines:
+            print(line)
+    code = 0 if result.ok else 1
+    if result.reader_stuck:
+        # A thread waits for standard input in a lock that the interpreter would need at its end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
-async def _load_all(config: Config, files: Sequence[Path], stream: str) -> list[FileResult]:
-    counts = LaneCounts(Measures(), SystemClock(), stream)
-    lanes = make_lanes(config, stream, counts, spools=False)
-    intake = Intake([lane.queue for lane in lanes], sessions_max=1, refusal=lambda: None)
-    wait_s = config.streams[stream].sink.delivery_timeout_ms / 1000
-    source = config.streams[stream].source
-    rules = ReadingRules.of_stream(
-        STREAMS[stream],
-        allow_negative=source.allow_negative,
-        line_bytes_max=source.line_bytes_max,
-        ts_end=latest_ts(SystemClock().wall_ns(), source.future_minutes_max),
-    )
-    results: list[FileResult] = []
-    try:
-        for lane in lanes:
-            await lane.start(_lane_ended)
-        for path in files:
-            with open_readings(path, rules) as readings:
-                results.append(await _load_one(intake, readings, wait_s))
-            if results[-1].failure is not None:
-                break
-    finally:
-        for lane in lanes:
-            await lane.close()
-    return results
-
-
-def _lane_ended(task: asyncio.Task[None]) -> None:
-    """A lane ends only when it is closed; anything else is our fault, and nothing can go on."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        raise SystemExit(f"ingestion-service: a lane failed: {error!r}")
-
-
-async def _load_one(intake: Intake, readings: FileSource, wait_s: float) -> FileResult:
-    session = intake.try_open()
-    if session is None:
-        raise AssertionError("one file at a time always finds room")
-    summary = ReadSummary()
-    progress = _Progress(readings.name, session)
-    with session:
-        failure = None
-        for decoded in readings:
-            summary.add(decoded)
-            failure = session.settlement.failure or await session.submit(
-                decoded.rows, decoded.positions, decoded.size_bytes, wait_s
-            )
-            if failure is not None:
-                break
-            progress.show()
-            await asyncio.sleep(0)  # the lane encodes and sends between two blocks
-        session.end_of_rows()
-        await session.settlement.settled()
-        progress.clear()
-        summary.add_errors(session.settlement.rejected)
-        failure = failure or session.settlement.failure
-        return FileResult(readings.name, session.settlement.stored_rows, summary, failure)
-
-
-class _Progress:
-    """One line on a terminal's standard error, rewritten; nothing elsewhere."""
-
-    def __init__(self, name: str, session: IntakeSession) -> None:
-        self._name = name
-        self._settlement = session.settlement
-        self._clock = SystemClock()
-        self._started_s = self._shown_s = self._clock.monotonic_s()
-        self._wanted = sys.stderr.isatty()
-
-    def show(self) -> None:
-        """Rewrite the line, if it is time to."""
-        now_s = self._clock.monotonic_s()
-        if not self._wanted or now_s - self._shown_s < _PROGRESS_S:
-            return
-        self._shown_s = now_s
-        rows = self._settlement.stored_rows
-        rate = rows / (now_s - self._started_s)
-        print(f"\r{self._name}: {rows:,} rows, {rate:,.0f} rows/s ", end="", file=sys.stderr)
-
-    def clear(self) -> None:
-        """Make room for the summary."""
-        if self._wanted:
-            print("\r\x1b[K", end="", file=sys.stderr)
-
-
-def _facts(result: FileResult) -> dict[str, Json]:
-    return {
-        "file": result.name,
-        "accepted": result.accepted,
-        "parse_errors": result.summary.parse_errors,
-        "rejected": result.summary.rejected,
-        "failure": result.failure.detail if result.failure else None,
-        "errors": [
-            {"line": error.position, "code": error.code, "field": error.field}
-            for error in result.summary.errors
-        ],
-    }
-
-
-def _print_result(result: FileResult) -> None:
-    summary = result.summary
-    print(
-        f"{result.name}: {result.accepted:,} of {summary.lines:,} rows stored,"
-        f" {summary.parse_errors} parse errors, {summary.rejected} rejected"
-    )
-    for error in summary.errors:
-        print(f"  line {error.position}: {error.code}: {error.detail}")
-    if result.failure is not None:
-        print(f"  stopped: {result.failure.detail}; loading it again is safe")
+def _tell(notice: str) -> None:
+    print(f"ingestion-service: {notice}", file=sys.stderr)

@@ -1,0 +1,196 @@
+"""Refused rows of one input, in a file that can be corrected and loaded like the input itself.
+
+Beside it `<name>.reasons` says why, one JSON object per line: `line` of the input, `code`, `field`,
+`detail`. While the load runs both end in `.partial`; they get their names when the input was read
+to its end, so that a file with its name is complete. Without refused rows there is no file.
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.durable_files import FILE_MODE, make_folder, sync_folder
+from utility_ts_analytics.ingest.inputs import PARTIAL_SUFFIX, REASONS_SUFFIX
+from utility_ts_analytics.ingest.pieces import RefusedText
+
+
+class RefusedFile:
+    """Writes the two files of one input. Every call may wait for the disk.
+
+    Args:
+        path: Of the refused rows. Its folder is made when the first comes.
+        head: What the file begins with, such as the header of a CSV file.
+        lengths: Of rows and reasons, bytes, as an interrupted run has recorded them: what it wrote
+            after that is cut off.
+
+    Raises:
+        OperatorError: It cannot be written to, or lacks what the interrupted run had written.
+    """
+
+    def __init__(self, path: Path, head: bytes, lengths: tuple[int, int] = (0, 0)) -> None:
+        self._path = path
+        self._head = head
+        self.lengths = lengths
+        self._files: tuple[_Appended, _Appended] | None = None
+        partial = _partials(path)
+        if any(lengths) or any(part.exists() for part in partial):
+            self._files = self._opened(lengths)
+
+    def write(self, refused: Sequence[RefusedText]) -> None:
+        """Append refused lines, whole ones only; in the page cache when this returns.
+
+        Raises:
+            OperatorError: They were not written, not even in part.
+        """
+        if self._files is None:
+            self._files = self._opened((0, 0))
+        texts, reasons = self._files
+        head = self._head if texts.length == 0 else b""
+        try:
+            texts.append(head + b"".join(_whole(line.text) for line in refused))
+            reasons.append(b"".join(_reason(line) for line in refused))
+        except OSError as error:
+            self._files[0].cut(self.lengths[0])
+            self._files[1].cut(self.lengths[1])
+            raise self._problem(error) from error
+        self.lengths = (texts.length, reasons.length)
+
+    def sync(self) -> tuple[int, int]:
+        """Wait until all is on the disk, and return the lengths.
+
+        Raises:
+            OperatorError: It may not be.
+        """
+        try:
+            for file in self._files or ():
+                file.sync()
+        except OSError as error:
+            raise self._problem(error) from error
+        return self.lengths
+
+    def close(self) -> None:
+        """Leave what is there for the next run. Idempotent."""
+        files, self._files = self._files, None
+        for file in files or ():
+            file.close()
+
+    def finish(self) -> None:
+        """Give the files their names, or remove them where nothing was refused.
+
+        Raises:
+            OperatorError: That failed.
+        """
+        self.sync()
+        self.close()
+        finish_refused(self._path, kept=self.lengths[1] > 0)
+
+    def _opened(self, lengths: tuple[int, int]) -> "tuple[_Appended, _Appended]":
+        try:
+            make_folder(self._path.parent)
+            texts, reasons = _partials(self._path)
+            return _Appended(texts, lengths[0]), _Appended(reasons, lengths[1])
+        except OSError as error:
+            raise self._problem(error) from error
+
+    def _problem(self, error: OSError) -> OperatorError:
+        return OperatorError(
+            f"cannot write refused rows to {self._path}: {error.strerror};"
+            " make room, or give another --refused"
+        )
+
+
+def finish_refused(path: Path, *, kept: bool) -> None:
+    """Do what `RefusedFile.finish` does, also where a run ended in the middle of that.
+
+    Raises:
+        OperatorError: That failed.
+    """
+    try:
+        for partial, final in zip(_partials(path), (path, reasons_path(path)), strict=True):
+            if not partial.exists():
+                continue
+            if kept:
+                partial.replace(final)
+            else:
+                partial.unlink()
+        if path.parent.exists():
+            sync_folder(path.parent)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot give {path} its name: {error.strerror}; its rows are in {path}{PARTIAL_SUFFIX}"
+        ) from error
+
+
+def reasons_path(path: Path) -> Path:
+    """Return where the reasons of refused rows stand."""
+    return path.with_name(path.name + REASONS_SUFFIX)
+
+
+class _Appended:
+    """A file that is locked and only grows."""
+
+    def __init__(self, path: Path, length: int) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        self.length = length
+        problem = self._prepare(path)
+        if problem is not None:
+            os.close(self._fd)
+            raise OSError(0, problem)
+
+    def _prepare(self, path: Path) -> str | None:
+        """Lock the file and cut it to its length; return why that cannot be."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(self._fd).st_size < self.length:
+                return f"{path.name} lacks rows that an interrupted run had written"
+            os.ftruncate(self._fd, self.length)
+        except BlockingIOError:
+            return "another load is writing to it"
+        except OSError as error:
+            return error.strerror
+        return None
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        at = self.length
+        while view:
+            count = os.pwrite(self._fd, view, at)
+            at += count
+            view = view[count:]
+        self.length = at
+
+    def cut(self, length: int) -> None:
+        os.ftruncate(self._fd, length)
+        self.length = length
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _partials(path: Path) -> tuple[Path, Path]:
+    reasons = reasons_path(path)
+    return path.with_name(path.name + PARTIAL_SUFFIX), reasons.with_name(
+        reasons.name + PARTIAL_SUFFIX
+    )
+
+
+def _whole(text: bytes) -> bytes:
+    return text if not text or text.endswith(b"\n") else text + b"\n"
+
+
+def _reason(line: RefusedText) -> bytes:
+    error = line.error
+    reason = {
+        "line": error.position,
+        "code": error.code,
+        "field": error.field,
+        "detail": error.detail,
+    }
+    return msgspec.json.encode(reason) + b"\n"
