@@ -12,7 +12,7 @@ BLOCK_BYTES_MAX = 131_072
 """Default size of a block: about 1 ms of decoding at 170 bytes a row."""
 
 BLOCK_LINES_MAX = 1_024
-"""Most lines of a block: one of two-byte lines that are all wrong would take 0.2 s otherwise."""
+"""Most lines of a block, as default: one of two-byte lines, all wrong, would take 0.2 s else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,21 @@ class LineSplitter:
     Args:
         line_bytes_max: Longest line, bytes, its newline not counted but a CR before it is; >= 1.
         block_bytes_max: Largest block, bytes, >= 1. A longer line makes a block of its own.
+        block_lines_max: Most lines of a block, >= 1.
         next_line: Number of the body's first line, for one that is read from its middle on.
     """
 
     def __init__(
-        self, line_bytes_max: int, block_bytes_max: int = BLOCK_BYTES_MAX, *, next_line: int = 1
+        self,
+        line_bytes_max: int,
+        block_bytes_max: int = BLOCK_BYTES_MAX,
+        *,
+        block_lines_max: int = BLOCK_LINES_MAX,
+        next_line: int = 1,
     ) -> None:
         self._line_bytes_max = line_bytes_max
         self._block_bytes_max = block_bytes_max
+        self._block_lines_max = block_lines_max
         self._unfinished = bytearray()
         self._dropping = False
         self._next_line = next_line
@@ -133,8 +140,8 @@ class LineSplitter:
             if end - start > wanted:
                 cut = _line_end(whole, start, start + wanted)
             data = whole[start:cut]
-            while (lines := _count_lines(data)) > BLOCK_LINES_MAX:
-                cut = _line_end(whole, start, start + len(data) * BLOCK_LINES_MAX // lines)
+            while (lines := _count_lines(data)) > self._block_lines_max:
+                cut = _line_end(whole, start, start + len(data) * self._block_lines_max // lines)
                 data = whole[start:cut]
             yield self._block(data, lines)
             start = cut

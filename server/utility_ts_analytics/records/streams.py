@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
+
 from utility_ts_analytics.records.generation_output import (
     GenerationOutput,
     SignedGenerationOutput,
@@ -39,6 +41,17 @@ class StreamSpec:
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
     dedup_keys: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field, in the order of the record type."""
+        return self.record_type.__struct_fields__
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that every record has, sorted by name."""
+        infos = msgspec.structs.fields(self.record_type)
+        return tuple(sorted(info.name for info in infos if info.required))
 
     def type_for(self, *, allow_negative: bool) -> type[Reading]:
         """Return the record type for a source with or without `allow_negative`."""

@@ -1,0 +1,10 @@
+"""Files of readings of every kind, as columns of a stream, in bounded memory.
+
+Plain NDJSON without a mapping is for `ingest.reading_files`: it needs no columns.
+"""
+
+from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, Source, SourceBlock
+from utility_ts_analytics.ingest.sources.kinds import kind_of
+from utility_ts_analytics.ingest.sources.open import open_source
+
+__all__ = ["FileKind", "Refused", "Source", "SourceBlock", "kind_of", "open_source"]
