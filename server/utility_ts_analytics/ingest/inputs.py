@@ -12,6 +12,12 @@ PARTIAL_SUFFIX: Final = ".partial"
 OWN_SUFFIXES: Final = (REASONS_SUFFIX, PARTIAL_SUFFIX)
 """Of files that a load writes beside refused rows, and never reads."""
 
+_UNKNOWN: Final = (
+    "its name must end in .ndjson, .jsonl, .csv, .dat, .psv, .tsv or .nem12, with .gz or .zst"
+    " behind it if it is compressed, or in .parquet, .pq, .arrow or .feather; or say what it is"
+    " with --format"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -48,9 +54,7 @@ class Inputs:
     problems: Sequence[str]
 
 
-def find_inputs(
-    paths: Iterable[Path], known: Callable[[Path], bool], *, unknown_problem: str
-) -> Inputs:
+def find_inputs(paths: Iterable[Path], known: Callable[[Path], bool]) -> Inputs:
     """Find the files that `paths` name.
 
     A folder stands for the files below it, at any depth, whose kind is known, in the order of their
@@ -60,7 +64,6 @@ def find_inputs(
     Args:
         paths: Files, folders, and `-`.
         known: Tells whether the kind of a file is known.
-        unknown_problem: What is wrong with a named file of which it is not.
     """
     files: dict[Path, Input] = {}
     skipped: list[Path] = []
@@ -76,7 +79,7 @@ def find_inputs(
                     skipped.append(file)
         elif not known(path):
             missing = not path.exists()
-            reason = "No such file or directory" if missing else unknown_problem
+            reason = "No such file or directory" if missing else _UNKNOWN
             problems.append(f"cannot read {path}: {reason}")
         else:
             _add(files, path, PurePath(path.name), problems)

@@ -53,6 +53,11 @@ class StreamSpec:
         infos = msgspec.structs.fields(self.record_type)
         return tuple(sorted(info.name for info in infos if info.required))
 
+    @property
+    def key_field(self) -> str:
+        """The part of the business key that names the meter or plant."""
+        return next(name for name in self.dedup_keys if name != "ts")
+
     def type_for(self, *, allow_negative: bool) -> type[Reading]:
         """Return the record type for a source with or without `allow_negative`."""
         return self.signed_record_type if allow_negative else self.record_type

@@ -1,10 +1,15 @@
-"""Opens the inputs of a load: NDJSON by the server's decoder, everything else as columns."""
+"""Opens the inputs of a load: NDJSON by the server's decoder, everything else as columns.
 
-from dataclasses import dataclass
+What reads columns is imported only where it is needed: it takes a quarter of a second and packages
+that a server has not.
+"""
+
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Final
 
 from utility_ts_analytics.config import Config
-from utility_ts_analytics.ingest.inputs import Input
+from utility_ts_analytics.errors import ConfigError
+from utility_ts_analytics.ingest.inputs import OWN_SUFFIXES, STDIN, Input
 from utility_ts_analytics.ingest.ndjson_pieces import NdjsonFile, NdjsonRules
 from utility_ts_analytics.ingest.pieces import PieceSource, Place
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
@@ -12,33 +17,111 @@ from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import latest_ts
 from utility_ts_analytics.service.load_plan import LoadOptions
 
+if TYPE_CHECKING:
+    from utility_ts_analytics.ingest.mapping import FileMapping
+    from utility_ts_analytics.service.load_columns import ColumnOpening
 
-@dataclass(frozen=True, slots=True)
+_NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl")
+_COMPRESSED_SUFFIXES: Final = (".gz", ".zst")
+_BINARY_KINDS: Final = ("parquet", "arrow")
+_MISSING = (
+    "files other than NDJSON, and mappings, need further packages:"
+    ' pip install "utility-ts-analytics[files]" (missing: {})'
+)
+
+
 class Opening:
-    """How inputs are opened; the same for all of a load."""
+    """How inputs are opened; the same for all of a load.
 
-    ndjson: NdjsonRules
-    unknown_problem = "its kind is not known"
+    Args:
+        config: As of the server.
+        options: What was asked for.
+        wall_ns: The time, for `max_future_minutes`.
 
-    @classmethod
-    def prepare(
-        cls, config: Config, options: LoadOptions, *, wall_ns: int
-    ) -> "tuple[Opening | None, list[str]]":
-        """Return what opens inputs, or the problems."""
+    Raises:
+        ConfigError: The mapping cannot be used; lists all that is wrong with it.
+    """
+
+    def __init__(self, config: Config, options: LoadOptions, *, wall_ns: int) -> None:
         source = config.streams[options.stream].source
         spec = STREAMS[options.stream]
-        ts_end = latest_ts(wall_ns, source.future_minutes_max)
-        record_type = spec.type_for(allow_negative=source.allow_negative)
-        key_field = next(name for name in spec.dedup_keys if name != "ts")
-        decoder = NdjsonDecoder(spec, record_type)
-        return cls(NdjsonRules(decoder, key_field, source.line_bytes_max, ts_end)), []
+        self._config = config
+        self._options = options
+        self._wall_ns = wall_ns
+        self._mapping = self._load_mapping()
+        self._columns: ColumnOpening | None = None
+        self._ndjson = NdjsonRules(
+            decoder=NdjsonDecoder(spec, spec.type_for(allow_negative=source.allow_negative)),
+            key_field=spec.key_field,
+            line_bytes_max=source.line_bytes_max,
+            ts_end=latest_ts(wall_ns, source.future_minutes_max),
+        )
 
     def kind(self, path: Path) -> str | None:
-        plain = PurePath(path.stem) if path.suffix in (".gz", ".zst") else path
-        return "ndjson" if plain.suffix in (".ndjson", ".jsonl") or str(path) == "-" else None
+        """Return what kind of file it is, or None where nobody knows.
+
+        Raises:
+            ConfigError: To find out takes packages that are missing.
+        """
+        if path.suffix in OWN_SUFFIXES:
+            return None
+        said = self._options.kind or (self._mapping.file.kind if self._mapping else None)
+        if said is not None:
+            return said
+        if path == STDIN or _without_compression(path).suffix in _NDJSON_SUFFIXES:
+            return "ndjson"
+        try:
+            from utility_ts_analytics.service.load_columns import kind_of
+        except ModuleNotFoundError as error:
+            raise ConfigError([_MISSING.format(error.name)]) from error
+        return kind_of(path)
 
     def refused_name(self, entry: Input) -> PurePath:
-        return entry.below.with_suffix("") if entry.below.suffix in (".gz", ".zst") else entry.below
+        """Return the name of the file of refused rows: that of the input, as what it becomes.
+
+        Rows of files of columns become NDJSON; what was compressed is not.
+        """
+        name = _without_compression(entry.below)
+        if self.kind(entry.path) in _BINARY_KINDS:
+            return name.with_name(f"{name.name}.ndjson")
+        if entry.path == STDIN:
+            return name.with_suffix(f".{self.kind(entry.path)}")
+        return name
 
     def open_input(self, entry: Input, place: Place) -> PieceSource:
-        return NdjsonFile(entry.path, self.ndjson, place)
+        """Open an input at a place.
+
+        Raises:
+            OperatorError: It cannot be opened.
+        """
+        if self._mapping is None and self.kind(entry.path) == "ndjson":
+            return NdjsonFile(entry.path, self._ndjson, place)
+        if self._columns is None:
+            from utility_ts_analytics.service.load_columns import ColumnOpening
+
+            self._columns = ColumnOpening(
+                self._config, self._options, self._mapping, wall_ns=self._wall_ns
+            )
+        return self._columns.open(entry.path, place)
+
+    def _load_mapping(self) -> "FileMapping | None":
+        options = self._options
+        if options.mapping is None:
+            return None
+        try:
+            from utility_ts_analytics.service.load_columns import load_mapping
+        except ModuleNotFoundError as error:
+            raise ConfigError([_MISSING.format(error.name)]) from error
+        mapping = load_mapping(options.mapping)
+        if mapping.stream != options.stream:
+            raise ConfigError(
+                [
+                    f"--mapping: {options.mapping} is for {mapping.stream}, not for"
+                    f" {options.stream} (--into)"
+                ]
+            )
+        return mapping
+
+
+def _without_compression(path: PurePath) -> PurePath:
+    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED_SUFFIXES else path

@@ -8,7 +8,7 @@ from utility_ts_analytics import __version__
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.ingest.identity import identify
-from utility_ts_analytics.ingest.inputs import OWN_SUFFIXES, Input, find_inputs
+from utility_ts_analytics.ingest.inputs import Input, find_inputs
 from utility_ts_analytics.ingest.journal import Journal
 from utility_ts_analytics.ingest.refused_files import reasons_path
 from utility_ts_analytics.service.load_opening import Opening
@@ -29,15 +29,11 @@ def make_plan(config: Config, options: LoadOptions, *, wall_ns: int) -> LoadPlan
     problems: list[str] = []
     if options.dry_run and options.refused is not None:
         problems.append("--refused: a dry run writes no files; leave one of the two out")
-    opening, mapping_problems = Opening.prepare(config, options, wall_ns=wall_ns)
-    problems += mapping_problems
-    if opening is None:
-        raise ConfigError(problems)
-    found = find_inputs(
-        options.paths,
-        lambda path: path.suffix not in OWN_SUFFIXES and opening.kind(path) is not None,
-        unknown_problem=opening.unknown_problem,
-    )
+    try:
+        opening = Opening(config, options, wall_ns=wall_ns)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    found = find_inputs(options.paths, lambda path: opening.kind(path) is not None)
     problems += found.problems
     if not found.files and not problems:
         problems.append("there is nothing to load: no file of a known kind was found")

@@ -71,7 +71,8 @@ def _file_lines(file: FileResult, *, dry_run: bool) -> Iterator[str]:
     counts = _counts(account.stored_rows, account.lines, dry_run=dry_run)
     before = " by the run before" if file.state == "complete-before" else ""
     yield (
-        f"{file.input.path}: {counts}{before}, {account.parse_errors:,} parse errors, {account.rejected:,} rejected"
+        f"{file.input.path}: {counts}{before},"
+        f" {account.parse_errors:,} parse errors, {account.rejected:,} rejected"
     )
     if account.first is not None and account.last is not None:
         keys = f"{account.key_count:,}" if account.key_count is not None else "over a million"
