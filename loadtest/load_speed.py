@@ -16,11 +16,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
@@ -87,11 +89,11 @@ class Loads:
             stdout=subprocess.DEVNULL,
             cwd=self._config.parent,
         )
-        peak_mib = 0.0
+        peak_mib, pause = 0.0, threading.Event()
         # Polled: what the system says at the end counts this process before it became the other.
         while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
             peak_mib = max(peak_mib, _peak_mib(process.pid))
-            time.sleep(0.02)
+            pause.wait(0.02)
         _, status, usage = ended
         process.returncode = os.waitstatus_to_exitcode(status)
         self._database.wait_applied(TABLE)

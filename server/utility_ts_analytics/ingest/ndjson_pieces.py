@@ -20,7 +20,7 @@ from utility_ts_analytics.errors import ClientError, OperatorError
 from utility_ts_analytics.ingest.pieces import START, Extent, Place, RefusedText
 from utility_ts_analytics.reading.compression import Encoding, decompressor
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
-from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
 from utility_ts_analytics.records.validation import RowError
 
 _READ_BYTES: Final = 256 * 1024
@@ -186,6 +186,8 @@ class NdjsonFile:
         first = self._file.read(_READ_BYTES) or b""
         if self._name == "-":
             self._encoding = next((e for m, e in _MAGIC.items() if first.startswith(m)), "identity")
+        if start.offset == 0 and self._encoding == "identity" and not _may_be_json(first):
+            _check_text(first, self._name)
         splitter = LineSplitter(
             self._rules.line_bytes_max, next_line=start.next_line if start.offset else 1
         )
@@ -244,3 +246,16 @@ def _from_line(part: LineBlock | LongLine, line: int) -> LineBlock | LongLine | 
         return None
     rest = b"".join(io.BytesIO(part.data).readlines()[line - part.first_line :])
     return LineBlock(rest, line, part.first_line + part.lines - line)
+
+
+def _may_be_json(head: bytes) -> bool:
+    return head.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"")
+
+
+def _check_text(head: bytes, name: str) -> None:
+    """Refuse what is known to be of another kind, rather than each of its lines."""
+    try:
+        from utility_ts_analytics.ingest.sources.kinds import check_text
+    except ModuleNotFoundError:  # it comes with packages that NDJSON does not need
+        return
+    check_text(head, name)

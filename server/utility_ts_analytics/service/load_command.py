@@ -1,10 +1,11 @@
 """`ingestion-service load`: files through the same checks, event ids and sinks as the server."""
 
-import asyncio
 import json
 import os
 import sys
 from pathlib import Path
+
+import uvloop
 
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config
@@ -56,7 +57,7 @@ def _run(
     config: Config, options: LoadOptions, plan: LoadPlan, journal: Journal | None
 ) -> LoadResult:
     run = LoadRun(config, options.stream, plan, journal, SystemClock())
-    return asyncio.run(run.run())
+    return uvloop.run(run.run())
 
 
 def _journal(config: Config, options: LoadOptions) -> Journal:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.small_disk import mounted
 from tests.unit.sinks.spool.spool_rig import SPEC, batch, deliver, meters, new_store, opened
 
 from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken, SpoolFull
@@ -20,12 +21,8 @@ def mount(*options: str) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder))
-    yield folder
-    # Lazy: a test that failed may have left a file open.
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "1m") as disk:
+        yield disk
 
 
 def test_disk_that_fills_up_refuses_keeps_and_recovers(disk: Path) -> None:

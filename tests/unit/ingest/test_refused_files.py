@@ -1,0 +1,130 @@
+"""Refused rows kept: whole lines, their names at the end, going on where a run ended."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.small_disk import mounted
+
+from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.pieces import RefusedText
+from utility_ts_analytics.ingest.refused_files import RefusedFile, finish_refused, reasons_path
+from utility_ts_analytics.records.validation import RowError
+
+HEAD = b"ts,kwh\n"
+
+
+def refused(position: int, text: bytes = b"x,-1\n") -> RefusedText:
+    return RefusedText(RowError(position, "negative-value", "kwh", "kwh must not"), text)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "refused" / "deep" / "a.csv"
+
+
+def names(path: Path) -> set[str]:
+    return {file.name for file in path.parent.iterdir()} if path.parent.exists() else set()
+
+
+def test_rows_stand_under_the_head_and_reasons_beside_them(path: Path) -> None:
+    file = RefusedFile(path, HEAD)
+    file.write([refused(2, b"a,-1\n"), refused(3, b"b,-2")])
+    file.write([refused(9, b"")])
+    assert names(path) == {"a.csv.partial", "a.csv.reasons.partial"}
+    file.finish()
+    assert names(path) == {"a.csv", "a.csv.reasons"}
+    assert path.read_bytes() == HEAD + b"a,-1\nb,-2\n"
+    reasons = [msgspec.json.decode(line) for line in reasons_path(path).read_bytes().splitlines()]
+    assert reasons[0] == {
+        "line": 2,
+        "code": "negative-value",
+        "field": "kwh",
+        "detail": "kwh must not",
+    }
+    assert [reason["line"] for reason in reasons] == [2, 3, 9]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_refused_rows_there_is_no_file(path: Path) -> None:
+    file = RefusedFile(path, HEAD)
+    assert file.sync() == (0, 0)
+    file.finish()
+    assert names(path) == set()
+
+
+def test_resumed_run_cuts_off_what_was_not_recorded(path: Path) -> None:
+    file = RefusedFile(path, HEAD)
+    file.write([refused(2, b"a,-1\n")])
+    lengths = file.sync()
+    file.write([refused(3, b"b,-2\n")])  # and no record of it: the process is killed here
+    file.close()
+    file = RefusedFile(path, HEAD, lengths)
+    file.write([refused(3, b"b,-2\n"), refused(4, b"c,-3\n")])
+    file.finish()
+    assert path.read_bytes() == HEAD + b"a,-1\nb,-2\nc,-3\n"
+    assert len(reasons_path(path).read_bytes().splitlines()) == 3
+
+
+def test_run_from_the_start_leaves_nothing_of_an_interrupted_one(path: Path) -> None:
+    file = RefusedFile(path, HEAD)
+    file.write([refused(2)])
+    file.close()
+    file = RefusedFile(path, HEAD)
+    file.finish()
+    assert names(path) == set()
+
+
+def test_missing_rows_of_an_interrupted_run_are_told(path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"a\.csv\.partial lacks rows"):
+        RefusedFile(path, HEAD, (100, 100))
+
+
+def test_run_that_ended_between_its_record_and_the_names_is_finished(path: Path) -> None:
+    file = RefusedFile(path, HEAD)
+    file.write([refused(2)])
+    file.sync()
+    file.close()
+    finish_refused(path, kept=True)
+    finish_refused(path, kept=True)
+    assert names(path) == {"a.csv", "a.csv.reasons"}
+
+
+def test_two_loads_do_not_write_to_one_file(path: Path) -> None:
+    file = RefusedFile(path, HEAD)
+    file.write([refused(2)])
+    other = RefusedFile.__new__(RefusedFile)
+    with pytest.raises(OperatorError, match="another load is writing to it"):
+        other.__init__(path, HEAD)  # type: ignore[misc]
+    file.finish()
+    assert path.read_bytes() == HEAD + b"x,-1\n"
+
+
+def test_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OperatorError, match=r"cannot write refused rows to .*: File exists"):
+        RefusedFile(tmp_path / "file" / "a.csv", HEAD).write([refused(1)])
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "disk", "1m") as disk:
+        yield disk
+
+
+def test_full_disk_keeps_whole_lines_only(disk: Path) -> None:
+    path = disk / "a.csv"
+    file = RefusedFile(path, HEAD)
+    many = [refused(number, b"y" * 99 + b"\n") for number in range(1_000)]
+    written = 0
+    with pytest.raises(OperatorError, match="No space left on device; make room"):  # noqa: PT012
+        while True:
+            file.write(many)
+            written += 1
+    lengths = file.sync()
+    file.close()
+    assert written > 1
+    text = path.with_name("a.csv.partial").read_bytes()
+    assert text == HEAD + (b"y" * 99 + b"\n") * 1_000 * written
+    assert lengths == (len(text), path.with_name("a.csv.reasons.partial").stat().st_size)
