@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.ingest.mapping.model import FileMapping
+from utility_ts_analytics.ingest.mapping.model import FileMapping, Nem12Section
 from utility_ts_analytics.ingest.sources.arrow_source import ArrowSource
 from utility_ts_analytics.ingest.sources.contract import FileKind, Source
 from utility_ts_analytics.ingest.sources.csv_source import CsvSource
@@ -15,6 +15,7 @@ from utility_ts_analytics.ingest.sources.kinds import (
     encoding_of,
     kind_of,
 )
+from utility_ts_analytics.ingest.sources.ndjson_source import NdjsonSource
 from utility_ts_analytics.records.streams import StreamSpec
 
 
@@ -81,4 +82,12 @@ def _opened(
         return CsvSource(
             pieces, spec, mapping, kind=kind, line_bytes_max=line_bytes_max, stack=owned
         )
-    raise NotImplementedError(kind)
+    if kind == "nem12":
+        rules = mapping.nem12 if mapping is not None else Nem12Section()
+        # nemreader brings pandas, which takes half a second to load.
+        from utility_ts_analytics.ingest.sources.nem12_source import Nem12Source
+
+        return Nem12Source(pieces, rules, line_bytes_max=line_bytes_max, stack=owned)
+    if mapping is None:
+        raise AssertionError("NDJSON without a mapping is read by ingest.reading_files")
+    return NdjsonSource(pieces, spec, mapping, line_bytes_max=line_bytes_max, stack=owned)
