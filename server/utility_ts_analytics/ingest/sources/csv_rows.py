@@ -94,7 +94,10 @@ def read_quickly(block: TextBlock, rules: CellRules) -> pa.RecordBatch | None:
 def _is_even(data: bytes, rules: CellRules) -> bool:
     """Tell whether the two ways have the same idea of where cells and rows end."""
     # pyarrow drops a byte order mark at the head of what it is given, which may be a cell's.
-    if data.startswith(BYTE_ORDER_MARK) or data.count(b"\r") != data.count(b"\r\n"):
+    if data.startswith(BYTE_ORDER_MARK):
+        return False
+    # Asked for first: to find none takes a tenth of the time of counting them.
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return False
     if not rules.quoted or b'"' not in data:
         return True
