@@ -33,6 +33,9 @@ MIRROR_EXEMPTIONS = {
     f"{PACKAGE}/records/reading.py": "types only; test_validation holds their limits",
     f"{PACKAGE}/sinks/contract.py": "types only; tests/contract holds every sink to them",
     **dict.fromkeys(COMMANDS, "commands: tests/process runs them"),
+    f"{PACKAGE}/service/load_run.py": "connects the parts: tests/process runs it",
+    f"{PACKAGE}/service/load_plan.py": "types only",
+    f"{PACKAGE}/ingest/pieces.py": "types only; test_ndjson_pieces and test_column_pieces",
     **{
         f"{PACKAGE}/service/{name}.py": "makes or is processes: tests/process runs it"
         for name in ("assembly", "http_server", "supervisor")

@@ -1,79 +1,313 @@
-"""`load` stores files as the server stores posts; `status` says what the service says of itself."""
+"""`load` stores files as the server stores posts, keeps what it refuses, and says what is wrong."""
 
+import csv
 import gzip
 import json
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from tests.process.running_service import MakeId, RunningService, run_command
-from tests.process.sample_readings import expected_kwh, reading_lines
-from tests.process.stored_tables import StoredTables
+from tests.process.running_load import Loader, loader
+from tests.process.running_service import (
+    MakeId,
+    QuestDBPorts,
+    RunningService,
+    command_environment,
+    run_command,
+)
+from tests.process.sample_readings import expected_kwh, reading_lines, readings
+from tests.process.stored_tables import StoredTables, until
+from tests.small_disk import mounted
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
+BAD_CSV = (
+    "ts,meter_id,kwh\n"
+    "2024-01-01T00:00:00Z,{0},1.5\n"
+    "2024-01-01T00:15:00Z,{0},-1\n"
+    "2024-01-01T00:30:00Z,{0},2.5\n"
+    "2024-01-01 noon,{0},3.5\n"
+)
 
-def test_file_loaded_twice_and_posted_leaves_each_row_once(
-    service: RunningService, tables: StoredTables, make_id: MakeId, tmp_path: Path
+
+@pytest.fixture
+def load(questdb: QuestDBPorts, tmp_path: Path) -> Loader:
+    return loader(tmp_path, questdb)
+
+
+def test_every_kind_loaded_twice_and_posted_leaves_the_same_rows(
+    service: RunningService, load: Loader, tables: StoredTables, make_id: MakeId
 ) -> None:
+    """All columns compared, event ids among them."""
     meter_id = make_id("m")
-    body = reading_lines(meter_id, 3_000, step_s=1)
-    file = tmp_path / "readings.ndjson.gz"
-    file.write_bytes(gzip.compress(body))
-    arguments = ("load", "--config", str(service.config), str(file), "--into", "meter_usage")
-    for _ in range(2):
-        done = run_command(*arguments, cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "3,000 of 3,000 rows stored" in done.stdout
-    ids = {row["event_id"] for row in tables.meter(meter_id)}
+    records = [
+        {
+            **record,
+            "premise_id": 'p, "1"',
+            "kvarh": -0.25,
+            "quality_flag": "VALID",
+            "source_system": "HÉS",
+        }
+        for record in readings(meter_id, 3_000, step_s=60)
+    ]
+    names = list(records[0])
+    body = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    (load.place / "a.ndjson.gz").write_bytes(gzip.compress(body))
+    with (load.place / "a.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(records)
+    table = pa.Table.from_pylist(
+        [{**record, "ts": datetime.fromisoformat(str(record["ts"]))} for record in records]
+    )
+    pq.write_table(table, load.place / "a.parquet")
     service.post_lines(body).accepted_all()
-    rows = tables.meter(meter_id)
-    assert [row["kwh"] for row in rows] == expected_kwh(3_000)
-    assert {row["event_id"] for row in rows} == ids
+    posted = tables.meter(meter_id)
+    assert len(posted) == 3_000
+    for name in ("a.ndjson.gz", "a.csv", "a.parquet"):
+        tables.execute("TRUNCATE TABLE meter_usage")
+        for _ in range(2):
+            facts = load.facts(name)
+            assert (facts["ok"], facts["accepted"]) == (True, 3_000)
+        assert tables.meter(meter_id) == posted, name
+    assert load.leftovers() == []
 
 
-def test_refused_lines_are_named_the_rest_is_stored_and_the_exit_code_is_1(
-    service: RunningService, tables: StoredTables, make_id: MakeId, tmp_path: Path
+def test_refused_rows_are_kept_corrected_and_loaded_again(
+    load: Loader, tables: StoredTables, make_id: MakeId
 ) -> None:
     meter_id = make_id("m")
-    file = tmp_path / "readings.csv"
-    file.write_text(
-        "ts,meter_id,kwh\n"
-        f"2024-01-01T00:00:00Z,{meter_id},1.5\n"
-        f"2024-01-01T00:15:00Z,{meter_id},-1\n"
-        f"2024-01-01T00:30:00Z,{meter_id},2.5\n"
+    file = load.place / "readings.csv"
+    file.write_text(BAD_CSV.format(meter_id))
+    facts = load.facts("readings.csv", "--refused", "refused", code=1)
+    assert (facts["accepted"], facts["parse_errors"], facts["rejected"]) == (2, 1, 1)
+    [entry] = facts["files"]
+    assert [(error["line"], error["code"], error["field"]) for error in entry["errors"]] == [
+        (3, "negative-value", "kwh"),
+        (5, "invalid-timestamp", "ts"),
+    ]
+    assert entry["refused_file"] == "refused/readings.csv"
+    refused = load.place / "refused" / "readings.csv"
+    lines = BAD_CSV.format(meter_id).splitlines(keepends=True)
+    assert refused.read_text() == lines[0] + lines[2] + lines[4]
+    reasons = [json.loads(line) for line in Path(f"{refused}.reasons").read_text().splitlines()]
+    assert [(reason["line"], reason["code"]) for reason in reasons] == [
+        (3, "negative-value"),
+        (5, "invalid-timestamp"),
+    ]
+    # Nobody's corrections are written over.
+    done = load.run("readings.csv", "--refused", "refused")
+    assert done.returncode == 2
+    assert "refused/readings.csv is there from an earlier load" in done.stderr
+    corrected = refused.read_text().replace(",-1", ",1").replace("-01 noon", "-01T00:45:00Z")
+    refused.write_text(corrected)
+    facts = load.facts("refused", "--refused", "again")
+    assert (facts["ok"], facts["accepted"]) == (True, 2)
+    assert facts["skipped"] == ["refused/readings.csv.reasons"]
+    assert not (load.place / "again").exists()
+    assert [row["kwh"] for row in tables.meter(meter_id)] == [1.5, 1.0, 2.5, 3.5]
+
+
+def test_row_that_questdb_refuses_is_kept_in_its_place_among_the_others(
+    questdb: QuestDBPorts, tmp_path: Path, tables: StoredTables, make_id: MakeId
+) -> None:
+    """A premise_id of type UUID: the one way to a row that passes every check of ours."""
+    tables.execute(
+        "CREATE TABLE IF NOT EXISTS meter_usage_load_uuid (ts TIMESTAMP, event_id UUID,"
+        " meter_id SYMBOL, premise_id UUID, kwh DOUBLE, kvarh DOUBLE, kva_demand DOUBLE,"
+        " quality_flag SYMBOL, source_system SYMBOL) TIMESTAMP(ts) PARTITION BY DAY WAL"
+        " DEDUP UPSERT KEYS(ts, meter_id)"
     )
-    done = run_command(
-        "load",
-        "--config",
-        str(service.config),
-        "--json",
-        str(file),
-        "--into",
-        "meter_usage",
-        cwd=tmp_path,
+    load = loader(tmp_path, questdb, {"meter_usage": {"name": "meter_usage_load_uuid"}})
+    meter_id = make_id("m")
+    records = [{**record, "premise_id": str(uuid.uuid4())} for record in readings(meter_id, 3_000)]
+    for number, change in ((11, {"premise_id": "none"}), (20, {"kwh": -1}), (2_001, {"kwh": "x"})):
+        records[number - 1] |= change
+    records[2_500]["premise_id"] = "none"
+    lines = [json.dumps(record).encode() + b"\n" for record in records]
+    (tmp_path / "a.ndjson").write_bytes(b"".join(lines))
+    facts = load.facts("a.ndjson", "--refused", "refused", code=1)
+    assert (facts["accepted"], facts["parse_errors"], facts["rejected"]) == (2_996, 1, 3)
+    bad = [11, 20, 2_001, 2_501]
+    refused = tmp_path / "refused" / "a.ndjson"
+    assert refused.read_bytes() == b"".join(lines[number - 1] for number in bad)
+    reasons = [json.loads(line) for line in Path(f"{refused}.reasons").read_text().splitlines()]
+    assert [(reason["line"], reason["code"]) for reason in reasons] == list(
+        zip(bad, ("sink-rejected", "negative-value", "wrong-type", "sink-rejected"), strict=True)
     )
-    assert done.returncode == 1
-    [facts] = json.loads(done.stdout)
-    assert (facts["accepted"], facts["parse_errors"], facts["rejected"]) == (2, 0, 1)
-    assert facts["errors"] == [{"line": 3, "code": "negative-value", "field": "kwh"}]
-    assert [row["kwh"] for row in tables.meter(meter_id)] == [1.5, 2.5]
+    assert len(tables.meter(meter_id, "meter_usage_load_uuid")) == 2_996
+
+
+def test_dry_run_says_what_would_be_refused_stores_nothing_and_needs_no_database(
+    tmp_path: Path, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id = make_id("m")
+    (tmp_path / "none.toml").write_text('[questdb]\nilp_http_addr = "127.0.0.1:1"\n')
+    dry = Loader(tmp_path, tmp_path / "none.toml")
+    (tmp_path / "a.csv").write_text(BAD_CSV.format(meter_id))
+    (tmp_path / "b.ndjson").write_bytes(reading_lines(meter_id, 10))
+    facts = dry.facts("a.csv", "b.ndjson", "--dry-run", code=1)
+    first, second = facts["files"]
+    assert (facts["dry_run"], facts["accepted"], second["accepted"]) == (True, 12, 10)
+    assert first["refused"] == [
+        {"code": "invalid-timestamp", "field": "ts", "count": 1},
+        {"code": "negative-value", "field": "kwh", "count": 1},
+    ]
+    assert (first["first_ts"], first["last_ts"], first["key_count"]) == (
+        "2024-01-01T00:00:00+00:00",
+        "2024-01-01T00:30:00+00:00",
+        1,
+    )
+    done = dry.run("b.ndjson", "--dry-run")
+    assert done.returncode == 0
+    assert "10 of 10 rows would be stored" in done.stdout
+    assert not dry.journal.exists()
+    assert tables.meter(meter_id) == []
+
+
+def test_standard_input_is_read_to_its_end(
+    load: Loader, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id = make_id("m")
+    done = load.run("-", stdin=gzip.compress(reading_lines(meter_id, 5)))
+    assert (done.returncode, done.stderr) == (0, "")
+    text = f"ts,meter_id,kwh\n2024-02-01T00:00:00Z,{meter_id},9.5\n"
+    done = load.run("-", "--format", "csv", stdin=text.encode())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row["kwh"] for row in tables.meter(meter_id)] == [*expected_kwh(5), 9.5]
+
+
+def test_load_that_waits_for_standard_input_can_be_interrupted(load: Loader) -> None:
+    process = subprocess.Popen(
+        load.command("-"),
+        cwd=load.place,
+        env=command_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(reading_lines("m-stdin", 2_000))
+    process.stdin.flush()
+    handlers = Path(f"/proc/{process.pid}/status")
+    until(
+        lambda: bool(int(handlers.read_text().split("SigCgt:")[1].split()[0], 16) & (1 << 14)),
+        "it handles SIGTERM",
+    )
+    process.send_signal(signal.SIGTERM)
+    output = process.stdout.read()
+    assert process.wait(30) == 1
+    process.stdin.close()
+    assert b"interrupted by SIGTERM" in output
+    assert process.stderr is not None
+    assert b"Fatal" not in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("name", "content", "code", "message"),
     [
-        (["missing.ndjson", "--into", "meter_usage"], 1, "cannot read missing.ndjson: No such"),
-        (["readings.txt", "--into", "meter_usage"], 1, "its name must end in"),
-        (["a.csv", "--into", "weather"], 2, "must be one of meter_usage, generation_output"),
+        ("a.txt", b"ts\n", 2, "its name must end in .ndjson"),
+        ("a.csv", b"", 1, "it is empty"),
+        ("a.csv", b"a,b\n1,2\n", 1, "line 1: the header lacks"),
+        ("a.csv", b"PK\x03\x04[Content_Types].xml", 1, "Excel workbook"),
+        ("a.ndjson", b"PAR1" + bytes(200), 1, "is Parquet"),
+        ("a.csv.gz", b"ts,meter_id,kwh\n", 1, "not gzip"),
+        ("a.parquet", b"ts,meter_id,kwh\n", 1, "cannot read"),
+        ("a.arrow", bytes(100), 1, "cannot read"),
+        ("a.nem12", b"ts,meter_id\n", 1, "cannot read"),
+        ("a.ndjson.gz", gzip.compress(b"{}\n" * 1_000)[:-8], 1, "ends early"),
+        ("a.csv", b"\xff\xfet\x00s\x00", 1, "UTF-16"),
     ],
+    ids=lambda value: str(value)[:14] if isinstance(value, str) else None,
 )
-def test_what_cannot_be_loaded_is_said_in_one_line(
-    arguments: list[str], code: int, message: str, service: RunningService, tmp_path: Path
+def test_bad_file_is_refused_with_a_sentence(
+    load: Loader, name: str, content: bytes, code: int, message: str
 ) -> None:
-    done = run_command("load", "--config", str(service.config), *arguments, cwd=tmp_path)
+    (load.place / name).write_bytes(content)
+    done = load.run(name)
     assert done.returncode == code
-    assert message in done.stderr
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_problem_of_usage_is_named_at_once(load: Loader) -> None:
+    (load.place / "a.txt").write_text("")
+    (load.place / "map.toml").write_text('stream = "generation_output"\nnonsense = 1\n')
+    done = load.run("a.txt", "missing.csv", "--dry-run", "--refused", "here")
+    assert done.returncode == 2
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
+        "--refused",
+        "cannot read a.txt",
+        "cannot read missing.csv",
+    ]
+    done = load.run("a.txt", "--mapping", "map.toml")
+    assert done.returncode == 2
+    assert "map.toml: " in done.stderr
+    done = load.run("a.txt", into="weather")
+    assert (done.returncode, "must be one of meter_usage" in done.stderr) == (2, True)
+
+
+def test_table_that_is_not_there_is_told_before_anything_is_sent(
+    questdb: QuestDBPorts, tmp_path: Path
+) -> None:
+    load = loader(tmp_path, questdb, {"meter_usage": {"name": "nowhere"}})
+    (tmp_path / "a.ndjson").write_bytes(reading_lines("m-1", 3))
+    done = load.run("a.ndjson")
+    assert done.returncode == 1
+    assert "cannot load into nowhere" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "disk", "1m") as disk:
+        yield disk
+
+
+def test_full_disk_for_refused_rows_ends_the_load_and_it_goes_on_with_more_room(
+    load: Loader, disk: Path, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id = make_id("m")
+    body = reading_lines(meter_id, 20_000, step_s=60).replace(b'"kwh":', b'"kwh":-')
+    (load.place / "a.ndjson").write_bytes(body + reading_lines(meter_id, 10))
+    facts = load.facts("a.ndjson", "--refused", "disk/refused", code=1)
+    assert "No space left on device" in facts["stopped"]
+    [partial] = (disk / "refused").glob("a.ndjson.partial")
+    assert partial.read_bytes().endswith(b"}\n")
+    assert body.startswith(partial.read_bytes())
+    assert load.journalled() == facts["files"][0]["lines"] > 0
+    subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+    done = load.run("a.ndjson", "--refused", "disk/refused")
+    assert f"goes on behind line {facts['files'][0]['lines']:,}" in done.stderr
+    assert "10 of 20,010 rows stored" in done.stdout
+    assert (disk / "refused" / "a.ndjson").read_bytes() == body
+    assert len((disk / "refused" / "a.ndjson.reasons").read_bytes().splitlines()) == 20_000
+    assert len(tables.meter(meter_id)) == 10
+
+
+def test_full_disk_for_the_journal_is_no_reason_to_stop(
+    questdb: QuestDBPorts, tmp_path: Path, disk: Path, make_id: MakeId, tables: StoredTables
+) -> None:
+    load = loader(tmp_path, questdb)
+    load.journal = disk / "journal"
+    meter_id = make_id("m")
+    (tmp_path / "a.ndjson").write_bytes(reading_lines(meter_id, 5_000))
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "ballast").write_bytes(bytes(2_000_000))
+    done = load.run("a.ndjson")
+    assert done.returncode == 0
+    assert "cannot write" in done.stderr
+    assert "No space left" in done.stderr
+    assert len(tables.meter(meter_id)) == 5_000
 
 
 def test_status_prints_what_the_operations_port_says(

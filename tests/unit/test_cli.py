@@ -9,6 +9,7 @@ import pytest
 from utility_ts_analytics.cli import main
 from utility_ts_analytics.errors import ConfigError, OperatorError, QuestDBUnavailable
 from utility_ts_analytics.service import commands
+from utility_ts_analytics.service.load_plan import LoadOptions
 
 Call = tuple[tuple[object, ...], dict[str, object]]
 
@@ -37,8 +38,14 @@ def raising(error: BaseException) -> Callable[..., int]:
         ("dev", ["--config", "--data-dir", "--once"]),
         ("check", ["--config", "--json"]),
         ("schema", ["--config", "--json", "--views", "--zone", "apply", "show"]),
-        ("load", ["--config", "--json", "--into", "FILE"]),
         ("feeder-balance", ["--config", "--json", "--from", "--to", "--interval", "--dry-run"]),
+        (
+            "load",
+            [
+                *("--config", "--json", "--into", "PATH", "--mapping", "--format", "--dry-run"),
+                *("--refused", "--journal", "--restart"),
+            ],
+        ),
         ("status", ["--config", "--json"]),
     ],
 )
@@ -73,6 +80,7 @@ def test_help_of_the_program_names_every_command(capsys: pytest.CaptureFixture[s
         ["schema", "drop"],
         ["load", "--into", "meter_usage"],
         ["load", "a.csv"],
+        ["load", "a.csv", "--into", "s", "--format", "xlsx"],
         ["status", "--once"],
     ],
 )
@@ -109,7 +117,31 @@ def test_usage_error_ends_with_2_and_shows_the_usage(
         (
             ["load", "a", "-", "--into", "s"],
             "load",
-            ((None, [Path("a"), Path("-")]), {"stream": "s", "as_json": False}),
+            ((None, LoadOptions([Path("a"), Path("-")], "s")), {}),
+        ),
+        (
+            [
+                *("load", "a", "--into", "s", "--mapping", "m", "--format", "nem12", "--dry-run"),
+                *("--refused", "r", "--journal", "j", "--restart", "--json"),
+            ],
+            "load",
+            (
+                (
+                    None,
+                    LoadOptions(
+                        [Path("a")],
+                        "s",
+                        mapping=Path("m"),
+                        kind="nem12",
+                        refused=Path("r"),
+                        journal=Path("j"),
+                        restart=True,
+                        dry_run=True,
+                        as_json=True,
+                    ),
+                ),
+                {},
+            ),
         ),
         (["status", "--json"], "status", ((None,), {"as_json": True})),
     ],

@@ -72,6 +72,10 @@ class Account:
         """Records that break a rule, or that the database refuses."""
         return self.refused_rows - self.parse_errors
 
+    def ranked_counts(self) -> list[tuple[tuple[str, str], int]]:
+        """Return the counts, the highest first."""
+        return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+
     def counts_by_text(self) -> dict[str, int]:
         """Return the counts for a journal."""
         return {f"{code} {field}": count for (code, field), count in self.counts.items()}

@@ -68,6 +68,9 @@ def _counts(stored: int, lines: int, *, dry_run: bool) -> str:
 
 def _file_lines(file: FileResult, *, dry_run: bool) -> Iterator[str]:
     account = file.account
+    if file.state == "failed" and account.lines == 0:
+        yield f"{file.input.path}: nothing of it was loaded: {file.problem}"
+        return
     counts = _counts(account.stored_rows, account.lines, dry_run=dry_run)
     before = " by the run before" if file.state == "complete-before" else ""
     yield (
@@ -80,7 +83,7 @@ def _file_lines(file: FileResult, *, dry_run: bool) -> Iterator[str]:
         yield f"  {span}, {keys} meters or plants"
     for note, count in sorted(account.notes.items()):
         yield f"  {note}: {count:,}"
-    for (code, field), count in account.counts.most_common():
+    for (code, field), count in account.ranked_counts():
         yield f"  {count:,} x {code}{f' ({field})' if field else ''}"
     for error in account.errors:
         yield f"  line {error.position}: {error.code}: {error.detail}"
@@ -125,5 +128,5 @@ def _file_facts(file: FileResult) -> dict[str, Json]:
 def _refused_facts(account: Account) -> list[Json]:
     return [
         {"code": code, "field": field or None, "count": count}
-        for (code, field), count in account.counts.most_common()
+        for (code, field), count in account.ranked_counts()
     ]
