@@ -203,5 +203,5 @@ def test_cut_empty_and_foreign_files_are_refused(tmp_path: Path, kind: str) -> N
 
 def test_file_without_a_needed_column_is_refused(tmp_path: Path) -> None:
     path = parquet(tmp_path, TABLE.drop_columns(["kwh", "ts"]))
-    with pytest.raises(OperatorError, match="the schema lacks kwh, ts$"):
+    with pytest.raises(OperatorError, match=r"the schema lacks kwh, ts$"):
         read_file(path)

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import random
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,9 +15,7 @@ from utility_ts_analytics.ingest.sources.contract import BLOCK_BYTES_MAX
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.reading.compression import PIECE_BYTES_MAX, Encoding
 
-LINES = [
-    f"2024-01-01T00:00:00Z,m-{number},{random.Random(number).random()}\n" for number in range(9_000)
-]
+LINES = [f"2024-01-01T00:00:00Z,m-{number},{number * 7_919 % 10_007}\n" for number in range(9_000)]
 TEXT = ("ts,meter_id,kwh\n" + "".join(LINES)).encode()
 HALF = len(TEXT) // 2
 
