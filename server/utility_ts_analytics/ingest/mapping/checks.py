@@ -173,5 +173,5 @@ def _field_problems(mapping: FileMapping, spec: StreamSpec) -> Iterator[_Problem
                 yield where, "must have no column: [wide] says where it is"
         elif (rule.column is None) == (rule.constant is None):
             yield where, "must have one of column and constant"
-        elif name in spec.numbers and mapping.wide is not None:
+        elif name in spec.numbers and wide_field in spec.numbers:
             yield where, f"cannot be told by a row that holds a day of {wide_field}"

@@ -47,7 +47,7 @@ def read_fields(
             fields = ", ".join(known for known in names if known != "ts")
             problems.add(where, f"is no field of {spec.name}; these are: {fields}")
     return {
-        name: _read_field(name, table[name], spec, file, time, problems)
+        name: _read_field(name, table[name], spec, file=file, time=time, problems=problems)
         for name in names
         if name in table and name != "ts"
     }
@@ -57,6 +57,7 @@ def _read_field(
     name: str,
     value: object,
     spec: StreamSpec,
+    *,
     file: FileSection,
     time: TimeSection,
     problems: Problems,

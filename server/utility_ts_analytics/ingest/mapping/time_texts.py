@@ -28,7 +28,7 @@ _OFFSET_WIDTH = len("2024-01-01T00:00:00+00:00")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_FRACTION = re.compile(r"([.,]\d{6})(\d{1,3})(?!\d)", re.ASCII)
 _SHORT_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d)?", re.ASCII)
-_EPOCH_TEXT = re.compile(r"(-?\d{1,18})(?:\.(\d{1,9}))?", re.ASCII)
+_EPOCH_TEXT = re.compile(r"(-?\d{1,19})(?:\.(\d{1,9}))?", re.ASCII)
 _INSTANT, _WALL = True, False
 
 

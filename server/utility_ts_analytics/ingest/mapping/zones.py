@@ -59,7 +59,7 @@ def zone_of(name: str) -> Zone:
     for instant, before, after in changes:
         bounds += sorted((instant + before, instant + after))
         first += [before, after]
-        second += [after, after]
+        second += [min(before, after), after]
         skipped += [after > before, False]
     return Zone(
         np.array(bounds, np.int64),

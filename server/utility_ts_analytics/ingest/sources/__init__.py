@@ -1,6 +1,6 @@
 """Files of readings of every kind, as columns of a stream, in bounded memory.
 
-Plain NDJSON without a mapping is for `ingest.reading_files`: it needs no columns.
+NDJSON without a mapping is read by the server's own decoder: it needs no columns.
 """
 
 from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, Source, SourceBlock

@@ -1,7 +1,6 @@
 """NDJSON with foreign names: one object per line, its members as columns.
 
-Without a mapping NDJSON is read by the server's own decoder (`ingest.reading_files`), which makes
-no columns.
+Without a mapping NDJSON is read by the server's own decoder, which makes no columns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -27,7 +27,7 @@ def open_source(
     kind: FileKind | None,
     line_bytes_max: int,
 ) -> Source:
-    """Open one file of any kind but NDJSON without a mapping (`ingest.reading_files`).
+    """Open one file of any kind but NDJSON without a mapping (for the server's decoder).
 
     Args:
         path: `-` is standard input, for kinds of text.
@@ -89,5 +89,5 @@ def _opened(
 
         return Nem12Source(pieces, rules, line_bytes_max=line_bytes_max, stack=owned)
     if mapping is None:
-        raise AssertionError("NDJSON without a mapping is read by ingest.reading_files")
+        raise AssertionError("NDJSON without a mapping is for the server's decoder")
     return NdjsonSource(pieces, spec, mapping, line_bytes_max=line_bytes_max, stack=owned)

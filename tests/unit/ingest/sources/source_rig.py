@@ -7,6 +7,8 @@ from pathlib import Path
 from utility_ts_analytics.ingest.mapping.load import parse_mapping
 from utility_ts_analytics.ingest.mapping.model import FileMapping
 from utility_ts_analytics.ingest.sources import FileKind, open_source
+from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
+from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.columns import check_columns, rows_of_columns
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
@@ -97,3 +99,19 @@ def meter_mapping(**tables: object) -> FileMapping:
     """Return a mapping of `meter_usage` from the columns `meter` and `value`."""
     fields = {"meter_id": "meter", "kwh": "value"}
     return parse_mapping({"stream": "meter_usage", "fields": fields, **tables})
+
+
+def decoded(body: str, *, named: bool = True) -> list[Reading]:
+    """Return what the server makes of a body; event ids are those of clients only, if not named."""
+    decoder = NdjsonDecoder(METER_USAGE, METER_USAGE.record_type)
+    splitter = LineSplitter(LINE_BYTES_MAX)
+    rows: list[Reading] = []
+    for part in (*splitter.feed(body.encode()), *splitter.finish()):
+        assert isinstance(part, LineBlock)
+        result = decoder.decode(part, ts_end=TS_END)
+        assert not result.errors
+        rows += result.rows
+    if not named:
+        for row in rows:
+            row.event_id = None
+    return rows

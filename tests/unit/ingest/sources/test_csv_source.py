@@ -1,28 +1,17 @@
 """CSV gives the rows, lines and errors that the server would make of the same readings."""
 
-import csv
-import io
-import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.unit.ingest.sources.source_rig import (
     LINE_BYTES_MAX,
-    METER_USAGE,
+    decoded,
     meter_mapping,
     read_file,
     written,
 )
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
-from utility_ts_analytics.reading.ndjson import NdjsonDecoder
-from utility_ts_analytics.records.event_id import assign_event_ids
-from utility_ts_analytics.records.reading import Reading
-from utility_ts_analytics.records.validation import TS_END
 
 HEADER = "ts,meter_id,kwh,premise_id,kvarh"
 GOOD = "2024-01-01T00:00:00Z,m-1,1.5,p-1,0.25"
@@ -234,67 +223,3 @@ def test_text_of_another_encoding_is_read_and_refused_rows_stay_in_it(tmp_path: 
     assert found.codes == [(3, "invalid-number", "kwh")]
     expected = "Zähler;ts;Wert\nMö;2024-01-01T00:00:00Z;1.5\n"
     assert found.refused == expected.encode("windows-1252")
-
-
-TEXTS = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=9
-)
-NUMBERS = st.floats(0, allow_nan=False, allow_infinity=False)
-INSTANTS = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.just(UTC))
-OFFSETS = st.integers(-12, 14).map(lambda hours: timedelta(hours=hours))
-
-
-@st.composite
-def reading_values(draw: st.DrawFn) -> dict[str, str | float]:
-    """One valid reading as its producer has it."""
-    shifted = draw(INSTANTS) + draw(OFFSETS)
-    values: dict[str, str | float] = {"ts": shifted.isoformat(), "meter_id": draw(TEXTS)}
-    values["kwh"] = draw(NUMBERS)
-    for name in ("premise_id", "quality_flag", "event_id"):
-        if (text := draw(st.none() | TEXTS)) is not None:
-            values[name] = text
-    if (number := draw(st.none() | st.floats(allow_nan=False, allow_infinity=False))) is not None:
-        values["kvarh"] = number
-    return values
-
-
-def decoded(body: str, *, named: bool = True) -> list[Reading]:
-    """Return what the server makes of a body; event ids are those of clients only, if not named."""
-    decoder = NdjsonDecoder(METER_USAGE, METER_USAGE.record_type)
-    splitter = LineSplitter(LINE_BYTES_MAX)
-    rows: list[Reading] = []
-    for part in (*splitter.feed(body.encode()), *splitter.finish()):
-        assert isinstance(part, LineBlock)
-        result = decoder.decode(part, ts_end=TS_END)
-        assert not result.errors
-        rows += result.rows
-    if not named:
-        for row in rows:
-            row.event_id = None
-    return rows
-
-
-@given(st.lists(reading_values(), max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
-@settings(max_examples=150, deadline=None)
-def test_rows_equal_what_the_server_makes_of_the_same_ndjson(
-    tmp_path_factory: pytest.TempPathFactory,
-    readings: list[dict[str, str | float]],
-    end: str,
-    quote_all: bool,
-) -> None:
-    """Rows, order and event ids; the server's path is its splitter and decoder over one body."""
-    names = ["kvarh", "event_id", "quality_flag", "premise_id", "meter_id", "kwh", "ts"]
-    text = io.StringIO()
-    # Quoted: csv.writer of Python 3.11 and 3.12 leaves a lone CR bare where the line ends in LF.
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_NONNUMERIC
-    table = csv.DictWriter(text, names, lineterminator=end, quoting=quoting)
-    table.writeheader()
-    table.writerows(readings)
-    path = tmp_path_factory.getbasetemp() / "same.csv"
-    path.write_bytes(text.getvalue().encode())
-
-    found = read_file(path)
-    rows = [row for _, row in found.rows]
-    assign_event_ids(rows, stream_number=METER_USAGE.number)
-    assert found.errors == []
-    assert rows == decoded("".join(json.dumps(values) + "\n" for values in readings))

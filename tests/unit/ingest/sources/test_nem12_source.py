@@ -178,8 +178,8 @@ def test_refused_days_can_be_corrected_and_loaded_again(tmp_path: Path) -> None:
     assert len(found.errors) == 1 + 48
     corrected = found.refused.decode().replace(bad, day(1)).replace(day(-1), day(4))
     again = read_file(written(tmp_path, "again.csv", corrected))
-    assert sorted(set(again.values("kwh"))) == [1.0, 4.0]
-    assert sorted(set(again.values("quality_flag"))) == ["A", "E"]
+    assert set(again.values("kwh")) == {1.0, 4.0}
+    assert set(again.values("quality_flag")) == {"A", "E"}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_other_files_are_refused(tmp_path: Path, content: str, reason: str) -> N
 def test_files_that_are_put_together_or_lack_their_ends_are_read(tmp_path: Path) -> None:
     records = [HEADER, channel("E1"), day(1), "900", HEADER, channel("E2"), day(2)]
     found = read_file(written(tmp_path, "r.csv", "\n".join(records)))
-    assert sorted(set(found.values("meter_id"))) == ["NMI0000001-E1", "NMI0000001-E2"]
+    assert set(found.values("meter_id")) == {"NMI0000001-E1", "NMI0000001-E2"}
     assert found.notes == {"nem12-no-end-record": 1}
     bare = "\n".join([channel("E1"), day(1), "900"])
     found = read_file(written(tmp_path, "bare.nem12", bare))
