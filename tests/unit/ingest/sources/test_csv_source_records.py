@@ -46,8 +46,12 @@ def test_rows_equal_what_the_server_makes_of_the_same_ndjson(
     names = ["kvarh", "event_id", "quality_flag", "premise_id", "meter_id", "kwh", "ts"]
     text = io.StringIO()
     # Quoted: csv.writer of Python 3.11 and 3.12 leaves a lone CR bare where the line ends in LF.
-    all_cells = csv.QUOTE_ALL if quote_all else csv.QUOTE_NONNUMERIC
-    table = csv.DictWriter(text, names, lineterminator=end, quoting=all_cells)
+    table = csv.DictWriter(
+        text,
+        names,
+        lineterminator=end,
+        quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_NONNUMERIC,
+    )
     table.writeheader()
     table.writerows(readings)
     path = tmp_path_factory.getbasetemp() / "same.csv"
