@@ -157,7 +157,7 @@ class NdjsonFile:
         except OSError as error:
             raise OperatorError(f"cannot read {path}: {error.strerror}") from error
         self._file = self._stack.enter_context(file)
-        self._encoding = _SUFFIXES.get(path.suffix, "identity")
+        self._encoding = _SUFFIXES.get(path.suffix.lower(), "identity")
 
     def __enter__(self) -> "NdjsonFile":
         return self

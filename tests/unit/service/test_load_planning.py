@@ -1,0 +1,96 @@
+"""Plans: every problem at once, and no file written over."""
+
+from pathlib import Path
+
+import pytest
+
+from utility_ts_analytics.config import Config
+from utility_ts_analytics.errors import ConfigError
+from utility_ts_analytics.ingest.identity import identify
+from utility_ts_analytics.ingest.journal import FileRecord, Journal
+from utility_ts_analytics.service.load_plan import LoadOptions, LoadPlan
+from utility_ts_analytics.service.load_planning import (
+    check_refused_files,
+    make_plan,
+    same_in_every_run,
+)
+
+
+def plan(*paths: Path, refused: Path | None = None, dry_run: bool = False) -> LoadPlan:
+    options = LoadOptions(paths, "meter_usage", refused=refused, dry_run=dry_run)
+    return make_plan(Config(), options, wall_ns=0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "a.ndjson.gz"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    return path
+
+
+def test_refused_rows_go_to_the_name_of_the_input_as_what_it_becomes(
+    file: Path, tmp_path: Path
+) -> None:
+    for name in ("b.csv", "c.parquet", "deep/d.dat"):
+        path = file.parent / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    made = plan(file.parent, Path("-"), refused=tmp_path / "out")
+    names = [made.refused_path(entry) for entry in made.inputs]
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in names if path] == [
+        "a.ndjson",
+        "b.csv",
+        "c.parquet.ndjson",
+        "deep/d.dat",
+        "stdin.ndjson",
+    ]
+    assert made.bytes_total is None
+    assert plan(file.parent).bytes_total == 3
+
+
+def test_refused_rows_never_go_to_an_input_or_to_one_file(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "a.jsonl"
+    other.write_bytes(b"")
+    same = tmp_path / "b" / "a.jsonl"
+    same.parent.mkdir()
+    same.write_bytes(b"")
+    with pytest.raises(ConfigError) as raised:
+        plan(other, same, refused=tmp_path / "out")
+    assert "would both be" in raised.value.problems[0]
+    with pytest.raises(ConfigError) as raised:
+        plan(other, refused=tmp_path)
+    assert "is an input itself" in raised.value.problems[0]
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        plan(tmp_path / "gone.csv", tmp_path / "x", refused=tmp_path, dry_run=True)
+    assert len(raised.value.problems) == 3
+    with pytest.raises(ConfigError, match="there is nothing to load"):
+        plan(tmp_path)
+
+
+def test_file_of_an_earlier_load_is_not_written_over(file: Path, tmp_path: Path) -> None:
+    made = plan(file, refused=tmp_path / "out")
+    check_refused_files(made, None)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.ndjson").write_bytes(b"")
+    with pytest.raises(ConfigError, match="there from an earlier load"):
+        check_refused_files(made, None)
+    with Journal(tmp_path / "journal", ["x"], {}, restart=False) as journal:
+        with pytest.raises(ConfigError, match="there from an earlier load"):
+            check_refused_files(made, journal)
+        journal.write(FileRecord(identify(file), done=True))
+        check_refused_files(made, journal)
+
+
+def test_target_changes_with_whatever_changes_rows(tmp_path: Path) -> None:
+    mapping = tmp_path / "m.toml"
+    mapping.write_text("a")
+    options = LoadOptions([Path("a")], "meter_usage", mapping=mapping)
+    before = same_in_every_run(Config(), options)
+    assert before["table"] == "meter_usage"
+    mapping.write_text("b")
+    after = same_in_every_run(Config(), options)
+    assert {name for name in before if before[name] != after[name]} == {"mapping"}
