@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow.compute
@@ -172,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sides: dict[str, Callable[[], Figure]] = {
             "http": lambda: _posted(bench, http),
             "direct": lambda: _posted(bench, direct),
-            **{f"load {kind}": lambda path=path: loads.run(path) for kind, path in paths.items()},
+            **{f"load {kind}": partial(loads.run, path) for kind, path in paths.items()},
         }
         _print(_take_turns(sides, rounds=options.rounds, warm_up=options.warm_up))
     return 0

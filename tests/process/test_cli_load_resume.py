@@ -127,13 +127,12 @@ def test_second_interrupt_ends_at_once(
     process = away.start("year.ndjson")
     assert process.stderr is not None
     assert "sending again" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    until(
-        lambda: process.poll() is not None or bool(process.send_signal(signal.SIGINT)),
-        "it has ended",
-        timeout_s=5,
-    )
+
+    def has_ended() -> bool:
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    until(has_ended, "it has ended", timeout_s=5)
     assert process.returncode == -signal.SIGINT
     away.close()
 

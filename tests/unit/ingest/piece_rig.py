@@ -43,7 +43,7 @@ def positions(piece: Piece) -> list[int]:
 
 def outline(parts: list[Piece]) -> list[tuple[int, str]]:
     """Return every line that is a row or refused: its number, and what it is."""
-    lines = []
+    lines: list[tuple[int, str]] = []
     for piece in parts:
         lines += [(refused.error.position, refused.error.code) for refused in piece.refused]
         lines += [(position, "row") for position in positions(piece)]

@@ -3,6 +3,7 @@
 import gzip
 import io
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.ndjson_pieces import NdjsonFile
 from utility_ts_analytics.ingest.pieces import START
 
+Pack = Callable[[bytes], bytes]
+PACKERS: dict[str, Pack] = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}
 LONG = b'{"x":"' + b"x" * LINE_BYTES_MAX + b'"}\n'
 
 
@@ -41,8 +44,7 @@ def test_rest_from_every_place_is_what_the_whole_has_behind_it(
 ) -> None:
     content = mixed(long_at=long_at)
     content = content if ended else content[:-1]
-    pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}[suffix]
-    path = written(tmp_path, f"a.ndjson{suffix}", pack(content))
+    path = written(tmp_path, f"a.ndjson{suffix}", PACKERS[suffix](content))
     places = [piece.place for piece in pieces(path)]
     whole = outline(pieces(path))
     assert len(places) > 5
@@ -105,7 +107,7 @@ def test_file_cut_in_its_compression_ends_in_an_error_behind_its_rows(
     tmp_path: Path, suffix: str
 ) -> None:
     content = mixed(long_at=None)
-    packed = {".gz": gzip.compress, ".zst": zstandard.compress}[suffix](content)
+    packed = PACKERS[suffix](content)
     path = written(tmp_path, f"a.ndjson{suffix}", packed[:-3])
     with NdjsonFile(path, RULES) as file:
         rows = 0
@@ -128,7 +130,7 @@ def test_what_is_no_file_of_that_kind_is_refused_in_one_line(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
 def test_standard_input_may_be_compressed(
-    tmp_path: Path, pack: "type[bytes]", monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, "input", pack(line(1) + line(2)))
     with path.open("rb") as file:

@@ -138,7 +138,7 @@ def test_stop_settles_what_is_on_its_way_and_takes_no_more(path: Path) -> None:
 
 def test_input_that_breaks_off_is_settled_up_to_there(path: Path) -> None:
     class Torn(NdjsonFile):
-        def __iter__(self) -> Iterator[NdjsonPiece]:  # type: ignore[override]
+        def __iter__(self) -> Iterator[NdjsonPiece]:
             for number, piece in enumerate(super().__iter__()):
                 if number == 3:
                     raise OperatorError("cannot read a.ndjson: torn")

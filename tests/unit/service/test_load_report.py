@@ -94,7 +94,9 @@ def test_dry_run_says_what_the_rows_span() -> None:
 def test_facts_have_it_all() -> None:
     load = LoadResult([result("a.csv", refused=1)], "interrupted", ["notice"])
     facts = report_facts(load, [Path("x")], stream="meter_usage", dry_run=False)
-    [file] = facts.pop("files")  # type: ignore[misc, union-attr]
+    files = facts.pop("files")
+    assert isinstance(files, list)
+    [file] = files
     assert facts == {
         "stream": "meter_usage",
         "dry_run": False,
