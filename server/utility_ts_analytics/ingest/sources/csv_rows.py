@@ -91,6 +91,11 @@ def read_quickly(block: TextBlock, rules: CellRules) -> pa.RecordBatch | None:
     return pa.RecordBatch.from_arrays(columns, schema=rules.schema())
 
 
+def has_quotes(block: TextBlock, rules: CellRules) -> bool:
+    """Tell whether a cell of a block may go over the end of its line."""
+    return rules.quoted and b'"' in block.data
+
+
 def _is_even(data: bytes, rules: CellRules) -> bool:
     """Tell whether the two ways have the same idea of where cells and rows end."""
     # pyarrow drops a byte order mark at the head of what it is given, which may be a cell's.

@@ -31,6 +31,17 @@ class TextBlock:
         """Return the lines, ends included."""
         return BytesIO(self.data).readlines()
 
+    def halves(self) -> "tuple[TextBlock, TextBlock]":
+        """Return the lines of the first half, and those of the second; of two lines or more."""
+        lines, middle = self.lines(), len(self.numbers) // 2
+        half_bytes = self.size_bytes // 2
+        return (
+            TextBlock(b"".join(lines[:middle]), self.numbers[:middle], half_bytes),
+            TextBlock(
+                b"".join(lines[middle:]), self.numbers[middle:], self.size_bytes - half_bytes
+            ),
+        )
+
 
 @dataclass(slots=True)
 class TextLines:

@@ -223,3 +223,17 @@ def test_text_of_another_encoding_is_read_and_refused_rows_stay_in_it(tmp_path: 
     assert found.codes == [(3, "invalid-number", "kwh")]
     expected = "Zähler;ts;Wert\nMö;2024-01-01T00:00:00Z;1.5\n"
     assert found.refused == expected.encode("windows-1252")
+
+
+@pytest.mark.parametrize("remark", ["", '"quoted, so row by row"'])
+def test_bad_lines_among_many_are_found_wherever_they_stand(tmp_path: Path, remark: str) -> None:
+    """Blocks without quotes are halved until little is left to read row by row."""
+    lines = [f"2024-01-01T00:00:00Z,m,{number},{remark},\n" for number in range(20_000)]
+    bad = [0, 255, 256, 4_095, 4_096, 9_999, 16_382, 16_383, 19_999]
+    for index in bad:
+        lines[index] = "short,row\n"
+    found = read_file(written(tmp_path, "r.csv", f"{HEADER}\n{''.join(lines)}"))
+    assert [error.position for error in found.errors] == [index + 2 for index in bad]
+    good = sorted(set(range(20_000)) - set(bad))
+    assert found.places == [index + 2 for index in good]
+    assert found.values("kwh") == good
