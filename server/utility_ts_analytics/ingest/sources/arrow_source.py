@@ -61,6 +61,7 @@ class ArrowSource(ClosedAtExit):
         self.refused_kind: FileKind = "ndjson"
         self._rows_done = 0
         self._row_count: int | None = None
+        self._parts_done = self._parts_count = 0
         try:
             self.size_bytes: int | None = path.stat().st_size
             if kind == "parquet":
@@ -78,10 +79,11 @@ class ArrowSource(ClosedAtExit):
 
     @property
     def bytes_read(self) -> int:
-        """Of the file on disk, by the share of rows done."""
-        if not self._row_count or self.size_bytes is None:
-            return 0
-        return self.size_bytes * self._rows_done // self._row_count
+        """Of the file on disk, by the share of its rows or batches done; 0 for a stream's."""
+        size_bytes = self.size_bytes or 0
+        if self._row_count:
+            return size_bytes * self._rows_done // self._row_count
+        return size_bytes * self._parts_done // max(self._parts_count, 1)
 
     @property
     def notes(self) -> Mapping[str, int]:
@@ -125,8 +127,14 @@ class ArrowSource(ClosedAtExit):
         data = self._stack.enter_context(pa.memory_map(str(path)))
         if data.read_at(len(_ARROW_MAGIC), 0) == _ARROW_MAGIC:
             file = self._stack.enter_context(pa.ipc.open_file(data))
-            parts = (file.get_batch(index) for index in range(file.num_record_batches))
-            return file.schema, lambda columns: _cut(parts, columns)
+            self._parts_count = file.num_record_batches
+
+            def parts() -> Iterator[pa.RecordBatch]:
+                for index in range(file.num_record_batches):
+                    yield file.get_batch(index)
+                    self._parts_done = index + 1
+
+            return file.schema, lambda columns: _cut(parts(), columns)
         stream = self._stack.enter_context(pa.ipc.open_stream(data))
         return stream.schema, lambda columns: _cut(iter(stream), columns)
 

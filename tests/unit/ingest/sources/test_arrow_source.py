@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
-from tests.unit.ingest.sources.source_rig import meter_mapping, read_file, written
+from tests.unit.ingest.sources.source_rig import METER_USAGE, meter_mapping, read_file, written
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.sources import open_source
 from utility_ts_analytics.ingest.sources.contract import BLOCK_ROWS_MAX
 
 START = datetime(2024, 3, 31, 0, 30, tzinfo=UTC)
@@ -129,6 +130,12 @@ def test_rows_of_many_row_groups_and_batches_are_numbered_through(tmp_path: Path
         assert found.places == list(range(1, count + 1))
         assert found.values("kwh") == [float(number) for number in range(count)]
         assert found.blocks >= 3
+        with open_source(
+            tmp_path / name, spec=METER_USAGE, mapping=None, kind=None, line_bytes_max=1_000
+        ) as source:
+            read = [source.bytes_read for _ in source]
+            assert read == sorted(read)
+            assert source.bytes_read == source.size_bytes
 
 
 def test_times_without_a_zone_are_refused_with_what_to_set(tmp_path: Path) -> None:
