@@ -11,43 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
+from tests.mirror_exemptions import COMMANDS, MIRROR_EXEMPTIONS, PACKAGE
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = "server/utility_ts_analytics"
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
 POSITIONAL_PARAMETERS_MAX = 5
 
 # What writes to the terminal for a person; everything else logs.
-COMMANDS = tuple(
-    f"{PACKAGE}/service/{name}.py"
-    for name in ("commands", "feeder_balance_command", "first_day", "load_command")
-)
 MAY_PRINT = (f"{PACKAGE}/cli.py", *COMMANDS)
-
-# Modules without a test file of their own, each with the reason.
-MIRROR_EXEMPTIONS = {
-    f"{PACKAGE}/__main__.py": "one call of cli.main, made by every process test",
-    f"{PACKAGE}/records/meter_usage.py": "fields only; test_streams and test_validation hold them",
-    f"{PACKAGE}/records/generation_output.py": "fields only; as meter_usage",
-    f"{PACKAGE}/records/reading.py": "types only; test_validation holds their limits",
-    f"{PACKAGE}/sinks/contract.py": "types only; tests/contract holds every sink to them",
-    **dict.fromkeys(COMMANDS, "commands: tests/process runs them"),
-    f"{PACKAGE}/ingest/mapping/model.py": "keys only; test_load and docs/MAPPINGS.md hold them",
-    f"{PACKAGE}/ingest/mapping/times.py": "test_time_texts, test_mapper and test_arrow_source",
-    f"{PACKAGE}/ingest/sources/contract.py": "types only; every test of a source holds them",
-    f"{PACKAGE}/ingest/sources/closing.py": "one method; test_open holds it",
-    f"{PACKAGE}/ingest/sources/nem12_days.py": "test_nem12_source, which reads whole files",
-    f"{PACKAGE}/ingest/sources/nem12_columns.py": "test_nem12_source, which reads whole files",
-    f"{PACKAGE}/service/load_run.py": "connects the parts: tests/process runs it",
-    f"{PACKAGE}/service/load_plan.py": "types only",
-    f"{PACKAGE}/service/load_columns.py": "what load_opening imports late: test_load_opening",
-    f"{PACKAGE}/ingest/pieces.py": "types only; test_ndjson_pieces and test_column_pieces",
-    **{
-        f"{PACKAGE}/service/{name}.py": "makes or is processes: tests/process runs it"
-        for name in ("assembly", "http_server", "supervisor")
-    },
-}
 
 _LEFTOVER = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 _PLACES = (

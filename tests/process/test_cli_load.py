@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from tests.process.running_service import (
 )
 from tests.process.sample_readings import expected_kwh, reading_lines, readings
 from tests.process.stored_tables import StoredTables, until
-from tests.small_disk import mounted
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
@@ -210,104 +208,6 @@ def test_load_that_waits_for_standard_input_can_be_interrupted(load: Loader) -> 
     assert b"Fatal" not in process.stderr.read()
     process.stdout.close()
     process.stderr.close()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "code", "message"),
-    [
-        ("a.txt", b"ts\n", 2, "its name must end in .ndjson"),
-        ("a.csv", b"", 1, "it is empty"),
-        ("a.csv", b"a,b\n1,2\n", 1, "line 1: the header lacks"),
-        ("a.csv", b"PK\x03\x04[Content_Types].xml", 1, "Excel workbook"),
-        ("a.ndjson", b"PAR1" + bytes(200), 1, "is Parquet"),
-        ("a.csv.gz", b"ts,meter_id,kwh\n", 1, "not gzip"),
-        ("a.parquet", b"ts,meter_id,kwh\n", 1, "cannot read"),
-        ("a.arrow", bytes(100), 1, "cannot read"),
-        ("a.nem12", b"ts,meter_id\n", 1, "cannot read"),
-        ("a.ndjson.gz", gzip.compress(b"{}\n" * 1_000)[:-8], 1, "ends early"),
-        ("a.csv", b"\xff\xfet\x00s\x00", 1, "UTF-16"),
-    ],
-    ids=lambda value: str(value)[:14] if isinstance(value, str) else None,
-)
-def test_bad_file_is_refused_with_a_sentence(
-    load: Loader, name: str, content: bytes, code: int, message: str
-) -> None:
-    (load.place / name).write_bytes(content)
-    done = load.run(name)
-    assert done.returncode == code
-    assert message in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_every_problem_of_usage_is_named_at_once(load: Loader) -> None:
-    (load.place / "a.txt").write_text("")
-    (load.place / "map.toml").write_text('stream = "generation_output"\nnonsense = 1\n')
-    done = load.run("a.txt", "missing.csv", "--dry-run", "--refused", "here")
-    assert done.returncode == 2
-    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
-        "--refused",
-        "cannot read a.txt",
-        "cannot read missing.csv",
-    ]
-    done = load.run("a.txt", "--mapping", "map.toml")
-    assert done.returncode == 2
-    assert "map.toml: " in done.stderr
-    done = load.run("a.txt", into="weather")
-    assert (done.returncode, "must be one of meter_usage" in done.stderr) == (2, True)
-
-
-def test_table_that_is_not_there_is_told_before_anything_is_sent(
-    questdb: QuestDBPorts, tmp_path: Path
-) -> None:
-    load = loader(tmp_path, questdb, {"meter_usage": {"name": "nowhere"}})
-    (tmp_path / "a.ndjson").write_bytes(reading_lines("m-1", 3))
-    done = load.run("a.ndjson")
-    assert done.returncode == 1
-    assert "cannot load into nowhere" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    with mounted(tmp_path / "disk", "1m") as disk:
-        yield disk
-
-
-def test_full_disk_for_refused_rows_ends_the_load_and_it_goes_on_with_more_room(
-    load: Loader, disk: Path, tables: StoredTables, make_id: MakeId
-) -> None:
-    meter_id = make_id("m")
-    body = reading_lines(meter_id, 20_000, step_s=60).replace(b'"kwh":', b'"kwh":-')
-    (load.place / "a.ndjson").write_bytes(body + reading_lines(meter_id, 10))
-    facts = load.facts("a.ndjson", "--refused", "disk/refused", code=1)
-    assert "No space left on device" in facts["stopped"]
-    [partial] = (disk / "refused").glob("a.ndjson.partial")
-    assert partial.read_bytes().endswith(b"}\n")
-    assert body.startswith(partial.read_bytes())
-    assert load.journalled() == facts["files"][0]["lines"] > 0
-    subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-    done = load.run("a.ndjson", "--refused", "disk/refused")
-    assert f"goes on behind line {facts['files'][0]['lines']:,}" in done.stderr
-    assert "10 of 20,010 rows stored" in done.stdout
-    assert (disk / "refused" / "a.ndjson").read_bytes() == body
-    assert len((disk / "refused" / "a.ndjson.reasons").read_bytes().splitlines()) == 20_000
-    assert len(tables.meter(meter_id)) == 10
-
-
-def test_full_disk_for_the_journal_is_no_reason_to_stop(
-    questdb: QuestDBPorts, tmp_path: Path, disk: Path, make_id: MakeId, tables: StoredTables
-) -> None:
-    load = loader(tmp_path, questdb)
-    load.journal = disk / "journal"
-    meter_id = make_id("m")
-    (tmp_path / "a.ndjson").write_bytes(reading_lines(meter_id, 5_000))
-    with pytest.raises(OSError, match="No space left"):
-        (disk / "ballast").write_bytes(bytes(2_000_000))
-    done = load.run("a.ndjson")
-    assert done.returncode == 0
-    assert "cannot write" in done.stderr
-    assert "No space left" in done.stderr
-    assert len(tables.meter(meter_id)) == 5_000
 
 
 def test_status_prints_what_the_operations_port_says(
