@@ -142,6 +142,18 @@ def test_row_that_questdb_refuses_is_kept_in_its_place_among_the_others(
     assert len(tables.meter(meter_id, "meter_usage_load_uuid")) == 2_996
 
 
+def test_rows_go_by_the_way_that_is_acknowledged_whatever_the_server_uses(
+    questdb: QuestDBPorts, tmp_path: Path, tables: StoredTables, make_id: MakeId
+) -> None:
+    sink = {"transport": "tcp", "ack": "enqueued", "workers": 2}
+    nowhere = {"ilp_tcp_addr": "127.0.0.1:1"}
+    load = loader(tmp_path, questdb, {"questdb": nowhere, "meter_usage": {"sink": sink}})
+    meter_id = make_id("m")
+    (tmp_path / "a.ndjson").write_bytes(reading_lines(meter_id, 10))
+    assert load.facts("a.ndjson")["ok"]
+    assert len(tables.meter(meter_id)) == 10
+
+
 def test_dry_run_says_what_would_be_refused_stores_nothing_and_needs_no_database(
     tmp_path: Path, tables: StoredTables, make_id: MakeId
 ) -> None:

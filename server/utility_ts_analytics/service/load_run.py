@@ -208,9 +208,14 @@ def _check_unchanged(kept: Kept | None) -> None:
 
 
 def _patient(config: Config, stream: str) -> Config:
-    """Let time alone bound a delivery, and one lane keep the order of all rows."""
+    """Let time alone bound a delivery, and one acknowledged lane keep the order of all rows.
+
+    What TCP carries is not acknowledged: no place in a file could be called stored.
+    """
     section = config.streams[stream]
-    sink = msgspec.structs.replace(section.sink, retries_max=_RETRIES_MAX, lanes=1)
+    sink = msgspec.structs.replace(
+        section.sink, retries_max=_RETRIES_MAX, lanes=1, transport="http"
+    )
     changed = {stream: msgspec.structs.replace(section, sink=sink)}
     return msgspec.structs.replace(config, **changed)
 
