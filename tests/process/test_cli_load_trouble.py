@@ -35,7 +35,10 @@ def load(questdb: QuestDBPorts, tmp_path: Path) -> Loader:
         ("a.ndjson.gz", gzip.compress(b"{}\n" * 1_000)[:-8], 1, "ends early"),
         ("a.csv", b"\xff\xfet\x00s\x00", 1, "UTF-16"),
     ],
-    ids=lambda value: str(value)[:14] if isinstance(value, str) else None,
+    ids=[
+        *("unknown", "empty", "header", "workbook", "parquet-as-ndjson", "not-gzip"),
+        *("not-parquet", "not-arrow", "not-nem12", "cut-gzip", "utf-16"),
+    ],
 )
 def test_bad_file_is_refused_with_a_sentence(
     load: Loader, name: str, content: bytes, code: int, message: str
