@@ -8,9 +8,9 @@ from pathlib import Path
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.service import commands
 from utility_ts_analytics.service.balance_options import add_options as add_balance_options
+from utility_ts_analytics.service.load_plan import FILE_KINDS, LoadOptions
 from utility_ts_analytics.service.report_command import add_options as add_report_options
 from utility_ts_analytics.service.report_command import options_of as report_options_of
-from utility_ts_analytics.service.load_plan import FILE_KINDS, LoadOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
