@@ -1,7 +1,7 @@
 -- Materialized views for the daily questions: optional, applied by
 -- `ingestion-service schema apply --views [--zone ZONE]`, which puts the zone in the place of 'UTC' and
 -- the configured table's name in the place of "meter_usage". docs/VIEWS.md says what they cost and
--- answer, docs/decisions/0023-materialized-views.md why they are as they are.
+-- answer, docs/decisions/0022-materialized-views.md why they are as they are.
 --
 -- Every ts is the START of the hour or day, in UTC. Sums are of stored values: scale factors and
 -- feeders are joined when a question is asked, since a view does not follow changes in tables that

@@ -17,8 +17,6 @@ from tests.process.stored_tables import StoredTables, until
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
 ROWS = 300_000
-FEWER_ROWS = 150_000
-"""Where how many does not matter: enough to be met."""
 BAD_EVERY = 10_000
 MET_LINES = 20_000
 
