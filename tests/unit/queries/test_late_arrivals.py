@@ -2,6 +2,7 @@
 
 import os
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -161,6 +162,15 @@ def test_table_of_a_server_without_the_setting_knows_only_that_there_were_commit
     assert set(found.values()) == {(0, 0, 0, 0)}
 
 
+def purged(server: TestQuestDB, start: datetime) -> bool:
+    """Tell whether the commits of a minute's lateness are gone; no while QuestDB is at it."""
+    try:
+        return answer(server, start)["< 15 min"] == (0, 0, 0, 0)
+    except urllib.error.HTTPError as error:
+        assert any("file does not exist" in note for note in error.__notes__)
+        return False
+
+
 @pytest.mark.questdb
 def test_history_survives_a_restart_and_ends_with_the_purge(tmp_path: Path) -> None:
     """A part of the log that is full and applied goes; the one being written stays."""
@@ -177,7 +187,7 @@ def test_history_survives_a_restart_and_ends_with_the_purge(tmp_path: Path) -> N
         for _ in range(6):
             post(server, 2 * DAY)
         give_up_at_s = time.monotonic() + 30
-        while answer(server, start)["< 15 min"] != (0, 0, 0, 0):
+        while not purged(server, start):
             assert time.monotonic() < give_up_at_s, "nothing was purged"
         found = answer(server, start)["< 7 d"][0]
         assert isinstance(found, int)
