@@ -8,6 +8,9 @@ sink reports is no exception at all (`sinks.contract.Outcome`). Our own faults a
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+EXIT_OK, EXIT_FAILED, EXIT_CRASH_LOOP = 0, 1, 3
+"""Exit codes of commands (CONTRACT section 2); errors carry their own."""
+
 
 class ClientError(Exception):
     """Ends one HTTP request with a problem document (RFC 9457).

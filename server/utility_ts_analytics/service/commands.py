@@ -1,4 +1,8 @@
-"""What each command does; prints to the terminal, returns the exit code."""
+"""What each command does; prints to the terminal, returns the exit code.
+
+Each command imports what it needs: all of it takes half a second, and a load that starts with the
+modules of the server, or a server with those of the report, takes memory for nothing.
+"""
 
 import argparse
 import asyncio
@@ -9,35 +13,22 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config, load_config, parse_config
 from utility_ts_analytics.config.load import read_tables
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB
-from utility_ts_analytics.database.embedded_settings import Ports
-from utility_ts_analytics.database.schema import apply_schema, schema_text
-from utility_ts_analytics.database.view_spec import views_text
-from utility_ts_analytics.database.views import apply_views
-from utility_ts_analytics.errors import ConfigError, OperatorError
+from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError, OperatorError
 from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.service.assembly import server_plans, service_plan
-from utility_ts_analytics.service.balance_options import job_of
-from utility_ts_analytics.service.checks import CheckLine, run_checks
-from utility_ts_analytics.service.feeder_balance_command import balance_feeders
-from utility_ts_analytics.service.first_day import FirstDay
-from utility_ts_analytics.service.load_command import load_files
-from utility_ts_analytics.service.load_plan import LoadOptions
-from utility_ts_analytics.service.local_http import ask_listener
-from utility_ts_analytics.service.plans import ServicePlan
-from utility_ts_analytics.service.ports import claim_or_raise
-from utility_ts_analytics.service.report_command import ReportOptions, terms_of, write_report
-from utility_ts_analytics.service.service_manager import ServiceManager
-from utility_ts_analytics.service.status_text import status_text
-from utility_ts_analytics.service.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from utility_ts_analytics.telemetry.logs import configure_logs
+
+if TYPE_CHECKING:
+    from utility_ts_analytics.service.checks import CheckLine
+    from utility_ts_analytics.service.load_plan import LoadOptions
+    from utility_ts_analytics.service.plans import ServicePlan
+    from utility_ts_analytics.service.report_command import ReportOptions
 
 OptionsT = TypeVar("OptionsT")
 
@@ -51,9 +42,13 @@ _log = structlog.get_logger("supervisor")
 
 def serve(config_path: Path | None) -> int:
     """Run the production server until it is told to stop."""
+    from utility_ts_analytics.service.assembly import service_plan
+    from utility_ts_analytics.service.service_manager import ServiceManager
+    from utility_ts_analytics.service.supervisor import Supervisor
+
     environ = dict(os.environ)
 
-    def load() -> ServicePlan:
+    def load() -> "ServicePlan":
         return service_plan(load_config(config_path, environ))
 
     plan = load()
@@ -67,6 +62,14 @@ def serve(config_path: Path | None) -> int:
 
 def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
     """Run everything on this machine: QuestDB, schema, samples, server."""
+    from utility_ts_analytics.database.embedded import EmbeddedQuestDB
+    from utility_ts_analytics.database.embedded_settings import Ports
+    from utility_ts_analytics.database.schema import apply_schema
+    from utility_ts_analytics.service.assembly import server_plans, service_plan
+    from utility_ts_analytics.service.first_day import FirstDay
+    from utility_ts_analytics.service.ports import claim_or_raise
+    from utility_ts_analytics.service.supervisor import Supervisor
+
     tables = read_tables(config_path) if config_path is not None else {}
     # The embedded server is where it is, whatever the environment says of another one.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("INGESTION__QUESTDB__")}
@@ -92,6 +95,8 @@ def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
 
 def check(config_path: Path | None, *, as_json: bool) -> int:
     """Check config, QuestDB and its tables; one line per check."""
+    from utility_ts_analytics.service.checks import run_checks
+
     config = load_config(config_path, os.environ)
     lines = asyncio.run(run_checks(config))
     _print_checks(lines, as_json=as_json)
@@ -100,6 +105,10 @@ def check(config_path: Path | None, *, as_json: bool) -> int:
 
 def schema_apply(config_path: Path | None, *, views_zone: str | None, as_json: bool) -> int:
     """Apply `sql/schema`, and `sql/views` if a zone is given; never drops or alters anything."""
+    from utility_ts_analytics.database.schema import apply_schema
+    from utility_ts_analytics.database.views import apply_views
+    from utility_ts_analytics.service.checks import CheckLine
+
     config = load_config(config_path, os.environ)
     uri = config.questdb.uri.reveal()
     differences = asyncio.run(apply_schema(uri))
@@ -116,14 +125,19 @@ def schema_apply(config_path: Path | None, *, views_zone: str | None, as_json: b
 
 def schema_show(*, views_zone: str | None) -> int:
     """Print `sql/schema`, and `sql/views` for the table's usual name if a zone is given."""
+    from utility_ts_analytics.database.schema import schema_text
+    from utility_ts_analytics.database.view_spec import views_text
+
     print(schema_text(), end="")
     if views_zone is not None:
         print(f"\n{views_text(zone=views_zone)}", end="")
     return EXIT_OK
 
 
-def load(config_path: Path | None, options: LoadOptions) -> int:
+def load(config_path: Path | None, options: "LoadOptions") -> int:
     """Store the readings of files."""
+    from utility_ts_analytics.service.load_command import load_files
+
     config = load_config(config_path, os.environ)
     if options.stream not in STREAMS:
         raise ConfigError([f"--into: must be one of {', '.join(STREAMS)}, is {options.stream!r}"])
@@ -134,14 +148,19 @@ def load(config_path: Path | None, options: LoadOptions) -> int:
 
 def feeder_balance(config_path: Path | None, options: argparse.Namespace, *, as_json: bool) -> int:
     """Fill `feeder_energy_balance` for a period."""
+    from utility_ts_analytics.service.balance_options import job_of
+    from utility_ts_analytics.service.feeder_balance_command import balance_feeders
+
     now = datetime.now(tz=UTC)
     config, job = _config_and(config_path, lambda: job_of(options, now=now))
     configure_logs(level=config.server.log_level, log_format=config.server.log_format)
     return balance_feeders(config, job, as_json=as_json)
 
 
-def report(config_path: Path | None, options: ReportOptions) -> int:
+def report(config_path: Path | None, options: "ReportOptions") -> int:
     """Write the report of a period."""
+    from utility_ts_analytics.service.report_command import terms_of, write_report
+
     now = datetime.now(tz=UTC)
     config, terms = _config_and(config_path, lambda: terms_of(options, now=now))
     print(write_report(config, terms, options.out, clock=SystemClock()))
@@ -150,6 +169,8 @@ def report(config_path: Path | None, options: ReportOptions) -> int:
 
 def status(config_path: Path | None, *, as_json: bool) -> int:
     """Print what the running service reports; exit code 0 only if it is ready."""
+    from utility_ts_analytics.service.status_text import status_text
+
     config = load_config(config_path, os.environ)
     facts = _fetch_status(config)
     if as_json:
@@ -178,7 +199,7 @@ def _config_and(
     return config, options
 
 
-def _print_checks(lines: Sequence[CheckLine], *, as_json: bool) -> None:
+def _print_checks(lines: "Sequence[CheckLine]", *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([{"ok": line.ok, "text": line.text} for line in lines], indent=2))
         return
@@ -187,6 +208,8 @@ def _print_checks(lines: Sequence[CheckLine], *, as_json: bool) -> None:
 
 
 def _fetch_status(config: Config) -> dict[str, object]:
+    from utility_ts_analytics.service.local_http import ask_listener
+
     metrics = config.metrics
     token = metrics.auth_bearer_token
     headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}

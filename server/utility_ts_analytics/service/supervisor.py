@@ -18,6 +18,7 @@ from types import FrameType
 import structlog
 
 from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK
 from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, note_start, read_signs
 from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
 from utility_ts_analytics.service.departed import fold
@@ -30,8 +31,6 @@ from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.silence import SilenceWatch
 from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
 from utility_ts_analytics.telemetry.logs import report_left_out
-
-EXIT_OK, EXIT_FAILED, EXIT_CRASH_LOOP = 0, 1, 3
 
 _TICK_S = 0.5
 
