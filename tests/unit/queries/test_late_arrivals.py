@@ -192,7 +192,7 @@ def test_history_survives_a_restart_and_ends_with_the_purge(tmp_path: Path) -> N
             assert time.monotonic() < give_up_at_s, "nothing was purged"
         found = answer(server, start)["< 7 d"][0]
         assert isinstance(found, int)
-        assert 1 <= found <= 4
+        assert found >= 1, "the part that is being written was purged too"
         (first,) = {row[7] for row in rows_of(server, late_arrivals_sql())}
         assert isinstance(first, datetime)
         assert first > start
