@@ -25,7 +25,7 @@ DEDUP UPSERT KEYS(valid_from, plant_id, feeder_id);
 CREATE TABLE IF NOT EXISTS meter_scale_map (
   valid_from TIMESTAMP,   -- since when, UTC
   meter_id SYMBOL,        -- never NULL
-  scale_factor DOUBLE,    -- stored energy times this is true energy; > 0; no row means 1
+  scale_factor DOUBLE,    -- stored energy times this is true energy; -1 for exports; no row means 1
   reason SYMBOL,          -- for instance 'ct_ratio'
   valid_to TIMESTAMP      -- until when (exclusive), UTC; NULL = still holds
 ) TIMESTAMP(valid_from) PARTITION BY YEAR WAL
