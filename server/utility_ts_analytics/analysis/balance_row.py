@@ -1,17 +1,17 @@
 """One row of `queries.feeder_balance`, typed."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from utility_ts_analytics.database.pool import Row
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceRow:
+class BalanceRow(Struct, frozen=True):
     """The balance of one feeder in one interval; fields as `feeder_balance_sql` describes them.
 
     Attributes:
-        ts: Naive UTC, as the database's wire has it.
+        ts: UTC; naive as the database's wire has it, aware from typed reads.
     """
 
     ts: datetime

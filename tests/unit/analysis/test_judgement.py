@@ -1,8 +1,8 @@
 """Scores, causes and alerts of single balances."""
 
-import dataclasses
 from datetime import datetime
 
+import msgspec
 import pytest
 from tests.unit.analysis.balances import SOUND
 
@@ -124,4 +124,4 @@ def test_threshold_out_of_its_range_is_refused_with_all_others(
 def test_rig_computes_what_depends_on_other_fields() -> None:
     row = SOUND.but(demand_kwh=None)
     assert (row.loss_kwh, row.loss_pct) == (None, None)
-    assert dataclasses.replace(SOUND.but(), ts=datetime(2024, 1, 1)).loss_kwh == 4.0
+    assert msgspec.structs.replace(SOUND.but(), ts=datetime(2024, 1, 1)).loss_kwh == 4.0

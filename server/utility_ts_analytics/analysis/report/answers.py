@@ -110,25 +110,3 @@ class FeederLosses(Struct, frozen=True):
     unread_estimated_kwh: float | None
     estimated_loss_kwh: float | None
     estimated_loss_pct: float | None
-
-
-class FeederDay(Struct, frozen=True):
-    """Of `feeder_balance_sql` by day."""
-
-    ts: datetime
-    feeder_id: str
-    interval_minutes: int
-    supplied_kwh: float | None
-    generation_kwh: float | None
-    demand_kwh: float | None
-    loss_kwh: float | None
-    loss_pct: float | None
-    coverage_pct: float | None
-    estimated_pct: float | None
-    expected_readings: int
-    present_readings: int
-    estimated_readings: int
-    head_nodes_unclear: bool
-    plants_missing: bool
-    topology_events: int
-    scale_changed: bool

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from utility_ts_analytics.analysis.report.answers import FeederDay, FeederLosses
+from utility_ts_analytics.analysis.balance_row import BalanceRow
+from utility_ts_analytics.analysis.report.answers import FeederLosses
 from utility_ts_analytics.analysis.report.asked import Asked
 from utility_ts_analytics.analysis.report.content import Section
 from utility_ts_analytics.analysis.report.period import local_days, midnight
@@ -51,7 +52,7 @@ async def gather_losses(asked: Asked) -> Section:
     if drawn and (whole := whole_days(asked)) is not None:
         zone = asked.zone.key
         sql = feeder_balance_sql(whole, Intervals("1d", zone), feeders=drawn, lengths=lengths)
-        days = (await asked.frame(sql, FeederDay)).select(_no_days().columns)
+        days = (await asked.frame(sql, BalanceRow)).select(_no_days().columns)
     return losses_section(totals, days, zone=asked.zone.key, feeders_max=FEEDERS_MAX)
 
 

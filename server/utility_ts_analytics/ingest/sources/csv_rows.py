@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
@@ -106,12 +107,24 @@ def _is_even(data: bytes, rules: CellRules) -> bool:
         return False
     if not rules.quoted or b'"' not in data:
         return True
-    # Every quote opens a cell or closes one. What is within cells can only spoil the sum, and
-    # line ends within them the count of rows.
-    edge = rules.delimiter.encode()
-    opening = data.count(edge + b'"') + data.count(b'\n"') + data.startswith(b'"')
-    closing = data.count(b'"' + edge) + data.count(b'"\n') + data.count(b'"\r\n')
-    return opening == closing and opening + closing == data.count(b'"')
+    return _are_around_cells(data, rules.delimiter.encode())
+
+
+def _are_around_cells(data: bytes, delimiter: bytes) -> bool:
+    """Tell whether every other quote begins a cell, and the ones between end it.
+
+    Line ends within cells are not looked for: they spoil the count of rows.
+    """
+    text = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(text == ord('"'))
+    opening, closing = quotes[::2], quotes[1::2]
+    if len(opening) != len(closing) or closing[-1] + 1 == len(text) or len(delimiter) != 1:
+        return False
+    edges = np.zeros(256, np.bool_)
+    edges[[delimiter[0], ord("\n")]] = True
+    before = text[opening - 1]  # of a quote at the very start that is the last byte, a line end
+    after = text[closing + 1]
+    return bool(edges[before].all() and (edges[after] | (after == ord("\r"))).all())
 
 
 class PlainRows:

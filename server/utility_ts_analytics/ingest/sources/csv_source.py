@@ -11,7 +11,7 @@ import pyarrow as pa
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping, plain_mapping
-from utility_ts_analytics.ingest.sources.closing import ClosedAtExit
+from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.csv_rows import (
     CellRules,
@@ -40,7 +40,7 @@ class _Layout:
     rules: CellRules
 
 
-class CsvSource(ClosedAtExit):
+class CsvSource(ReadInPieces):
     """One file of separated values.
 
     Args:
@@ -62,11 +62,8 @@ class CsvSource(ClosedAtExit):
         line_bytes_max: int,
         stack: ExitStack,
     ) -> None:
-        super().__init__(stack)
-        self.name = pieces.name
-        self.head = b""
+        super().__init__(pieces, stack)
         self.refused_kind: FileKind = kind
-        self._pieces = pieces
         self._spec = spec
         self._mapping = mapping
         self._file = (mapping or plain_mapping(spec.name, ())).file
@@ -74,16 +71,6 @@ class CsvSource(ClosedAtExit):
         self._line_bytes_max = line_bytes_max
         self._notes: dict[str, int] = {}
         self._lines = TextLines(pieces, self._file, line_bytes_max, self._notes)
-
-    @property
-    def size_bytes(self) -> int | None:
-        """Size of the file on disk, bytes."""
-        return self._pieces.size_bytes
-
-    @property
-    def bytes_read(self) -> int:
-        """Of the file on disk, so far."""
-        return self._pieces.bytes_read
 
     @property
     def notes(self) -> Mapping[str, int]:

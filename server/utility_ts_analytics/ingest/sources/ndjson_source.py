@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping
-from utility_ts_analytics.ingest.sources.closing import ClosedAtExit
+from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.ingest.sources.raw import RawBlock, mapped
@@ -26,7 +26,7 @@ _decode = msgspec.json.Decoder(dict[str, object]).decode
 Value = str | int | float | None
 
 
-class NdjsonSource(ClosedAtExit):
+class NdjsonSource(ReadInPieces):
     """One file of objects.
 
     Args:
@@ -46,26 +46,13 @@ class NdjsonSource(ClosedAtExit):
         line_bytes_max: int,
         stack: ExitStack,
     ) -> None:
-        super().__init__(stack)
-        self.name = pieces.name
-        self.head = b""
+        super().__init__(pieces, stack)
         self.refused_kind: FileKind = "ndjson"
-        self._pieces = pieces
         names = [rule.column for rule in mapping.fields.values() if rule.column is not None]
         # Any object may have any member: none is missing before its line is read.
         names = list(dict.fromkeys([*mapping.time.columns, *names, *mapping.only]))
         self._mapper = Mapper.of_file(mapping, spec, names, f"{self.name}: the mapping")
         self._lines = TextLines(pieces, mapping.file, line_bytes_max, self._mapper.notes)
-
-    @property
-    def size_bytes(self) -> int | None:
-        """Size of the file on disk, bytes."""
-        return self._pieces.size_bytes
-
-    @property
-    def bytes_read(self) -> int:
-        """Of the file on disk, so far."""
-        return self._pieces.bytes_read
 
     @property
     def notes(self) -> Mapping[str, int]:

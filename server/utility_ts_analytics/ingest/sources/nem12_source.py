@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.mapping.model import FileSection, Nem12Section
-from utility_ts_analytics.ingest.sources.closing import ClosedAtExit
+from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.ingest.sources.nem12_columns import DayColumns
@@ -27,7 +27,7 @@ it the days held so far go out, and a reactive day finds no partner among them."
 _HEADER_CELLS = 4
 
 
-class Nem12Source(ClosedAtExit):
+class Nem12Source(ReadInPieces):
     """One NEM12 file.
 
     A line of `SourceBlock` is a 300 record, which is one row for each interval with a value.
@@ -42,11 +42,8 @@ class Nem12Source(ClosedAtExit):
     def __init__(
         self, pieces: FilePieces, rules: Nem12Section, *, line_bytes_max: int, stack: ExitStack
     ) -> None:
-        super().__init__(stack)
-        self.name = pieces.name
-        self.head = b""
+        super().__init__(pieces, stack)
         self.refused_kind: FileKind = "nem12"
-        self._pieces = pieces
         self._notes: dict[str, int] = {}
         self._lines = TextLines(pieces, FileSection(), line_bytes_max, self._notes)
         self._columns = DayColumns(rules, self._notes)
@@ -56,16 +53,6 @@ class Nem12Source(ClosedAtExit):
         self._refused: list[Refused] = []
         self._size_bytes = 0
         self._ended = False
-
-    @property
-    def size_bytes(self) -> int | None:
-        """Size of the file on disk, bytes."""
-        return self._pieces.size_bytes
-
-    @property
-    def bytes_read(self) -> int:
-        """Of the file on disk, so far."""
-        return self._pieces.bytes_read
 
     @property
     def notes(self) -> Mapping[str, int]:

@@ -5,6 +5,7 @@ import re
 import pytest
 from msgspec import Struct
 
+from utility_ts_analytics.analysis.balance_row import BalanceRow
 from utility_ts_analytics.analysis.report import answers
 from utility_ts_analytics.queries import overview, time_of_use
 from utility_ts_analytics.queries.completeness import completeness_sql
@@ -25,7 +26,7 @@ from utility_ts_analytics.queries.saved import notes_of
         (answers.MeterDay, completeness_sql),
         (answers.EstimatedDay, overview.estimated_days_sql),
         (answers.FeederLosses, feeder_losses_sql),
-        (answers.FeederDay, feeder_balance_sql),
+        (BalanceRow, feeder_balance_sql),
         # The key stands among others there.
         (answers.PeriodEnergy, time_of_use.time_of_use_sql),
         (answers.TypicalDay, time_of_use.typical_day_sql),

@@ -73,6 +73,7 @@ BLOCKS = st.lists(PIECES, max_size=24).map(lambda parts: "".join([*parts, "\n"])
 @example(b'"a,b","c"\n', ",", True)
 @example(b'"a\nb",c\nd,e\n', ",", True)
 @example(b'a,"\nb,"\n', ",", True)
+@example(b',","|""\n', ",", True)
 @settings(max_examples=1_500, deadline=None)
 def test_both_ways_agree(data: bytes, delimiter: str, quoted: bool) -> None:
     rules = rules_of(delimiter, quoted=quoted, null=("", "NULL"))
