@@ -44,6 +44,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from utility_ts_analytics.analysis.balance_row import BalanceRow
 from utility_ts_analytics.analysis.report import answers
 from utility_ts_analytics.analysis.report.charts_feeders import feeder_losses
 from utility_ts_analytics.analysis.report.charts_load import load_curves, peak_spread
@@ -249,7 +250,7 @@ losses = ask(feeder_losses_sql(WEEK), answers.FeederLosses)
 whole_days = TimeRange(
     datetime(2024, 6, 4, tzinfo=ZoneInfo(ZONE)), datetime(2024, 6, 10, tzinfo=ZoneInfo(ZONE))
 )
-by_day = ask(feeder_balance_sql(whole_days, Intervals("1d", ZONE)), answers.FeederDay)
+by_day = ask(feeder_balance_sql(whole_days, Intervals("1d", ZONE)), BalanceRow)
 totals = losses.sort("measured_loss_kwh", descending=True).select(
     "feeder_id", loss_kwh="measured_loss_kwh", loss_pct="measured_loss_pct"
 )
