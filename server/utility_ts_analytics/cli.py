@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utility_ts_analytics.errors import ConfigError, OperatorError
+from utility_ts_analytics.ingest.file_kinds import FILE_KINDS
 from utility_ts_analytics.service import commands
 from utility_ts_analytics.service.balance_options import add_options as add_balance_options
-from utility_ts_analytics.service.load_plan import FILE_KINDS, LoadOptions
+from utility_ts_analytics.service.load_plan import LoadOptions
 from utility_ts_analytics.service.report_command import add_options as add_report_options
 from utility_ts_analytics.service.report_command import options_of as report_options_of
 

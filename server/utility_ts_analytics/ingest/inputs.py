@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
+from utility_ts_analytics.ingest.file_kinds import UNKNOWN_NAME
+
 STDIN: Final = Path("-")
 REASONS_SUFFIX: Final = ".reasons"
 PARTIAL_SUFFIX: Final = ".partial"
 OWN_SUFFIXES: Final = (REASONS_SUFFIX, PARTIAL_SUFFIX)
 """Of files that a load writes beside refused rows, and never reads."""
-
-_UNKNOWN: Final = (
-    "its name must end in .ndjson, .jsonl, .csv, .dat, .psv, .tsv or .nem12, with .gz or .zst"
-    " behind it if it is compressed, or in .parquet, .pq, .arrow or .feather; or say what it is"
-    " with --format"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ def find_inputs(paths: Iterable[Path], known: Callable[[Path], bool]) -> Inputs:
                     skipped.append(file)
         elif not known(path):
             missing = not path.exists()
-            reason = "No such file or directory" if missing else _UNKNOWN
+            reason = "No such file or directory" if missing else UNKNOWN_NAME
             problems.append(f"cannot read {path}: {reason}")
         else:
             _add(files, path, PurePath(path.name), problems)

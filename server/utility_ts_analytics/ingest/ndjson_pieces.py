@@ -17,6 +17,7 @@ from typing import Final
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.errors import ClientError, OperatorError
+from utility_ts_analytics.ingest.file_kinds import check_text, encoding_of
 from utility_ts_analytics.ingest.pieces import START, Extent, Place, RefusedText
 from utility_ts_analytics.reading.compression import Encoding, decompressor
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
@@ -28,7 +29,6 @@ _UNBOUNDED: Final = 2**62
 """A file's own size bounds it; nothing is held in memory."""
 
 _MAGIC: Final[Mapping[bytes, Encoding]] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-_SUFFIXES: Final[Mapping[str, Encoding]] = {".gz": "gzip", ".zst": "zstd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class NdjsonFile:
         except OSError as error:
             raise OperatorError(f"cannot read {path}: {error.strerror}") from error
         self._file = self._stack.enter_context(file)
-        self._encoding = _SUFFIXES.get(path.suffix.lower(), "identity")
+        self._encoding = encoding_of(path)
 
     def __enter__(self) -> "NdjsonFile":
         return self
@@ -192,7 +192,8 @@ class NdjsonFile:
         if self._name == "-":
             self._encoding = next((e for m, e in _MAGIC.items() if first.startswith(m)), "identity")
         if start.offset == 0 and self._encoding == "identity" and not _may_be_json(first):
-            _check_text(first, self._name)
+            # Refuse what is known to be of another kind, rather than each of its lines.
+            check_text(first, self._name)
         splitter = LineSplitter(
             self._rules.line_bytes_max, next_line=start.next_line if start.offset else 1
         )
@@ -255,12 +256,3 @@ def _from_line(part: LineBlock | LongLine, line: int) -> LineBlock | LongLine | 
 
 def _may_be_json(head: bytes) -> bool:
     return head.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"")
-
-
-def _check_text(head: bytes, name: str) -> None:
-    """Refuse what is known to be of another kind, rather than each of its lines."""
-    try:
-        from utility_ts_analytics.ingest.sources.kinds import check_text
-    except ModuleNotFoundError:  # it comes with packages that NDJSON does not need
-        return
-    check_text(head, name)

@@ -1,19 +1,18 @@
 """Opens inputs whose readings come as columns. Needs what the package's extra `files` installs."""
 
 from pathlib import Path
-from typing import cast
 
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.ingest.column_pieces import ColumnFile, ColumnRules
 from utility_ts_analytics.ingest.mapping import FileMapping, load_mapping
 from utility_ts_analytics.ingest.pieces import Place
-from utility_ts_analytics.ingest.sources import FileKind, kind_of, open_source
+from utility_ts_analytics.ingest.sources import open_source
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import latest_ts
 from utility_ts_analytics.service.load_plan import LoadOptions
 from utility_ts_analytics.sinks.ilp.columns import column_encoder
 
-__all__ = ["ColumnOpening", "FileKind", "kind_of", "load_mapping"]
+__all__ = ["ColumnOpening", "load_mapping"]
 
 
 class ColumnOpening:
@@ -32,7 +31,7 @@ class ColumnOpening:
         stream = config.streams[options.stream]
         spec = STREAMS[options.stream]
         self._mapping = mapping
-        self._kind = cast("FileKind | None", options.kind)  # the command line takes no other
+        self._kind = options.kind
         self._line_bytes_max = stream.source.line_bytes_max
         self._rules = ColumnRules(
             spec=spec,

@@ -5,10 +5,16 @@ that a server has not.
 """
 
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.errors import ConfigError
+from utility_ts_analytics.ingest.file_kinds import (
+    BINARY_KINDS,
+    FileKind,
+    kind_of,
+    without_compression,
+)
 from utility_ts_analytics.ingest.inputs import OWN_SUFFIXES, STDIN, Input
 from utility_ts_analytics.ingest.ndjson_pieces import NdjsonFile, NdjsonRules
 from utility_ts_analytics.ingest.pieces import PieceSource, Place
@@ -21,9 +27,6 @@ if TYPE_CHECKING:
     from utility_ts_analytics.ingest.mapping import FileMapping
     from utility_ts_analytics.service.load_columns import ColumnOpening
 
-_NDJSON_SUFFIXES: Final = (".ndjson", ".jsonl")
-_COMPRESSED_SUFFIXES: Final = (".gz", ".zst")
-_BINARY_KINDS: Final = ("parquet", "arrow")
 _MISSING = (
     "files other than NDJSON, and mappings, need further packages:"
     ' pip install "utility-ts-analytics[files]" (missing: {})'
@@ -57,32 +60,27 @@ class Opening:
             ts_end=latest_ts(wall_ns, source.future_minutes_max),
         )
 
-    def kind(self, path: Path) -> str | None:
+    def kind(self, path: Path) -> FileKind | None:
         """Return what kind of file it is, or None where nobody knows.
 
         Raises:
-            ConfigError: To find out takes packages that are missing.
+            ConfigError: To read it takes packages that are missing.
         """
         if path.suffix in OWN_SUFFIXES:
             return None
         said = self._options.kind or (self._mapping.file.kind if self._mapping else None)
-        if said is not None:
-            return said
-        if path == STDIN or _without_compression(path).suffix in _NDJSON_SUFFIXES:
-            return "ndjson"
-        try:
-            from utility_ts_analytics.service.load_columns import kind_of
-        except ModuleNotFoundError as error:
-            raise ConfigError([_MISSING.format(error.name)]) from error
-        return kind_of(path)
+        kind = said or kind_of(path)
+        if kind not in (None, "ndjson"):
+            _check_columns()
+        return kind
 
     def refused_name(self, entry: Input) -> PurePath:
         """Return the name of the file of refused rows: that of the input, as what it becomes.
 
         Rows of files of columns become NDJSON; what was compressed is not.
         """
-        name = _without_compression(entry.below)
-        if self.kind(entry.path) in _BINARY_KINDS:
+        name = without_compression(entry.below)
+        if self.kind(entry.path) in BINARY_KINDS:
             return name.with_name(f"{name.name}.ndjson")
         if entry.path == STDIN:
             return name.with_suffix(f".{self.kind(entry.path)}")
@@ -108,10 +106,9 @@ class Opening:
         options = self._options
         if options.mapping is None:
             return None
-        try:
-            from utility_ts_analytics.service.load_columns import load_mapping
-        except ModuleNotFoundError as error:
-            raise ConfigError([_MISSING.format(error.name)]) from error
+        _check_columns()
+        from utility_ts_analytics.service.load_columns import load_mapping
+
         mapping = load_mapping(options.mapping)
         if mapping.stream != options.stream:
             raise ConfigError(
@@ -123,5 +120,9 @@ class Opening:
         return mapping
 
 
-def _without_compression(path: PurePath) -> PurePath:
-    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED_SUFFIXES else path
+def _check_columns() -> None:
+    """Make sure of the packages that columns need."""
+    try:
+        import utility_ts_analytics.service.load_columns  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ConfigError([_MISSING.format(error.name)]) from error

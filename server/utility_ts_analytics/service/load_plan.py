@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.inputs import Input
 from utility_ts_analytics.ingest.pieces import PieceSource, Place
-
-FILE_KINDS = ("ndjson", "csv", "psv", "tsv", "parquet", "arrow", "nem12")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class LoadOptions:
     paths: Sequence[Path]
     stream: str
     mapping: Path | None = None
-    kind: str | None = None
+    kind: FileKind | None = None
     refused: Path | None = None
     journal: Path | None = None
     restart: bool = False

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 import pyarrow as pa
 
+from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.records.validation import RowError
-
-FileKind = Literal["ndjson", "csv", "psv", "tsv", "parquet", "arrow", "nem12"]
-"""`psv` and `tsv` are CSV with another delimiter; a mapping's `delimiter` beats all three."""
 
 BLOCK_BYTES_MAX = 1_048_576
 """Text of one block, bytes, unless one row is longer: about 8,000 rows of 130 bytes."""

@@ -9,10 +9,11 @@ from itertools import chain
 import pyarrow as pa
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping, plain_mapping
 from utility_ts_analytics.ingest.sources.closing import ReadInPieces
-from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, SourceBlock
+from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.csv_rows import (
     CellRules,
     PlainRow,

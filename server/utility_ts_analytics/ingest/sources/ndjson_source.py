@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import msgspec
 import pyarrow as pa
 
+from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping
 from utility_ts_analytics.ingest.sources.closing import ReadInPieces
-from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, SourceBlock
+from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.ingest.sources.raw import RawBlock, mapped
 from utility_ts_analytics.ingest.sources.text_lines import TextBlock, TextLines

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.model import FileSection, Nem12Section
 from utility_ts_analytics.ingest.sources.closing import ReadInPieces
-from utility_ts_analytics.ingest.sources.contract import FileKind, Refused, SourceBlock
+from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.ingest.sources.nem12_columns import DayColumns
 from utility_ts_analytics.ingest.sources.nem12_days import Channel, Day, RecordError

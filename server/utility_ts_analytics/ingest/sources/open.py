@@ -4,17 +4,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.ingest.mapping.model import FileMapping, Nem12Section
-from utility_ts_analytics.ingest.sources.arrow_source import ArrowSource
-from utility_ts_analytics.ingest.sources.contract import FileKind, Source
-from utility_ts_analytics.ingest.sources.csv_source import CsvSource
-from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
-from utility_ts_analytics.ingest.sources.kinds import (
+from utility_ts_analytics.ingest.file_kinds import (
     BINARY_KINDS,
-    KINDS_PHRASE,
+    UNKNOWN_NAME,
+    FileKind,
     encoding_of,
     kind_of,
 )
+from utility_ts_analytics.ingest.mapping.model import FileMapping, Nem12Section
+from utility_ts_analytics.ingest.sources.arrow_source import ArrowSource
+from utility_ts_analytics.ingest.sources.contract import Source
+from utility_ts_analytics.ingest.sources.csv_source import CsvSource
+from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.ingest.sources.ndjson_source import NdjsonSource
 from utility_ts_analytics.records.streams import StreamSpec
 
@@ -48,10 +49,7 @@ def open_source(
     if path.is_dir():
         raise OperatorError(f"cannot read {path}: Is a directory")
     if kind is None:
-        raise OperatorError(
-            f"cannot read {path}: its name must end in {KINDS_PHRASE}; or say what it is with"
-            " --format"
-        )
+        raise OperatorError(f"cannot read {path}: {UNKNOWN_NAME}")
     with ExitStack() as stack:
         source = _opened(path, spec, mapping, kind, line_bytes_max, stack=stack)
         stack.pop_all()

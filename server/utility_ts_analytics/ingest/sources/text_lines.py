@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.file_kinds import check_text
 from utility_ts_analytics.ingest.mapping.model import FileSection
 from utility_ts_analytics.ingest.sources.contract import BLOCK_BYTES_MAX, BLOCK_ROWS_MAX
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
-from utility_ts_analytics.ingest.sources.kinds import check_text
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK
 

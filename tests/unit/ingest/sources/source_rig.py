@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.load import parse_mapping
 from utility_ts_analytics.ingest.mapping.model import FileMapping
-from utility_ts_analytics.ingest.sources import FileKind, open_source
+from utility_ts_analytics.ingest.sources import open_source
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.columns import check_columns, rows_of_columns

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import zstandard
 from tests.unit.ingest.sources.source_rig import read_file, written
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.ingest.sources import FileKind, kind_of
+from utility_ts_analytics.ingest.file_kinds import FileKind, kind_of
 
 CSV = b"ts,meter_id,kwh\n2024-01-01T00:00:00Z,m,1\n"
 
@@ -47,6 +48,13 @@ def test_first_bytes_tell_nem12_and_files_without_a_suffix(tmp_path: Path) -> No
     assert kind_of(written(tmp_path, "b.csv", '\r\n"100","NEM13"\n')) == "nem12"
     assert kind_of(written(tmp_path, "c", b"PAR1...")) == "parquet"
     assert kind_of(written(tmp_path, "d", b"ARROW1...")) == "arrow"
+
+
+def test_pipe_is_judged_by_its_name_and_keeps_its_bytes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "r.csv")
+    os.mkfifo(tmp_path / "readings")
+    assert kind_of(tmp_path / "r.csv") == "csv"
+    assert kind_of(tmp_path / "readings") is None
 
 
 def parquet() -> bytes:

@@ -1,14 +1,20 @@
 """What kind of file it is: by its name, by its first bytes, and what to do about the wrong ones.
 
 The name says what somebody means it to be, the first bytes what it is. Where they differ, the file
-is refused: guessing would load half of the mistakes.
+is refused: guessing would load half of the mistakes. Needs none of the packages that read columns.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Literal, TypeVar, get_args
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.ingest.sources.contract import FileKind
 from utility_ts_analytics.reading.compression import Encoding
+
+FileKind = Literal["ndjson", "csv", "psv", "tsv", "parquet", "arrow", "nem12"]
+"""`psv` and `tsv` are CSV with another delimiter; a mapping's `delimiter` beats all three."""
+FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
+
+PathT = TypeVar("PathT", bound=PurePath)
 
 _ENCODINGS: dict[str, Encoding] = {".gz": "gzip", ".zst": "zstd"}
 
@@ -25,9 +31,10 @@ _KINDS: dict[str, FileKind] = {
     ".feather": "arrow",
     ".nem12": "nem12",
 }
-KINDS_PHRASE = (
-    ".ndjson, .jsonl, .csv, .dat, .psv, .tsv or .nem12, with .gz or .zst behind it if it is"
-    " compressed, or .parquet, .arrow or .feather"
+UNKNOWN_NAME = (
+    "its name must end in .ndjson, .jsonl, .csv, .dat, .psv, .tsv or .nem12, with .gz or .zst"
+    " behind it if it is compressed, or in .parquet, .pq, .arrow or .feather; or say what it is"
+    " with --format"
 )
 BINARY_KINDS: frozenset[FileKind] = frozenset(("parquet", "arrow"))
 
@@ -57,23 +64,27 @@ _PLAIN_CONTROLS = frozenset(b"\t\n\r\f\x1a")
 """Controls that text files have; 0x1A ends files of old systems."""
 
 
-def encoding_of(path: Path) -> Encoding:
+def encoding_of(path: PurePath) -> Encoding:
     """Return how the name says that the file is compressed."""
     return _ENCODINGS.get(path.suffix.lower(), "identity")
+
+
+def without_compression(path: PathT) -> PathT:
+    """Return the name that the file has once it is unpacked."""
+    return path if encoding_of(path) == "identity" else path.with_suffix("")
 
 
 def kind_of(path: Path) -> FileKind | None:
     """Return what the name says, or the first bytes where the name says nothing.
 
     NEM12 files are called `.csv`: their first bytes, `100,NEM12`, tell. None where nothing tells.
-    `-` is NDJSON. Reads at most a few hundred bytes; a file that cannot be opened is judged by
-    its name, and refused by `open_source`.
+    `-` is NDJSON. Reads at most a few hundred bytes; a file that cannot be opened, and a pipe,
+    from which they would be gone, are judged by their names.
     """
     if str(path) == "-":
         return "ndjson"
     encoding = encoding_of(path)
-    stem = path if encoding == "identity" else path.with_suffix("")
-    kind = _KINDS.get(stem.suffix.lower())
+    kind = _KINDS.get(without_compression(path).suffix.lower())
     if encoding != "identity" or kind not in (None, "csv"):
         return kind
     head = _first_bytes(path)
@@ -121,6 +132,8 @@ def check_text(head: bytes, name: str) -> None:
 
 def _first_bytes(path: Path) -> bytes:
     try:
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
             return file.read(_HEAD_BYTES)
     except OSError:
