@@ -5,7 +5,7 @@ that account for one request; the lane reports into it, the request waits on it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -177,6 +177,20 @@ class Block:
             lines = self.lines.part(start, stop)
             return Block.encoded(lines, positions, size_bytes, self.settlement)
         return Block(self.rows[start:stop], positions, size_bytes, self.settlement)
+
+    def parts(self, rows_max: int) -> "Iterator[Block]":
+        """Yield the block, or where it is larger than a queue, parts that leave room for others.
+
+        Args:
+            rows_max: Of the queue. A part of more than that could wait for ever.
+        """
+        if self.row_count <= rows_max:
+            yield self
+            return
+        part_rows = max(1, rows_max // 2)
+        for start in range(0, self.row_count, part_rows):
+            stop = min(start + part_rows, self.row_count)
+            yield self.part(start, stop, self.size_bytes * (stop - start) // self.row_count)
 
     def let_go(self, restore: Callable[[], Sequence[Reading]]) -> None:
         """Free the rows' memory: 600 bytes each, while encoded they take 230.

@@ -134,14 +134,8 @@ class IntakeSession:
 
     async def _submit_block(self, block: Block, wait_s: float) -> Failure | None:
         """Hand a block over, in parts if it is larger than the queue."""
-        rows_max = self._queue.rows_max
-        if block.row_count <= rows_max:
-            return await self._submit_part(block, wait_s)
-        part_rows = max(1, rows_max // 2)
-        for start in range(0, block.row_count, part_rows):
-            stop = min(start + part_rows, block.row_count)
-            share = block.size_bytes * (stop - start) // block.row_count
-            failure = await self._submit_part(block.part(start, stop, share), wait_s)
+        for part in block.parts(self._queue.rows_max):
+            failure = await self._submit_part(part, wait_s)
             if failure is not None:
                 return failure
         return None

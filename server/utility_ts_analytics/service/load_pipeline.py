@@ -148,15 +148,7 @@ class LoadPipeline:
         Every batch of the lane has an end, so there is no time-out of its own.
         """
         queue = self._lane.queue
-        part_rows = block.row_count
-        if part_rows > queue.rows_max:
-            part_rows = max(1, queue.rows_max // 2)
-        for start in range(0, block.row_count, part_rows):
-            stop = min(start + part_rows, block.row_count)
-            part = block
-            if part_rows < block.row_count:
-                size = block.size_bytes * (stop - start) // block.row_count
-                part = block.part(start, stop, size)
+        for part in block.parts(queue.rows_max):
             await queue.reserve(part.row_count, part.size_bytes)
             queue.put(part)
 
