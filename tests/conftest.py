@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
-from utility_ts_analytics.database.pool import connect
+from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.database.schema import apply_schema
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.ingest.reference_csv import insert_csv
@@ -156,12 +156,11 @@ def sample_questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQue
 
 
 async def _insert_reference_rows(pg_uri: str) -> None:
-    connection = await connect(pg_uri)
-    for name, spec in table_specs().items():
-        if name not in STREAMS:
-            for path in SAMPLES.glob(f"{name}.csv"):
-                await insert_csv(connection, path, spec)
-    await connection.close()
+    async with connected(pg_uri) as connection:
+        for name, spec in table_specs().items():
+            if name not in STREAMS:
+                for path in SAMPLES.glob(f"{name}.csv"):
+                    await insert_csv(connection, path, spec)
 
 
 def _post_samples(server: TestQuestDB) -> None:

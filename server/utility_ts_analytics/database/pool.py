@@ -160,6 +160,16 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
     raise ConnectFailed(f"cannot connect to QuestDB at {address}: {cause}; check questdb.uri")
 
 
+@asynccontextmanager
+async def connected(uri: str) -> AsyncIterator[Connection]:
+    """Lend a connection of its own for the length of the `with` block; errors as `connect`."""
+    connection = await connect(uri)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def _leave_closed_home() -> None:
     """Let asyncpg find no home folder where this process may not look into it.
 

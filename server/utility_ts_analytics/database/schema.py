@@ -1,10 +1,9 @@
 """Applies and checks `sql/schema` on a running QuestDB. Never drops or alters anything."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 from utility_ts_analytics.database.live_table import read_tables
-from utility_ts_analytics.database.pool import Connection, connect
+from utility_ts_analytics.database.pool import Connection, connected
 from utility_ts_analytics.database.schema_text import schema_text
 from utility_ts_analytics.database.table_compare import Difference, compare, create_sql
 from utility_ts_analytics.database.table_spec import TableSpec, table_specs
@@ -34,7 +33,7 @@ async def apply_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> li
         OperatorError: QuestDB refused a statement, or the schema files cannot be read.
     """
     wanted = list(table_specs().values() if specs is None else specs)
-    async with _connected(uri) as connection:
+    async with connected(uri) as connection:
         for spec in wanted:
             await connection.execute(create_sql(spec), timeout_s=STATEMENT_TIMEOUT_S)
         return await _differences(connection, wanted)
@@ -43,7 +42,7 @@ async def apply_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> li
 async def check_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> list[Difference]:
     """Compare and change nothing; arguments, result and errors as `apply_schema`."""
     wanted = list(table_specs().values() if specs is None else specs)
-    async with _connected(uri) as connection:
+    async with connected(uri) as connection:
         return await _differences(connection, wanted)
 
 
@@ -61,12 +60,3 @@ async def _differences(connection: Connection, specs: list[TableSpec]) -> list[D
     names = [spec.name for spec in specs]
     live = await read_tables(connection, names, timeout_s=STATEMENT_TIMEOUT_S)
     return compare(live, specs)
-
-
-@asynccontextmanager
-async def _connected(uri: str) -> AsyncIterator[Connection]:
-    connection = await connect(uri)
-    try:
-        yield connection
-    finally:
-        await connection.close()

@@ -1,13 +1,12 @@
 """Applies and checks `sql/views` on a running QuestDB. Never drops or refreshes anything."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from utility_ts_analytics.clock import Clock, SystemClock
-from utility_ts_analytics.database.pool import Connection, connect
+from utility_ts_analytics.database.pool import Connection, connected
 from utility_ts_analytics.database.view_spec import (
     ViewSpec,
     query_words,
@@ -80,7 +79,7 @@ async def apply_views(
         OperatorError: QuestDB does not know the zone or lacks a table, or `view_specs` fails.
     """
     specs = view_specs(meter_table=meter_table, zone=zone)
-    async with _connected(uri) as connection:
+    async with connected(uri) as connection:
         for spec in specs:
             await connection.execute(spec.create_sql, timeout_s=_TIMEOUT_S)
         live = await _listed(connection, specs, clock or SystemClock())
@@ -96,7 +95,7 @@ async def check_views(uri: str, *, meter_table: str) -> list[ViewFinding]:
     Raises:
         QuestDBUnavailable: As `apply_views`.
     """
-    async with _connected(uri) as connection:
+    async with connected(uri) as connection:
         live = await read_views(connection)
     names = [spec.name.lower() for spec in view_specs(meter_table=meter_table)]
     found = [live[name] for name in names if name in live]
@@ -136,15 +135,6 @@ async def _listed(
                 f" {_TIMEOUT_S:g} s: run 'ingestion-service schema apply --views' again"
             )
         await clock.sleep(_LOOK_AGAIN_S)
-
-
-@asynccontextmanager
-async def _connected(uri: str) -> AsyncIterator[Connection]:
-    connection = await connect(uri)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def _live_view(row: tuple[object, ...]) -> LiveView:

@@ -16,7 +16,7 @@ from utility_ts_analytics.analysis.feeder_balance import (
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config
-from utility_ts_analytics.database.pool import connect
+from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.errors import ConfigError
 
 _FEEDERS_SHOWN = 40
@@ -61,13 +61,12 @@ async def _run(uri: str, job: BalanceJob) -> BalanceReport:
             text = f"\rup to {until:%Y-%m-%d %H:%M}Z: {rows:,} rows "
             print(text, end="", file=sys.stderr, flush=True)
 
-    connection = await connect(uri)
-    try:
-        return await run_balance(connection, job, clock=SystemClock(), progress=progress)
-    finally:
-        if shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        await connection.close()
+    async with connected(uri) as connection:
+        try:
+            return await run_balance(connection, job, clock=SystemClock(), progress=progress)
+        finally:
+            if shown:
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _facts(job: BalanceJob, report: BalanceReport) -> dict[str, Json]:

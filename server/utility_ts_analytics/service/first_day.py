@@ -13,7 +13,7 @@ from pathlib import Path
 
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import Config, SourceConfig, url_of
-from utility_ts_analytics.database.pool import Connection, connect
+from utility_ts_analytics.database.pool import Connection, connected
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.reference_csv import insert_csv
@@ -93,12 +93,9 @@ class FirstDay:
     async def _run(self) -> int:
         samples = Samples.read(self.samples_dir)
         await self._wait_until_ready()
-        connection = await connect(self.config.questdb.uri.reveal())
-        try:
+        async with connected(self.config.questdb.uri.reveal()) as connection:
             await self._load(connection, samples)
             stored = await self._wait_until_stored(connection, samples)
-        finally:
-            await connection.close()
         self._print(stored)
         if stored != samples.rows:
             print(f"the sample is not whole: expected {dict(samples.rows)}", file=sys.stderr)

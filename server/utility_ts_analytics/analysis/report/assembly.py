@@ -19,7 +19,7 @@ from utility_ts_analytics.analysis.report.gather_usage import gather_load, gathe
 from utility_ts_analytics.analysis.report.period import default_period
 from utility_ts_analytics.analysis.report.wording import span, stamp
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.database.pool import Connection, connect
+from utility_ts_analytics.database.pool import Connection, connected
 from utility_ts_analytics.database.reads import Query, fetch_rows
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
 from utility_ts_analytics.queries.balance_intervals import READING_MINUTES, ReadingLengths
@@ -76,8 +76,7 @@ async def make_report(uri: str, request: ReportRequest, *, clock: Clock) -> Repo
         QuestDBUnavailable: It is away, or became so.
     """
     now = datetime.fromtimestamp(clock.wall_ns() // 1_000_000_000, UTC)
-    connection = await connect(uri)
-    try:
+    async with connected(uri) as connection:
         time_range = request.time_range or await _data_period(connection, request.zone, now)
         asked = Asked(
             connection,
@@ -88,8 +87,6 @@ async def make_report(uri: str, request: ReportRequest, *, clock: Clock) -> Repo
             tariff_given=request.tariff is not None,
         )
         sections = [await _answered(question, asked) for question in _QUESTIONS]
-    finally:
-        await connection.close()
     return Report(f"Readings of {span(time_range, request.zone)}", _facts(asked, now), sections)
 
 
