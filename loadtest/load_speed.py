@@ -36,8 +36,11 @@ from loadtest.posting import Target, split_bodies
 from loadtest.process_figures import machine
 from loadtest.questdb_rest import QuestDBRest
 from loadtest.service_under_test import (
+    CONFIG_NAME,
     DatabasePorts,
     ServiceSettings,
+    command,
+    environment,
     running_database,
     running_service,
 )
@@ -90,12 +93,14 @@ class Loads:
         if path not in self._start_s:
             started_s = time.monotonic()
             few = path.with_name(f"few{path.suffix}")
-            subprocess.run(self._command(few), stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+            subprocess.run(  # noqa: S603 - our own interpreter and arguments
+                self._command(few), env=environment(), stdout=subprocess.DEVNULL, check=True
+            )
             self._start_s[path] = time.monotonic() - started_s
         self._database.truncate(TABLE)
         started_s = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            self._command(path), stdout=subprocess.DEVNULL
+            self._command(path), env=environment(), stdout=subprocess.DEVNULL
         )
         peak_mib, pause = 0.0, threading.Event()
         # Polled: what the system says at the end counts this process before it became the other.
@@ -121,8 +126,7 @@ class Loads:
         )
 
     def _command(self, path: Path) -> list[str]:
-        arguments = ["load", str(path), "--into", "meter_usage", "--config", str(self._config)]
-        return [sys.executable, "-m", "utility_ts_analytics", *arguments]
+        return command("load", str(path), "--into", "meter_usage", "--config", str(self._config))
 
 
 def write_kinds(lines: Path, kinds: Sequence[str]) -> Mapping[str, Path]:
@@ -190,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             target=Target(running.http_port, "/write", "text/plain"),
             connections=DIRECT_CONNECTIONS,
         )
-        loads = Loads(folder / "ingestion-config.toml", database, options.rows)
+        loads = Loads(folder / CONFIG_NAME, database, options.rows)
         sides: dict[str, Callable[[], Figure]] = {
             "http": lambda: _posted(bench, http),
             "direct": lambda: _posted(bench, direct),

@@ -16,6 +16,9 @@ from pathlib import Path
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
 
 _PROJECT = Path(__file__).parents[1]
+CONFIG_NAME = "ingestion-config.toml"
+"""Of a service's config in its directory."""
+
 _READY_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 45.0
 """Over the drain time-out of the service, so that a clean end is not cut off."""
@@ -117,7 +120,7 @@ class ServiceProcess:
         ports = _free_ports(3)
         self.meter_usage_port, _, self.operations_port = ports
         self.log_path = directory / "service.log"
-        self._config = directory / "ingestion-config.toml"
+        self._config = directory / CONFIG_NAME
         self._config.write_text(_config_text(database, settings, ports))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -145,8 +148,8 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                _command("serve", "--config", str(self._config)),
-                env=_environment(),
+                command("serve", "--config", str(self._config)),
+                env=environment(),
                 cwd=self._config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -180,8 +183,8 @@ class ServiceProcess:
 def _apply_schema(config: Path, log_path: Path) -> None:
     with log_path.open("ab") as log:
         applied = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-            _command("schema", "apply", "--config", str(config)),
-            env=_environment(),
+            command("schema", "apply", "--config", str(config)),
+            env=environment(),
             cwd=config.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -231,11 +234,12 @@ def _log_end(log_path: Path) -> str:
     return log_path.read_text(errors="replace")[-2000:]
 
 
-def _command(*arguments: str) -> list[str]:
+def command(*arguments: str) -> list[str]:
+    """Return how our package's command is run; in `environment`."""
     return [sys.executable, "-m", "utility_ts_analytics", *arguments]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return our environment without settings of the service, the package on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INGESTION_")}
     return {**kept, "PYTHONPATH": str(_PROJECT / "server")}

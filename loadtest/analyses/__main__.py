@@ -27,14 +27,17 @@ from loadtest.options import add_counts
 from loadtest.process_figures import commit, machine
 from loadtest.questdb_rest import QuestDBRest
 from loadtest.service_under_test import (
+    CONFIG_NAME,
     DatabasePorts,
     ServiceProcess,
     ServiceSettings,
+    command,
+    environment,
     running_database,
 )
 
 from utility_ts_analytics.database.embedded import RunningQuestDB
-from utility_ts_analytics.database.pool import connect
+from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.ingest.reference_csv import insert_csv
 from utility_ts_analytics.queries.time_range import TimeRange
@@ -98,10 +101,9 @@ def _load(folder: Path, files: Path, running: RunningQuestDB, utility: MadeUtili
 async def _insert_reference(paths: Sequence[Path], pg_uri: str) -> None:
     """Insert files that are called after their table, with a day behind it or without."""
     specs = table_specs()
-    connection = await connect(pg_uri)
-    for path in paths:
-        await insert_csv(connection, path, specs[path.stem.partition("-")[0]])
-    await connection.close()
+    async with connected(pg_uri) as connection:
+        for path in paths:
+            await insert_csv(connection, path, specs[path.stem.partition("-")[0]])
 
 
 def _balance(folder: Path, period: TimeRange) -> None:
@@ -114,9 +116,12 @@ def _balance(folder: Path, period: TimeRange) -> None:
 
 
 def _run_command(folder: Path, *arguments: str) -> None:
-    command = [sys.executable, "-m", "utility_ts_analytics", *arguments]
-    config = ["--config", str(folder / "ingestion-config.toml")]
-    subprocess.run([*command, *config], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run(  # noqa: S603 - our own interpreter and arguments
+        command(*arguments, "--config", str(folder / CONFIG_NAME)),
+        env=environment(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 @contextlib.contextmanager
