@@ -1,6 +1,6 @@
 """What a report is asked about, and the connection that its figures come over."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -33,6 +33,7 @@ class Asked:
         lengths: Of the readings, in minutes; of meters 15, 30 or 60.
         calendar: The tariff.
         tariff_given: Whether somebody chose it.
+        _answers: To what was asked already, by SQL: sections share some.
     """
 
     connection: Connection
@@ -41,19 +42,24 @@ class Asked:
     lengths: ReadingLengths
     calendar: TariffCalendar
     tariff_given: bool = False
+    _answers: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     async def frame(self, sql: str, row_type: type[RowT]) -> pl.DataFrame:
-        """Return the answer as columns named as the fields of `row_type`.
+        """Return the answer as columns named as the fields of `row_type`; asked once.
 
         Raises:
             QuestDBUnavailable: No answer.
             StatementRefused: The server said no, such as for a table that is not there.
             OperatorError: The answer has other columns, or over `ROWS_MAX` rows.
         """
-        query = Query(sql, row_type)
-        return await fetch_polars(
-            self.connection, query, rows_max=ROWS_MAX, timeout_s=QUERY_TIMEOUT_S
-        )
+        if sql not in self._answers:
+            self._answers[sql] = await fetch_polars(
+                self.connection,
+                Query(sql, row_type),
+                rows_max=ROWS_MAX,
+                timeout_s=QUERY_TIMEOUT_S,
+            )
+        return self._answers[sql]
 
 
 def day_and_night(zone: str) -> TariffCalendar:
