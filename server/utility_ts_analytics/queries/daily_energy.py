@@ -9,9 +9,7 @@ The views hold whole days of the zone that they were applied with (`schema apply
 a day from an hour after its end on, and later rows of it within 15 minutes.
 """
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
+from utility_ts_analytics.queries.balance_intervals import Intervals
 from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
@@ -110,20 +108,11 @@ def feeder_day_supply_sql(time_range: TimeRange, *, interval_minutes: int = 15) 
 
 def _require_whole_days(time_range: TimeRange, zone: str) -> None:
     try:
-        known = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as cause:
+        days = Intervals("1d", zone)
+    except ValueError as cause:
         msg = f"cannot query days of zone {zone!r}: there is no such zone"
         raise ValueError(msg) from cause
     for edge in (time_range.start, time_range.end):
-        if edge != _day_start(edge, known):
+        if not days.is_start(edge):
             msg = f"cannot query whole days: {edge.isoformat()} is no start of a day in {zone}"
             raise ValueError(msg)
-
-
-def _day_start(time: datetime, zone: ZoneInfo) -> datetime:
-    """Return when the day of `time` began in `zone`, in UTC.
-
-    Where midnight is skipped that is the first instant of the day, where it comes twice the first.
-    """
-    midnight = time.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return midnight.astimezone(UTC)

@@ -8,12 +8,12 @@ from utility_ts_analytics.analysis.balance_row import BalanceRow
 from utility_ts_analytics.analysis.report.answers import FeederLosses
 from utility_ts_analytics.analysis.report.asked import Asked
 from utility_ts_analytics.analysis.report.content import Section
-from utility_ts_analytics.analysis.report.period import local_days, midnight
+from utility_ts_analytics.analysis.report.period import local_days
 from utility_ts_analytics.analysis.report.sections_feeders import losses_section
 from utility_ts_analytics.analysis.report.sections_generation import generation_section
 from utility_ts_analytics.analysis.report.sections_load import peaks_section
 from utility_ts_analytics.analysis.report.wording import decimal, power
-from utility_ts_analytics.queries.balance_intervals import Intervals
+from utility_ts_analytics.queries.balance_intervals import Intervals, midnight
 from utility_ts_analytics.queries.feeder_balance import feeder_balance_sql
 from utility_ts_analytics.queries.generation import (
     CapacityFactor,
@@ -139,8 +139,8 @@ async def gather_generation(asked: Asked) -> Section:
 
 def whole_days(asked: Asked) -> TimeRange | None:
     """Return the local days that lie in the period as a whole; None if none does."""
-    starts = [midnight(day, asked.zone) for day in local_days(asked.time_range, asked.zone)]
-    starts.append(midnight(starts[-1].date() + timedelta(days=1), asked.zone))
+    days = local_days(asked.time_range, asked.zone)
+    starts = [midnight(day, asked.zone.key) for day in (*days, days[-1] + timedelta(days=1))]
     inside = [s for s in starts if asked.time_range.start <= s <= asked.time_range.end]
     return TimeRange(inside[0], inside[-1]) if len(inside) > 1 else None
 

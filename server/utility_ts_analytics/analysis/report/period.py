@@ -1,8 +1,9 @@
 """What a report is about when nobody says: the last full week of the data."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from utility_ts_analytics.queries.balance_intervals import midnight
 from utility_ts_analytics.queries.time_range import TimeRange
 
 INTERVAL_MAX = timedelta(hours=1)
@@ -19,21 +20,16 @@ def default_period(first: datetime, last: datetime, zone: ZoneInfo) -> TimeRange
         last: Start of the latest reading; aware, not before `first`.
         zone: Whose midnights count.
     """
-    day = last.astimezone(zone).date()
+    day, name = last.astimezone(zone).date(), zone.key
     week_start = day - timedelta(days=day.weekday())
-    if last < midnight(week_start + timedelta(weeks=1), zone) - INTERVAL_MAX:
+    if last < midnight(week_start + timedelta(weeks=1), name) - INTERVAL_MAX:
         week_start -= timedelta(weeks=1)
-    start, end = midnight(week_start, zone), midnight(week_start + timedelta(weeks=1), zone)
+    start, end = midnight(week_start, name), midnight(week_start + timedelta(weeks=1), name)
     if first.astimezone(zone).date() <= week_start:
         return TimeRange(start, end)
     return TimeRange(
-        midnight(first.astimezone(zone).date(), zone), midnight(day + timedelta(days=1), zone)
+        midnight(first.astimezone(zone).date(), name), midnight(day + timedelta(days=1), name)
     )
-
-
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Return the start of a local day."""
-    return datetime.combine(day, time(), tzinfo=zone)
 
 
 def local_days(time_range: TimeRange, zone: ZoneInfo) -> list[date]:
