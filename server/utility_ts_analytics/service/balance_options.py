@@ -1,9 +1,8 @@
 """The options of `ingestion-service feeder-balance`, and the job that they ask for. Pure."""
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
 
 from utility_ts_analytics.analysis.feeder_balance import BalanceJob
 from utility_ts_analytics.analysis.judgement import Thresholds
@@ -13,10 +12,7 @@ from utility_ts_analytics.queries.balance_intervals import (
     ReadingLengths,
     zone_named,
 )
-from utility_ts_analytics.queries.time_range import TimeRange
-from utility_ts_analytics.service.period_options import parse_minutes, parse_moment
-
-ValueT = TypeVar("ValueT")
+from utility_ts_analytics.service.period_options import OptionReader, parse_minutes
 
 _READINGS = ("meters", "plants", "heads")
 _THRESHOLDS = {
@@ -76,11 +72,11 @@ def job_of(options: argparse.Namespace, *, now: datetime) -> BalanceJob:
     Raises:
         ConfigError: They ask for none; lists every problem.
     """
-    reader = _Reader()
+    reader = OptionReader()
     # The rest is read with a zone that there is, so that a wrong one is said once.
     zone = "UTC" if reader.take("--zone", zone_named, options.zone) is None else options.zone
     intervals = reader.take("--interval", Intervals, options.interval, zone)
-    time_range = _time_range(reader, options, zone, now)
+    time_range = reader.period(options.from_, options.to, zone=zone, now=now)
     lengths = _lengths(reader, options)
     thresholds = _thresholds(reader, options)
     heads = _heads(reader, options.heads)
@@ -106,35 +102,7 @@ def job_of(options: argparse.Namespace, *, now: datetime) -> BalanceJob:
     return job
 
 
-class _Reader:
-    """Notes what cannot be read, and goes on."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def take(self, option: str, make: Callable[..., ValueT], *arguments: object) -> ValueT | None:
-        """Return what `make` makes of the arguments; None where it refuses them."""
-        try:
-            return make(*arguments)
-        except ValueError as error:
-            self.problems.append(f"{option}: {error}")
-            return None
-
-
-def _time_range(
-    reader: _Reader, options: argparse.Namespace, zone: str, now: datetime
-) -> TimeRange | None:
-    def moment(text: str) -> datetime:
-        return parse_moment(text, zone=zone, now=now)
-
-    start = reader.take("--from", moment, options.from_)
-    end = reader.take("--to", moment, options.to)
-    if start is None or end is None:
-        return None
-    return reader.take("--from, --to", TimeRange, start, end)
-
-
-def _lengths(reader: _Reader, options: argparse.Namespace) -> ReadingLengths | None:
+def _lengths(reader: OptionReader, options: argparse.Namespace) -> ReadingLengths | None:
     minutes: dict[str, int] = {}
     for name in _READINGS:
         count = reader.take(f"--{name}-every", parse_minutes, getattr(options, f"{name}_every"))
@@ -144,7 +112,7 @@ def _lengths(reader: _Reader, options: argparse.Namespace) -> ReadingLengths | N
     return reader.take(every, lambda: ReadingLengths(**minutes))
 
 
-def _thresholds(reader: _Reader, options: argparse.Namespace) -> Thresholds | None:
+def _thresholds(reader: OptionReader, options: argparse.Namespace) -> Thresholds | None:
     limits: dict[str, float] = {}
     for name in _THRESHOLDS:
         value = reader.take(f"--{name.replace('_', '-')}", float, getattr(options, name))
@@ -153,7 +121,7 @@ def _thresholds(reader: _Reader, options: argparse.Namespace) -> Thresholds | No
     return reader.take("thresholds", lambda: Thresholds(**limits))
 
 
-def _heads(reader: _Reader, texts: Iterable[str]) -> dict[str, list[str]]:
+def _heads(reader: OptionReader, texts: Iterable[str]) -> dict[str, list[str]]:
     heads: dict[str, list[str]] = {}
     for text in texts:
         feeder, _, nodes = text.partition("=")

@@ -1,9 +1,14 @@
 """Periods and lengths as people type them, for commands about a span of time. Pure."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 from utility_ts_analytics.queries.balance_intervals import midnight, zone_named
+from utility_ts_analytics.queries.time_range import TimeRange
+
+ValueT = TypeVar("ValueT")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DAYS_AGO = re.compile(r"today(?:-([0-9]{1,4})d)?")
@@ -11,6 +16,47 @@ _TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:[Zz]|[+-]\d{2}:\d{2})"
 )
 _MINUTES = re.compile(r"([0-9]{1,2})m")
+
+
+class OptionReader:
+    """Reads options, notes what cannot be read, and goes on.
+
+    Attributes:
+        problems: One line each, with the option.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def take(self, option: str, make: Callable[..., ValueT], *arguments: object) -> ValueT | None:
+        """Return what `make` makes of the arguments; None where it refuses them."""
+        try:
+            return make(*arguments)
+        except ValueError as error:
+            self.problems.append(f"{option}: {error}")
+            return None
+
+    def period(
+        self, from_: str | None, to: str | None, *, zone: str, now: datetime
+    ) -> TimeRange | None:
+        """Return the period between `--from` and `--to`; None without both, or with problems.
+
+        Args:
+            from_: As typed, or None.
+            to: As typed, or None.
+            zone: As `parse_moment` takes it, as is `now`.
+            now: Aware.
+        """
+
+        def moment(option: str, text: str | None) -> datetime | None:
+            if text is None:
+                return None
+            return self.take(option, lambda: parse_moment(text, zone=zone, now=now))
+
+        start, end = moment("--from", from_), moment("--to", to)
+        if start is None or end is None:
+            return None
+        return self.take("--from, --to", TimeRange, start, end)
 
 
 def parse_moment(text: str, *, zone: str, now: datetime) -> datetime:

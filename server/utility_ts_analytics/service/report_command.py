@@ -17,7 +17,7 @@ from utility_ts_analytics.queries.balance_intervals import zone_named
 from utility_ts_analytics.queries.tariff_calendar import TariffCalendar
 from utility_ts_analytics.queries.tariff_file import read_tariff
 from utility_ts_analytics.queries.time_range import TimeRange
-from utility_ts_analytics.service.period_options import parse_moment
+from utility_ts_analytics.service.period_options import OptionReader
 
 _EXTRA = "utility-ts-analytics[analysis]"
 _DEFAULT_ZONE = "UTC"
@@ -91,45 +91,22 @@ def terms_of(options: ReportOptions, *, now: datetime) -> ReportTerms:
     Raises:
         ConfigError: They make no sense; lists every problem.
     """
-    problems: list[str] = []
+    reader = OptionReader()
     tariff = None
     if options.tariff is not None:
         try:
             tariff = read_tariff(options.tariff)
         except ConfigError as error:
-            problems += [f"--tariff: {problem}" for problem in error.problems]
+            reader.problems += [f"--tariff: {problem}" for problem in error.problems]
     name = options.zone or (_DEFAULT_ZONE if tariff is None else tariff.zone)
-    try:
-        zone = zone_named(name)
-    except ValueError as error:
-        problems.append(f"--zone: {error}")
-        zone = zone_named(_DEFAULT_ZONE)
-    time_range = _time_range(options, zone, now, problems)
-    if problems:
-        raise ConfigError(problems)
-    return ReportTerms(time_range, zone, tariff)
-
-
-def _time_range(
-    options: ReportOptions, zone: ZoneInfo, now: datetime, problems: list[str]
-) -> TimeRange | None:
-    """Return the period that was asked for; None for none, or where `problems` has grown."""
+    # The rest is read with a zone that there is, so that a wrong one is said once.
+    zone = reader.take("--zone", zone_named, name) or zone_named(_DEFAULT_ZONE)
     if (options.from_ is None) != (options.to is None):
-        problems.append("--from, --to: give both or neither")
-    ends = []
-    for option, text in (("--from", options.from_), ("--to", options.to)):
-        try:
-            if text is not None:
-                ends.append(parse_moment(text, zone=zone.key, now=now))
-        except ValueError as error:
-            problems.append(f"{option}: {error}")
-    if len(ends) != 2:
-        return None
-    try:
-        return TimeRange(*ends)
-    except ValueError as error:
-        problems.append(f"--from, --to: {error}")
-        return None
+        reader.problems.append("--from, --to: give both or neither")
+    time_range = reader.period(options.from_, options.to, zone=zone.key, now=now)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return ReportTerms(time_range, zone, tariff)
 
 
 def write_report(config: Config, terms: ReportTerms, out: Path, *, clock: Clock) -> str:
