@@ -11,6 +11,7 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.mapping.faults import Faults, Mask
 from utility_ts_analytics.ingest.mapping.model import TimeSection
 from utility_ts_analytics.ingest.mapping.zones import Micros, Zone
+from utility_ts_analytics.ingest.notes import add_note
 
 METERS_MAX = 250_000
 """Meters whose pass through a repeated hour is remembered: about 50 MB. Only rows of such hours
@@ -104,9 +105,7 @@ class LocalTimes:
         return second
 
     def _note(self, name: str, rows: Mask) -> None:
-        count = int(rows.sum())
-        if count:
-            self.notes[name] = self.notes.get(name, 0) + count
+        add_note(self.notes, name, int(rows.sum()))
 
 
 _REPEATED = (

@@ -17,6 +17,7 @@ from utility_ts_analytics.ingest.mapping.numbers import is_number_type, numbers_
 from utility_ts_analytics.ingest.mapping.texts import texts_of
 from utility_ts_analytics.ingest.mapping.times import TimeReader
 from utility_ts_analytics.ingest.mapping.wide import WideDays
+from utility_ts_analytics.ingest.notes import add_note
 from utility_ts_analytics.records.columns import column_schema
 from utility_ts_analytics.records.streams import StreamSpec
 
@@ -187,5 +188,5 @@ class Mapper:
         left_out = int(batch.num_rows - wanted.sum())
         if not left_out:
             return None
-        self.notes["rows-left-out"] = self.notes.get("rows-left-out", 0) + left_out
+        add_note(self.notes, "rows-left-out", left_out)
         return np.flatnonzero(wanted)

@@ -20,6 +20,7 @@ from utility_ts_analytics.ingest.mapping.numbers import numbers_of
 from utility_ts_analytics.ingest.mapping.time_texts import Times
 from utility_ts_analytics.ingest.mapping.times import TimeReader
 from utility_ts_analytics.ingest.mapping.zones import MICROS_PER_MINUTE, Micros
+from utility_ts_analytics.ingest.notes import add_note
 
 _DAY_MICROS = 1440 * MICROS_PER_MINUTE
 Indices = npt.NDArray[np.intp]
@@ -83,7 +84,7 @@ class WideDays:
         shape = (batch.num_rows, len(self.names))
         present = (cells.is_valid().to_numpy(zero_copy_only=False)) | ~cell_faults.kept(len(cells))
         present = present.reshape(shape)
-        self._note("wide-cells-empty", int((~present[days.good]).sum()))
+        add_note(self.notes, "wide-cells-empty", int((~present[days.good]).sum()))
         # A row without a day is one record, so that its fault has a place.
         present[~days.good] = np.arange(shape[1]) == 0
         rows, columns = np.nonzero(present)
@@ -122,16 +123,16 @@ class WideDays:
         following = midnight + _DAY_MICROS
         end = following - zone.first[zone.piece_of(following)]
         length = end - start
-        self._note("wide-days-under-24-hours", int((days.good & (length < _DAY_MICROS)).sum()))
-        self._note("wide-days-over-24-hours", int((days.good & (length > _DAY_MICROS)).sum()))
+        add_note(
+            self.notes, "wide-days-under-24-hours", int((days.good & (length < _DAY_MICROS)).sum())
+        )
+        add_note(
+            self.notes, "wide-days-over-24-hours", int((days.good & (length > _DAY_MICROS)).sum())
+        )
         cut = days.good & (length > step * len(self.names))
-        self._note("wide-days-with-too-few-columns", int(cut.sum()))
+        add_note(self.notes, "wide-days-with-too-few-columns", int(cut.sum()))
         faults.add(good & (columns * step >= length[rows]), "invalid-timestamp", "ts", _BEYOND)
         return start[rows] + columns * step
-
-    def _note(self, name: str, count: int) -> None:
-        if count:
-            self.notes[name] = self.notes.get(name, 0) + count
 
 
 _BEYOND = "ts is past the end of its day, which has fewer intervals than the row has values"

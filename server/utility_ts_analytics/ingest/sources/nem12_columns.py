@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from utility_ts_analytics.ingest.mapping.model import Nem12Section
+from utility_ts_analytics.ingest.notes import add_note
 from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.nem12_days import Day
 from utility_ts_analytics.records.columns import column_schema
@@ -63,26 +64,25 @@ class DayColumns:
         for day in days:
             count = len(day.readings)
             if day.channel.quantity is None:
-                self._note("nem12-values-of-other-units-left-out", count)
+                add_note(self.notes, "nem12-values-of-other-units-left-out", count)
             elif day.channel.quantity == "kvarh":
                 key = day.partner_key()
                 partner = active.get(key) if key is not None else None
                 if self.rules.reactive == "skip":
-                    self._note("nem12-reactive-values-left-out", count)
+                    add_note(self.notes, "nem12-reactive-values-left-out", count)
                 elif partner is None:
-                    self._note("nem12-reactive-values-without-active-channel", count)
+                    add_note(self.notes, "nem12-reactive-values-without-active-channel", count)
                 else:
                     partner.kvarh = day.values()
                     partner.unread = partner.unread | day.unread
-                    self._note("nem12-reactive-values-paired", count)
+                    add_note(self.notes, "nem12-reactive-values-paired", count)
         return [day for day in days if day.channel.quantity == "kwh"]
 
     def _block(
         self, days: Sequence[Day], refused: Sequence[Refused], size_bytes: int
     ) -> SourceBlock:
         refused = list(refused)
-        parts = [self._part(day, refused) for day in days]
-        batches = [batch for batch, _ in parts]
+        batches = [self._part(day, refused) for day in days]
         batch = pa.Table.from_batches(batches, _SCHEMA).combine_chunks()
         columns = (batch.to_batches() or [pa.RecordBatch.from_pylist([], _SCHEMA)])[0]
         rows = [part.num_rows for part in batches]
@@ -100,21 +100,21 @@ class DayColumns:
         line_count = columns.num_rows + len(refused)
         return SourceBlock(columns, positions, refused, line_count, size_bytes, text_of)
 
-    def _part(self, day: Day, refused: list[Refused]) -> tuple[pa.RecordBatch, Day]:
+    def _part(self, day: Day, refused: list[Refused]) -> pa.RecordBatch:
         """Return the intervals of a day that have a value."""
         kwh, methods = day.values(), day.flags()
         kept = ~np.isnan(kwh) & ~day.unread
-        self._note("nem12-values-empty", int((np.isnan(kwh) & ~day.unread).sum()))
+        add_note(self.notes, "nem12-values-empty", int((np.isnan(kwh) & ~day.unread).sum()))
         if self.rules.null_reads == "skip":
             null = np.array([method.startswith("N") for method in methods], np.bool_)
-            self._note("nem12-null-values-left-out", int((null & kept).sum()))
+            add_note(self.notes, "nem12-null-values-left-out", int((null & kept).sum()))
             kept &= ~null
         unsettled = sum(method.startswith("V") for method in methods)
-        self._note("nem12-values-of-quality-v-without-400-record", unsettled)
+        add_note(self.notes, "nem12-values-of-quality-v-without-400-record", unsettled)
         reasons = sum(bool(reading.event_code) for reading in day.readings)
-        self._note("nem12-reason-codes-not-kept", reasons)
+        add_note(self.notes, "nem12-reason-codes-not-kept", reasons)
         self._refuse_unread(day, refused)
-        return self._batch(day, kwh, methods, kept), day
+        return self._batch(day, kwh, methods, kept)
 
     def _refuse_unread(self, day: Day, refused: list[Refused]) -> None:
         text = day.channel.text + day.text
@@ -147,7 +147,3 @@ class DayColumns:
             "source_system": pa.repeat(pa.scalar(system, pa.string()), count),
         }
         return pa.RecordBatch.from_arrays([columns[part.name] for part in _SCHEMA], schema=_SCHEMA)
-
-    def _note(self, name: str, count: int) -> None:
-        if count:
-            self.notes[name] = self.notes.get(name, 0) + count

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.model import FileSection, Nem12Section
+from utility_ts_analytics.ingest.notes import add_note
 from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
@@ -80,7 +81,7 @@ class Nem12Source(ReadInPieces):
         yield from self._flush()
         if not self._ended:
             # nemreader only warns, and so do most: whole lines are whole days.
-            self._note("nem12-no-end-record")
+            add_note(self._notes, "nem12-no-end-record")
 
     def _records(self) -> Iterator[tuple[list[str], int, bytes]]:
         """Yield the cells, line number and text of each line that is not blank."""
@@ -97,7 +98,7 @@ class Nem12Source(ReadInPieces):
     def _is_header(self, row: list[str], line: int, text: bytes) -> bool:
         """Read the first record; one distributor's portal leaves the header out."""
         if row[0] == "200":
-            self._note("nem12-no-header-record")
+            add_note(self._notes, "nem12-no-header-record")
             return False
         if row[0] != "100" or len(row) < 2:
             raise OperatorError(
@@ -130,7 +131,7 @@ class Nem12Source(ReadInPieces):
             case "400":
                 self._apply_event(row, text)
             case "500":
-                self._note("nem12-service-orders")
+                add_note(self._notes, "nem12-service-orders")
             case "900":
                 self._ended = True
             case "100":
@@ -177,6 +178,3 @@ class Nem12Source(ReadInPieces):
         days, self._days = self._days, []
         size_bytes, self._size_bytes = self._size_bytes, 0
         yield from self._columns.blocks(days, refused, size_bytes)
-
-    def _note(self, name: str) -> None:
-        self._notes[name] = self._notes.get(name, 0) + 1

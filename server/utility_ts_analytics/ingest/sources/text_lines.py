@@ -7,6 +7,7 @@ from io import BytesIO
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.file_kinds import check_text
 from utility_ts_analytics.ingest.mapping.model import FileSection
+from utility_ts_analytics.ingest.notes import add_note
 from utility_ts_analytics.ingest.sources.contract import BLOCK_BYTES_MAX, BLOCK_ROWS_MAX
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
@@ -116,15 +117,12 @@ class TextLines:
         numbers: list[int] = []
         for line, number in zip(block.lines(), block.numbers, strict=True):
             if number <= self.rules.skip_lines:
-                self._note("lines-skipped-at-top")
+                add_note(self.notes, "lines-skipped-at-top")
             elif skip and line.startswith(skip):
-                self._note("lines-skipped-by-prefix")
+                add_note(self.notes, "lines-skipped-by-prefix")
             elif only and not line.startswith(only):
-                self._note("lines-of-another-kind")
+                add_note(self.notes, "lines-of-another-kind")
             else:
                 lines.append(line)
                 numbers.append(number)
         return TextBlock(b"".join(lines), numbers, block.size_bytes)
-
-    def _note(self, name: str) -> None:
-        self.notes[name] = self.notes.get(name, 0) + 1
