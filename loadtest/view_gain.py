@@ -26,12 +26,7 @@ from utility_ts_analytics.database.table_compare import create_sql
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.database.view_spec import view_specs
 from utility_ts_analytics.queries.daily_energy import feeder_day_demand_sql
-from utility_ts_analytics.queries.reference_versions import (
-    SCALED_KWH,
-    scale_join,
-    valid,
-    versions,
-)
+from utility_ts_analytics.queries.reference_versions import SCALED_KWH, feeder_join, scale_join
 from utility_ts_analytics.queries.time_range import TimeRange
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -63,12 +58,11 @@ class Asked(msgspec.Struct, frozen=True):
 def questions(month: TimeRange) -> Mapping[str, tuple[str, str]]:
     """Return each question as asked of the readings and of the views; results are alike."""
     within = month.covers_sql("ts")
-    feeder = versions("meter_feeder_map", "meter_id", "feeder_id, valid_to")
     demand = (
         f"SELECT mu.ts AS ts, f.feeder_id AS feeder_id, sum({SCALED_KWH}) AS demand_kwh,"
         " count_distinct(mu.meter_id) AS meters, count(mu.kwh) AS intervals\n"
         f"FROM {TABLE} mu\n"
-        f"JOIN {feeder} f ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n{scale_join()}"
+        f"{feeder_join()}{scale_join()}"
         f"WHERE {month.covers_sql('mu.ts')} SAMPLE BY 1d ALIGN TO CALENDAR"
     )
     return {

@@ -11,12 +11,7 @@ a day from an hour after its end on, and later rows of it within 15 minutes.
 
 from utility_ts_analytics.queries.balance_intervals import Intervals
 from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
-from utility_ts_analytics.queries.reference_versions import (
-    SCALED_KWH,
-    scale_join,
-    valid,
-    versions,
-)
+from utility_ts_analytics.queries.reference_versions import SCALED_KWH, feeder_join, scale_join
 from utility_ts_analytics.queries.time_range import TimeRange
 
 _MAPS = (("meter_feeder_map", "feeder_id"), ("meter_scale_map", "scale_factor"))
@@ -53,8 +48,6 @@ def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
         for table, _ in _MAPS
         for column in ("valid_from", "valid_to")
     )
-    feeder = versions("meter_feeder_map", "meter_id", "feeder_id, valid_to")
-    feeder_join = f"JOIN {feeder} f ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n"
     return (
         "SELECT ts, feeder_id, sum(kwh) AS demand_kwh, count_distinct(meter_id) AS meters,"
         " sum(intervals) AS intervals\n"
@@ -62,13 +55,13 @@ def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
         f"SELECT mu.ts AS ts, f.feeder_id AS feeder_id, mu.meter_id AS meter_id,"
         f" {SCALED_KWH} AS kwh, mu.intervals AS intervals\n"
         "FROM meter_usage_daily mu\n"
-        f"{feeder_join}{scale_join()}"
+        f"{feeder_join()}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND mu.meter_id NOT IN ({changed})\n"
         "UNION ALL\n"
         "SELECT mu.ts AS ts, f.feeder_id AS feeder_id, mu.meter_id AS meter_id,"
         f" sum({SCALED_KWH}) AS kwh, count(mu.kwh) AS intervals\n"
         "FROM meter_usage mu\n"
-        f"{feeder_join}{scale_join()}"
+        f"{feeder_join()}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND mu.meter_id IN ({changed})\n"
         f"SAMPLE BY 1d ALIGN TO CALENDAR TIME ZONE {quote_text(zone)}\n"
         ")\n"

@@ -15,19 +15,13 @@ kW = kWh / hours of the interval.
 
 from collections.abc import Iterable
 
-from utility_ts_analytics.queries.literals import parse_sample_by, quote_text, quote_timestamp
-from utility_ts_analytics.queries.reference_versions import (
-    SCALED_KWH,
-    scale_join,
-    valid,
-    versions,
-)
+from utility_ts_analytics.queries.literals import parse_sample_by, quote_text
+from utility_ts_analytics.queries.mean_power import mean_kw_sql
+from utility_ts_analytics.queries.reference_versions import SCALED_KWH, customer_join, scale_join
 from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SavedQuery, notes_of
 from utility_ts_analytics.queries.time_range import TimeRange
 
 __all__ = ["SAVED", "TimeRange", "aggregated_segment_load_sql", "load_profile_sql"]
-
-_MICROSECONDS_PER_HOUR = "3600000000.0"
 
 
 def load_profile_sql(meter_id: str, time_range: TimeRange) -> str:
@@ -88,22 +82,12 @@ def aggregated_segment_load_sql(
         msg = "cannot query segments: the list is empty, name at least one"
         raise ValueError(msg)
     bucket = parse_sample_by(sample_by)
-    part_start = f"greatest(ts, {quote_timestamp(time_range.start)}::timestamp)"
-    part_end = (
-        f"least(dateadd('{bucket.unit}', {bucket.count}, ts),"
-        f" {quote_timestamp(time_range.end)}::timestamp)"
-    )
     return (
-        "SELECT ts, segment, kwh,"
-        f" kwh * {_MICROSECONDS_PER_HOUR} / datediff('u', {part_start}, {part_end}) AS mean_kw\n"
+        f"SELECT ts, segment, kwh, {mean_kw_sql(bucket, time_range)} AS mean_kw\n"
         "FROM (\n"
         f"SELECT mu.ts AS ts, c.segment AS segment, sum({SCALED_KWH}) AS kwh\n"
         "FROM meter_usage mu\n"
-        f"JOIN {versions('meters', 'meter_id', 'customer_id')} m"
-        f" ON m.meter_id = mu.meter_id AND {valid('m')}\n"
-        f"JOIN {versions('customers', 'customer_id', 'segment')} c"
-        f" ON c.customer_id = m.customer_id AND {valid('c')}\n"
-        f"{scale_join()}"
+        f"{customer_join('segment')}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND c.segment IN ({names})\n"
         f"SAMPLE BY {bucket.sql} ALIGN TO CALENDAR\n"
         ")\n"

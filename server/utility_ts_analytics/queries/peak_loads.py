@@ -7,9 +7,9 @@ from utility_ts_analytics.queries.interval_length import IntervalLength
 from utility_ts_analytics.queries.literals import quote_texts
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
+    customer_join,
+    feeder_join,
     scale_join,
-    valid,
-    versions,
 )
 from utility_ts_analytics.queries.time_range import TimeRange
 
@@ -78,15 +78,9 @@ def _readings(time_range: TimeRange, group: PeakGroup, names: Iterable[str] | No
     """Return FROM and WHERE: readings with scale factor and group."""
     joins, only = "", ""
     if group == "feeder":
-        feeders = versions("meter_feeder_map", "meter_id", "feeder_id, valid_to")
-        joins = f"JOIN {feeders} f ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n"
+        joins = feeder_join()
     elif group == "segment":
-        joins = (
-            f"JOIN {versions('meters', 'meter_id', 'customer_id')} m"
-            f" ON m.meter_id = mu.meter_id AND {valid('m')}\n"
-            f"JOIN {versions('customers', 'customer_id', 'segment')} c"
-            f" ON c.customer_id = m.customer_id AND {valid('c')}\n"
-        )
+        joins = customer_join("segment")
         only = " AND c.segment IS NOT NULL"
     if names is not None:
         if group == "system":

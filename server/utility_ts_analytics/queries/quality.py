@@ -14,12 +14,7 @@ from utility_ts_analytics.queries.local_calendar import (
     from_whole_step,
     grid_sql,
 )
-from utility_ts_analytics.queries.reference_versions import (
-    SCALED_KWH,
-    scale_join,
-    valid,
-    versions,
-)
+from utility_ts_analytics.queries.reference_versions import SCALED_KWH, feeder_join, scale_join
 from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SAMPLE_ZONE, SavedQuery, notes_of
 from utility_ts_analytics.queries.time_range import TimeRange
 
@@ -31,10 +26,8 @@ systems mean "failed" or "final": add it, and letters with a method (`E52`), whe
 """
 
 
-_FEEDERS = (
-    f"LEFT JOIN {versions('meter_feeder_map', 'meter_id', 'feeder_id, valid_to')} f"
-    f" ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n"
-)
+_KEYS = {"meter": ("mu.meter_id", ""), "feeder": ("f.feeder_id", feeder_join("LEFT JOIN"))}
+"""What is counted by, and the join that it takes."""
 _NOT_STATED = "mu.quality_flag IS NULL"
 _ENERGY = f"abs({SCALED_KWH})"
 _SHARES = (
@@ -85,9 +78,9 @@ def estimated_share_sql(
         ValueError: The zone is unknown, `by` is something else, or a list is empty or cannot be
             quoted.
     """
-    if by not in {"meter", "feeder"}:
+    if by not in _KEYS:
         raise ValueError(f"cannot count by {by!r}: give meter or feeder")
-    key, feeders = ("mu.meter_id", "") if by == "meter" else ("f.feeder_id", _FEEDERS)
+    key, feeders = _KEYS[by]
     covered = from_whole_step(time_range, QUARTER_MINUTES)
     grid = grid_sql(covered, QUARTER_MINUTES, zone, f"{LOCAL_DAY} AS local_day")
     among = "" if meters is None else f" AND mu.meter_id IN ({quote_texts(meters, 'meters')})"

@@ -9,6 +9,8 @@ million readings of 2,000 meters where this takes 1.4 s: QuestDB 9.3.4 looks for
 version row by row.)
 """
 
+from typing import Literal
+
 from utility_ts_analytics.queries.literals import quote_texts
 
 SCALED_KWH = "mu.kwh * coalesce(msm.scale_factor, 1.0)"
@@ -27,6 +29,31 @@ def scale_join(where: str = "") -> str:
     """
     factors = versions("meter_scale_map", "meter_id", "scale_factor, valid_to", where)
     return f"LEFT JOIN {factors} msm ON msm.meter_id = mu.meter_id AND {valid('msm', ends=True)}\n"
+
+
+def feeder_join(kind: Literal["JOIN", "LEFT JOIN"] = "JOIN") -> str:
+    """Return the join that gives each reading the feeder of its meter, as `f`.
+
+    Args:
+        kind: What becomes of readings of meters that are on none: left out, or kept with null.
+    """
+    feeders = versions("meter_feeder_map", "meter_id", "feeder_id, valid_to")
+    return f"{kind} {feeders} f ON f.meter_id = mu.meter_id AND {valid('f', ends=True)}\n"
+
+
+def customer_join(columns: str, kind: Literal["JOIN", "LEFT JOIN"] = "JOIN") -> str:
+    """Return the joins that give each reading the customer of its meter, as `c`.
+
+    Args:
+        columns: Of `customers`, parted by commas.
+        kind: What becomes of readings without a customer: left out, or kept with null.
+    """
+    return (
+        f"{kind} {versions('meters', 'meter_id', 'customer_id')} m"
+        f" ON m.meter_id = mu.meter_id AND {valid('m')}\n"
+        f"{kind} {versions('customers', 'customer_id', columns)} c"
+        f" ON c.customer_id = m.customer_id AND {valid('c')}\n"
+    )
 
 
 def versions(table: str, key: str, columns: str, where: str = "") -> str:

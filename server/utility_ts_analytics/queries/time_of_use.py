@@ -17,12 +17,7 @@ from utility_ts_analytics.queries.local_calendar import (
     from_whole_step,
     grid_sql,
 )
-from utility_ts_analytics.queries.reference_versions import (
-    SCALED_KWH,
-    scale_join,
-    valid,
-    versions,
-)
+from utility_ts_analytics.queries.reference_versions import SCALED_KWH, customer_join, scale_join
 from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SAMPLE_ZONE, SavedQuery, notes_of
 from utility_ts_analytics.queries.tariff_calendar import (
     DAY_MINUTES,
@@ -183,16 +178,7 @@ def _key(by: str) -> tuple[str, str]:
 
 def _readings(grid: str, by: By) -> str:
     """Return FROM and joins: readings with local labels, customer and scale factor."""
-    customers = (
-        ""
-        if by == "meter"
-        else (
-            f"LEFT JOIN {versions('meters', 'meter_id', 'customer_id')} m"
-            f" ON m.meter_id = mu.meter_id AND {valid('m')}\n"
-            f"LEFT JOIN {versions('customers', 'customer_id', 'segment, tariff_code')} c"
-            f" ON c.customer_id = m.customer_id AND {valid('c')}\n"
-        )
-    )
+    customers = "" if by == "meter" else customer_join("segment, tariff_code", "LEFT JOIN")
     return f"FROM meter_usage mu\nASOF JOIN {grid} g\n{customers}{scale_join()}"
 
 

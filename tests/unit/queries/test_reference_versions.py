@@ -1,6 +1,8 @@
 """Parts of SQL about versions; what they select is held by the results of the queries in real."""
 
 from utility_ts_analytics.queries.reference_versions import (
+    customer_join,
+    feeder_join,
     in_service,
     scale_join,
     valid,
@@ -35,3 +37,12 @@ def test_state_counts_in_any_case_and_unknown_ones_as_in_service() -> None:
     assert in_service("m.status") == (
         "(m.status IS NULL OR lower(m.status) NOT IN ('inactive', 'removed', 'retired'))"
     )
+
+
+def test_readings_without_a_partner_stay_only_where_that_is_asked_for() -> None:
+    assert feeder_join().startswith("JOIN (SELECT meter_id, feeder_id, valid_to")
+    assert feeder_join("LEFT JOIN") == f"LEFT {feeder_join()}"
+    meters, customers, _ = customer_join("segment").split("\n")
+    kept = f"LEFT {meters}\nLEFT {customers}\n"
+    assert customer_join("segment", "LEFT JOIN") == kept
+    assert customers.startswith("JOIN (SELECT customer_id, segment, valid_from")
