@@ -19,8 +19,9 @@ from tests.process.stored_tables import until
 
 LOAD_TIMEOUT_S = 60.0
 NO_CHANGES: Section = {}
-SLOW: Section = {"meter_usage": {"source": {"channel_capacity": 500}, "sink": {"batch_size": 250}}}
-"""Small batches: a load of 300,000 rows takes some seconds, so that a test can meet it."""
+SLOW: Section = {"meter_usage": {"source": {"channel_capacity": 200}, "sink": {"batch_size": 100}}}
+"""Small batches: a load of 300,000 rows takes some seconds, so that a test can meet it. In batches
+of 250 it was over in the second after which the journal is first written."""
 
 
 @dataclass(slots=True)
