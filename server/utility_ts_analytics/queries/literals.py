@@ -81,6 +81,11 @@ def quote_texts(values: Iterable[str], what: str) -> str:
     return quoted
 
 
+def reusable(names: Iterable[str]) -> Iterable[str]:
+    """Return names for more than one use; one text stays what it is, to be refused as such."""
+    return names if isinstance(names, str) else tuple(names)
+
+
 def quote_timestamp(value: datetime) -> str:
     """Return `value` as a literal that QuestDB reads as a TIMESTAMP: UTC, microseconds, quoted.
 

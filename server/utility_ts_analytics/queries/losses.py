@@ -16,7 +16,7 @@ from utility_ts_analytics.queries.feeder_scope import (
     spans_sql,
     starts_slot,
 )
-from utility_ts_analytics.queries.literals import quote_timestamp
+from utility_ts_analytics.queries.literals import quote_timestamp, reusable
 from utility_ts_analytics.queries.reference_versions import (
     SCALED_KWH,
     in_service,
@@ -70,7 +70,7 @@ def feeder_losses_sql(
     Raises:
         ValueError: As `feeder_balance_sql`.
     """
-    feeders = _listed(feeders)
+    feeders = reusable(feeders)
     balance = feeder_balance_sql(
         time_range, intervals, feeders=feeders, heads=heads, lengths=lengths
     )
@@ -246,11 +246,6 @@ def _unread_sql(scope: Scope, minutes: int) -> str:
         f"LEFT JOIN {there} t ON t.meter_id = d.meter_id AND t.feeder_id = d.feeder_id)\n"
         "GROUP BY feeder_id"
     )
-
-
-def _listed(names: Iterable[str]) -> Sequence[str]:
-    """Return names that can be gone through twice; a text alone stays one, to be refused."""
-    return names if isinstance(names, str) else tuple(names)
 
 
 SAVED = (

@@ -22,6 +22,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from utility_ts_analytics.queries.interval_length import IntervalLength
+from utility_ts_analytics.queries.literals import reusable
 from utility_ts_analytics.queries.peak_loads import (
     PeakGroup,
     comparable_sql,
@@ -137,7 +138,7 @@ def peak_shares_sql(
     Arguments and errors are those of `coincident_peaks_sql`.
     """
     length = IntervalLength(interval_minutes)
-    chosen = _reusable(names)
+    chosen = None if names is None else reusable(names)
     return (
         "SELECT group_name, ts, meter_id, kw,"
         " CASE WHEN peak_kw != 0.0 THEN kw / peak_kw * 100.0 END AS share_pct\nFROM (\n"
@@ -195,7 +196,7 @@ def diversity_sql(
     Arguments and errors are those of `coincident_peaks_sql`.
     """
     length = IntervalLength(interval_minutes)
-    chosen = _reusable(names)
+    chosen = None if names is None else reusable(names)
     return (
         "SELECT p.group_name AS group_name, p.ts AS ts, p.peak_kw AS coincident_kw,"
         " n.kw AS noncoincident_kw, n.meters AS meters,"
@@ -238,11 +239,6 @@ def _meter_peaks(
         f"SELECT group_name, meter_id, ts, {comparable_sql('kwh')} AS kwh FROM (\n"
         f"{meter_loads_sql(time_range, group, names, length)}\n)\n)\n) WHERE kwh = highest"
     )
-
-
-def _reusable(names: Iterable[str] | None) -> Iterable[str] | None:
-    """Return the names for more than one use; one text stays what it is, to be refused."""
-    return names if names is None or isinstance(names, str) else list(names)
 
 
 SAVED: tuple[SavedQuery, ...] = (
