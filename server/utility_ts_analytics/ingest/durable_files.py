@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from utility_ts_analytics.sinks.spool.directories import sync_directory
+
 FILE_MODE: Final = 0o600  # readings are personal data
 FOLDER_MODE: Final = 0o700
 
@@ -36,17 +38,4 @@ def replace_file(path: Path, content: bytes) -> None:
     except OSError:
         new.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk.
-
-    Raises:
-        OSError: They may not be.
-    """
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    sync_directory(path.parent)

@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.ingest.durable_files import FILE_MODE, make_folder, sync_folder
+from utility_ts_analytics.ingest.durable_files import FILE_MODE, make_folder
 from utility_ts_analytics.ingest.inputs import PARTIAL_SUFFIX, REASONS_SUFFIX
 from utility_ts_analytics.ingest.pieces import RefusedText
+from utility_ts_analytics.sinks.spool.directories import sync_directory
 
 
 class RefusedFile:
@@ -118,7 +119,7 @@ def finish_refused(path: Path, *, kept: bool) -> None:
             else:
                 partial.unlink()
         if path.parent.exists():
-            sync_folder(path.parent)
+            sync_directory(path.parent)
     except OSError as error:
         raise OperatorError(
             f"cannot give {path} its name: {error.strerror}; its rows are in {path}{PARTIAL_SUFFIX}"
