@@ -6,9 +6,9 @@ known as it was in the first run.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.closing import ClosedAtExit
 from utility_ts_analytics.ingest.pieces import START, Extent, Place, RefusedText
 from utility_ts_analytics.ingest.sources.contract import Source, SourceBlock
 from utility_ts_analytics.records.columns import Checked, check_columns
@@ -106,7 +107,7 @@ class ColumnPiece:
         return Extent(ends["min"], ends["max"], keys)
 
 
-class ColumnFile:
+class ColumnFile(ClosedAtExit):
     """One file of columns from a place on; a `PieceSource`.
 
     Args:
@@ -116,7 +117,8 @@ class ColumnFile:
     """
 
     def __init__(self, source: Source, rules: ColumnRules, start: Place = START) -> None:
-        self._source = source
+        super().__init__(ExitStack())
+        self._source = self._stack.enter_context(source)
         self._rules = rules
         self._start = start
 
@@ -134,18 +136,6 @@ class ColumnFile:
     def notes(self) -> Mapping[str, int]:
         """How often each rule of the mapping was applied so far."""
         return self._source.notes
-
-    def __enter__(self) -> "ColumnFile":
-        self._source.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._source.__exit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[ColumnPiece]:
         """Yield the pieces in order; see `PieceSource`."""

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Final
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.errors import ClientError, OperatorError
+from utility_ts_analytics.ingest.closing import ClosedAtExit
 from utility_ts_analytics.ingest.file_kinds import check_text, encoding_of
 from utility_ts_analytics.ingest.pieces import START, Extent, Place, RefusedText
 from utility_ts_analytics.reading.compression import Encoding, decompressor
@@ -131,7 +132,7 @@ class LongLinePiece:
         return None
 
 
-class NdjsonFile:
+class NdjsonFile(ClosedAtExit):
     """One NDJSON file from a place on; a `PieceSource`.
 
     Args:
@@ -148,11 +149,11 @@ class NdjsonFile:
     notes: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, path: Path, rules: NdjsonRules, start: Place = START) -> None:
+        super().__init__(ExitStack())
         self.bytes_read = 0
         self._name = str(path)
         self._rules = rules
         self._start = start
-        self._stack = ExitStack()
         try:
             if self._name == "-":
                 # Not sys.stdin.buffer: a thread that waits in its lock could end the process badly.
@@ -163,17 +164,6 @@ class NdjsonFile:
             raise OperatorError(f"cannot read {path}: {error.strerror}") from error
         self._file = self._stack.enter_context(file)
         self._encoding = encoding_of(path)
-
-    def __enter__(self) -> "NdjsonFile":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
     def __iter__(self) -> Iterator[NdjsonPiece | LongLinePiece]:
         """Yield the pieces in order; see `PieceSource`."""

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.ingest.closing import ClosedAtExit
 from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.arrays import plain
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping
-from utility_ts_analytics.ingest.sources.closing import ClosedAtExit
 from utility_ts_analytics.ingest.sources.contract import (
     BLOCK_ROWS_MAX,
     SourceBlock,

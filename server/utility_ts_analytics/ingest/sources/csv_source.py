@@ -12,7 +12,6 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping, plain_mapping
-from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.csv_rows import (
     CellRules,
@@ -22,6 +21,7 @@ from utility_ts_analytics.ingest.sources.csv_rows import (
     read_quickly,
 )
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
+from utility_ts_analytics.ingest.sources.in_pieces import ReadInPieces
 from utility_ts_analytics.ingest.sources.raw import RawBlock, mapped
 from utility_ts_analytics.ingest.sources.text_lines import TextBlock, TextLines
 from utility_ts_analytics.records.streams import StreamSpec

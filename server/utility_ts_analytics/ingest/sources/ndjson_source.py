@@ -13,9 +13,9 @@ import pyarrow as pa
 from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping
-from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
+from utility_ts_analytics.ingest.sources.in_pieces import ReadInPieces
 from utility_ts_analytics.ingest.sources.raw import RawBlock, mapped
 from utility_ts_analytics.ingest.sources.text_lines import TextBlock, TextLines
 from utility_ts_analytics.reading.diagnosis import TOO_DEEP, invalid_utf8, malformed

@@ -14,9 +14,9 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.file_kinds import FileKind
 from utility_ts_analytics.ingest.mapping.model import FileSection, Nem12Section
 from utility_ts_analytics.ingest.notes import add_note
-from utility_ts_analytics.ingest.sources.closing import ReadInPieces
 from utility_ts_analytics.ingest.sources.contract import Refused, SourceBlock
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
+from utility_ts_analytics.ingest.sources.in_pieces import ReadInPieces
 from utility_ts_analytics.ingest.sources.nem12_columns import DayColumns
 from utility_ts_analytics.ingest.sources.nem12_days import Channel, Day, RecordError
 from utility_ts_analytics.ingest.sources.text_lines import TextLines

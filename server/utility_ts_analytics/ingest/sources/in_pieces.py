@@ -1,32 +1,9 @@
-"""What sources have in common: they close what they opened, and know how far they have read."""
+"""What sources that read one file from end to end have in common."""
 
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
+from utility_ts_analytics.ingest.closing import ClosedAtExit
 from utility_ts_analytics.ingest.sources.file_pieces import FilePieces
-
-
-class ClosedAtExit:
-    """Closes what it opened when its `with` ends.
-
-    Args:
-        stack: Holds what was opened.
-    """
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
 
 class ReadInPieces(ClosedAtExit):
