@@ -157,7 +157,7 @@ def test_every_value_comes_back_equal(questdb: Database, kind: str) -> None:
     """Law 3, with QuestDB itself as the independent parser."""
     questdb.truncate(TABLE)
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(readings, min_size=1, max_size=12, unique_by=lambda row: (row.ts, row.meter_id))
     )

@@ -195,7 +195,6 @@ def test_generated_requests_are_answered_as_documented(
         @seed(6)
         @settings(
             max_examples=EXAMPLES,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )

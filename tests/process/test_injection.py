@@ -129,7 +129,7 @@ def test_any_text_is_stored_as_it_is_and_does_nothing(
 ) -> None:
     before = shape(tables)
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(ROWS)
     def kept(rows: list[tuple[str, str, str, str]]) -> None:
         assert_kept(stream, rows, service, tables)

@@ -3,7 +3,7 @@ from datetime import date
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.inspect import IntType, Type, type_info
 
@@ -65,7 +65,6 @@ def msgspec_takes(leaf: Leaf, value: object) -> bool:
     return True
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(TOML_VALUES)
 def test_a_value_is_refused_exactly_where_msgspec_refuses_it(value: object) -> None:
     if isinstance(value, float) and value.is_integer():
@@ -76,7 +75,6 @@ def test_a_value_is_refused_exactly_where_msgspec_refuses_it(value: object) -> N
         assert (result is None) == bool(problems)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(TOML_VALUES)
 def test_a_refused_value_is_one_line_under_its_path(value: object) -> None:
     for path in LEAVES:

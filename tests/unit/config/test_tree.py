@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.config.model import Config
@@ -87,7 +87,6 @@ WRONG_PLACES = st.lists(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(WRONG_PLACES)
 def test_every_one_of_several_wrong_places_is_reported(places: list[tuple[str, ...]]) -> None:
     _, problems = read(table_of(*((keys, {}) for keys in places)))

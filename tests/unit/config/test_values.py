@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.config.values import (
@@ -110,7 +110,6 @@ def test_wildcards_are_known() -> None:
     assert not BindAddress.parse("127.0.0.1:1").is_wildcard
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(min_size=4, max_size=50).filter(lambda text: text not in "Secret('***')"))
 def test_secret_shows_only_when_asked(text: str) -> None:
     secret = Secret(text)

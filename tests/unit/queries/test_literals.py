@@ -195,7 +195,7 @@ def test_questdb_reads_hostile_texts_as_they_were(questdb: Database) -> None:
 
 
 @pytest.mark.questdb
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.lists(texts, min_size=1, max_size=20))
 def test_questdb_reads_quoted_texts_as_they_were(questdb: Database, values: list[str]) -> None:
     assert read_back(questdb, values) == values
@@ -230,7 +230,7 @@ def test_cast_keeps_a_text_that_starts_with_a_quote(questdb: Database) -> None:
 
 
 @pytest.mark.questdb
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(value=times)
 def test_questdb_reads_a_quoted_timestamp_as_the_same_instant(
     questdb: Database, value: datetime

@@ -78,7 +78,7 @@ def test_name_that_is_no_zone_is_refused(zone: str) -> None:
         zone_literal(zone)
 
 
-@settings(max_examples=30, deadline=None)  # a look into the file system each
+@settings(max_examples=30)  # a look into the file system each
 @given(st.text(max_size=20))
 def test_any_zone_stays_one_literal_without_a_quote_inside(zone: str) -> None:
     """QuestDB unquotes a constant argument twice, so that quoting alone would not do."""

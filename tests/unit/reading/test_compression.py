@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.errors import DecompressedTooLarge, InvalidEncoding, TruncatedBody
@@ -40,7 +40,6 @@ def expand(stream: Decompressor, body: bytes, chunk_bytes: int) -> bytes:
     return bytes(plain)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=300), st.integers(0, 400_000).map(bytes)), max_size=3),
     st.integers(1, 200),

@@ -1,7 +1,7 @@
 """Array bodies: elements are judged as lines are, the body as a whole must be JSON."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.errors import InvalidJson
@@ -123,7 +123,6 @@ element = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(element, min_size=1, max_size=12))
 def test_elements_come_to_the_same_as_lines(elements: list[bytes]) -> None:
     lines = b"".join(text + b"\n" for text in elements)

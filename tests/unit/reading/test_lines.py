@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.reading.lines import (
@@ -51,7 +51,6 @@ bodies = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None)
 @given(
     bodies,
     st.lists(st.integers(0, 300), max_size=12),
@@ -71,7 +70,6 @@ def test_any_chunking_gives_the_same_lines(
             assert len(part.data) <= block_bytes_max
 
 
-@settings(deadline=None)
 @given(bodies, st.integers(1, 30))
 def test_one_byte_at_a_time_gives_the_same_lines(body: bytes, line_bytes_max: int) -> None:
     chunks = [body[i : i + 1] for i in range(len(body))]

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
@@ -113,7 +113,6 @@ def plainly(lines: list[bytes], first_line: int) -> Decoded:
     return Decoded(rows, positions, errors, len(rows) + len(errors), size_bytes)
 
 
-@settings(deadline=None)
 @given(samples, st.sampled_from([b"\n", b"\r\n"]), st.integers(1, 9))
 def test_quick_path_equals_plain_path(lines: list[Sample], end: bytes, first: int) -> None:
     data = b"".join(sample.line + end for sample in lines)
@@ -127,7 +126,6 @@ def test_quick_path_equals_plain_path(lines: list[Sample], end: bytes, first: in
     assert (quick.line_count, quick.size_bytes) == (plain.line_count, plain.size_bytes)
 
 
-@settings(deadline=None)
 @given(samples)
 def test_each_line_is_blank_a_row_or_the_error_it_should_be(lines: list[Sample]) -> None:
     """Law 2: accepted + errors = non-blank lines; strict has something to raise iff errors > 0."""
@@ -140,7 +138,6 @@ def test_each_line_is_blank_a_row_or_the_error_it_should_be(lines: list[Sample])
     assert bool(decoded.errors) == any(code != "row" for code in expected.values())
 
 
-@settings(deadline=None)
 @given(samples, st.integers(1, 400), st.integers(1, 300))
 def test_books_of_a_body_balance_in_any_chunking(
     lines: list[Sample], chunk_bytes: int, block_bytes_max: int

@@ -1,6 +1,6 @@
 """The account of a request: everything is counted, the first hundred errors are listed."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.reading.ndjson import Decoded
@@ -63,7 +63,6 @@ def test_late_error_of_an_early_line_takes_the_place_of_the_last_listed() -> Non
     assert summary.errors_truncated
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(1, 500), st.sampled_from(CODES)), max_size=60), max_size=6

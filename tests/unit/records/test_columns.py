@@ -82,7 +82,7 @@ def checked(
     return check_columns(batch, spec, allow_negative=False, ts_end=ts_end)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     any_records(), st.booleans(), st.sampled_from([NOW, TS_END]), st.sampled_from([0, 1, 7, 8, 9])
 )

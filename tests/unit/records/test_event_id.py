@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import xxhash
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.records import native
@@ -89,7 +89,6 @@ def by_hand(row: Reading, stream_number: int) -> str:
     return str(uuid.UUID(int=number | 8 << 76 | 2 << 62))
 
 
-@settings(deadline=None)
 @given(st.lists(meter_rows, max_size=8), st.integers(1, 9))
 def test_ids_are_what_the_definition_says(rows: list[SignedMeterUsage], number: int) -> None:
     expected = [by_hand(row, number) for row in rows]
@@ -100,7 +99,6 @@ def test_ids_are_what_the_definition_says(rows: list[SignedMeterUsage], number: 
         assert uuid.UUID(text).variant == uuid.RFC_4122
 
 
-@settings(deadline=None)
 @given(meter_rows, meter_rows, st.sampled_from(FIELDS))
 def test_equal_readings_have_equal_ids_and_any_change_gives_another(
     one: SignedMeterUsage, other: SignedMeterUsage, field: str
@@ -111,14 +109,12 @@ def test_equal_readings_have_equal_ids_and_any_change_gives_another(
         assert (id_of(pair[0]) == id_of(pair[1])) == equal
 
 
-@settings(deadline=None)
 @given(meter_rows, offsets)
 def test_offset_of_the_time_does_not_matter(row: SignedMeterUsage, offset: timezone) -> None:
     moved = msgspec.structs.replace(row, ts=row.ts.astimezone(offset))
     assert id_of(moved) == id_of(row)
 
 
-@settings(deadline=None)
 @given(meter_rows)
 def test_key_order_and_spacing_do_not_matter(row: SignedMeterUsage) -> None:
     record = msgspec.to_builtins(row, builtin_types=())

@@ -1,6 +1,6 @@
 """Law 8: every wait is within [0, cap]."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.sinks.backoff import Backoff
@@ -8,7 +8,6 @@ from utility_ts_analytics.sinks.backoff import Backoff
 seconds = st.floats(min_value=0, max_value=1e6)
 
 
-@settings(deadline=None)
 @given(
     base_s=seconds,
     cap_s=seconds,

@@ -5,7 +5,7 @@ from array import array
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
@@ -44,7 +44,6 @@ def ids(batch: Batch) -> list[str]:
     return [row.meter_id for row in rows if isinstance(row, MeterUsage)]
 
 
-@settings(deadline=None)
 @given(
     rows=st.integers(min_value=1, max_value=50),
     size_bytes=st.integers(min_value=0, max_value=10_000),
@@ -136,7 +135,6 @@ def test_rows_that_came_encoded_are_cut_and_named_like_any_others() -> None:
     assert (room.rows, room.size_bytes) == (5, 500)
 
 
-@settings(deadline=None)
 @given(sizes=st.lists(st.integers(min_value=1, max_value=7), min_size=1, max_size=6))
 def test_halves_keep_the_order_and_every_row(sizes: list[int]) -> None:
     batch = Batch(Room().release)

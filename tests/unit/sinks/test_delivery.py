@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.buffering.block import Block
@@ -98,7 +98,6 @@ def run(
 outcomes = st.sampled_from([Delivered(), RETRY, DOUBT, Rejected(3, "no"), Rejected(None, "no")])
 
 
-@settings(deadline=None)
 @given(
     script=st.lists(
         st.tuples(outcomes, st.floats(min_value=0, max_value=40)), min_size=1, max_size=12

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.sinks.lane_rig import dispatch_of
 
@@ -90,7 +90,6 @@ def settle(table: Table, block_rows: list[int]) -> tuple[list[Block], list[str]]
     return blocks, everything
 
 
-@settings(deadline=None)
 @given(
     block_rows=st.lists(st.integers(min_value=1, max_value=6), min_size=1, max_size=5),
     refused=st.sets(st.integers(min_value=0, max_value=29), max_size=6),

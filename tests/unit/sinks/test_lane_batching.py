@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.sinks.lane_rig import Payload, Rig, meters, turns, with_rig
 
@@ -171,7 +171,6 @@ def test_byte_limit_ends_a_batch_too() -> None:
     with_rig(check, bytes_max=50)
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(min_value=1, max_value=30), min_size=1, max_size=12),
     rows_max=st.integers(min_value=1, max_value=12),

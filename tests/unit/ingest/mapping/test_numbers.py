@@ -18,7 +18,7 @@ FACTORS = st.sampled_from(
 
 
 @given(st.floats(-1e12, 1e12), FACTORS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_product_is_exact_to_a_rounding_or_two(value: float, factor: Fraction) -> None:
     [found] = scaled(pa.array([value]), factor).to_pylist()
     exact = Fraction(value) * factor

@@ -23,14 +23,13 @@ def read(text: str, format_: str) -> datetime | None:
 
 
 @given(st.datetimes(datetime(1000, 1, 1)), st.sampled_from(FORMATS))
-@settings(deadline=None)
 def test_layout_equals_strptime(moment: datetime, format_: str) -> None:
     text = moment.strftime(format_)
     assert read(text, format_) == datetime.strptime(text, format_)  # noqa: DTZ007
 
 
 @given(st.text("0123456789.: ", min_size=16, max_size=16))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_texts_of_the_right_width_are_times_only_if_strptime_says_so(text: str) -> None:
     found = read(text, FORMATS[0])
     if found is not None and "24:00" not in text:

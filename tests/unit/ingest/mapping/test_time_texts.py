@@ -44,7 +44,7 @@ INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(
 
 
 @given(st.lists(ALMOST | INSTANTS, min_size=1, max_size=3), st.booleans())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_quick_times_are_those_of_the_server(texts: list[str], same: bool) -> None:
     """Several of one form go the quick way; the server's decoder judges each."""
     texts = texts[:1] * 3 if same else texts

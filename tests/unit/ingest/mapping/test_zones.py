@@ -32,7 +32,7 @@ def offset(zone: ZoneInfo, wall: datetime, fold: int) -> int:
 
 
 @given(WALLS, st.sampled_from(ZONES), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_offsets_are_those_of_zoneinfo(wall: datetime, name: str, near: bool) -> None:
     """Half of the times are taken near a change, where they matter."""
     zone = zone_of(name)

@@ -74,7 +74,7 @@ BLOCKS = st.lists(PIECES, max_size=24).map(lambda parts: "".join([*parts, "\n"])
 @example(b'"a\nb",c\nd,e\n', ",", True)
 @example(b'a,"\nb,"\n', ",", True)
 @example(b',","|""\n', ",", True)
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_500)
 def test_both_ways_agree(data: bytes, delimiter: str, quoted: bool) -> None:
     rules = rules_of(delimiter, quoted=quoted, null=("", "NULL"))
     found = quick(data, rules)
@@ -90,7 +90,6 @@ CELLS = st.text(
 @given(
     st.lists(st.tuples(CELLS, CELLS), min_size=1), st.booleans(), st.sampled_from(["\n", "\r\n"])
 )
-@settings(deadline=None)
 def test_quick_way_knows_every_clean_block(
     rows: list[tuple[str, str]], quote: bool, end: str
 ) -> None:

@@ -35,7 +35,7 @@ def reading_values(draw: st.DrawFn) -> dict[str, str | float]:
 
 
 @given(st.lists(reading_values(), max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rows_equal_what_the_server_makes_of_the_same_ndjson(
     tmp_path_factory: pytest.TempPathFactory,
     readings: list[dict[str, str | float]],

@@ -63,7 +63,7 @@ def meters(count: int, **fields: bytes | float) -> pa.RecordBatch:
     return batch_of(rows, METERS)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(batches())
 def test_lines_are_those_of_the_rows_with_their_event_ids(
     drawn: tuple[StreamSpec, pa.RecordBatch],
@@ -81,7 +81,7 @@ def test_lines_are_those_of_the_rows_with_their_event_ids(
 
 
 @needs_module
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.none()

@@ -78,7 +78,7 @@ def decoded(record: bytes, stream: str, piece_bytes: int = 1_000_000) -> list[Re
     return decode_payload(head, pieces, decoder_of(stream))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(meter_rows, min_size=1, max_size=5), st.integers(1, 400))
 def test_meter_rows_come_back_equal(rows: list[Reading], piece_bytes: int) -> None:
     before = [fields(row) for row in rows]
@@ -88,7 +88,7 @@ def test_meter_rows_come_back_equal(rows: list[Reading], piece_bytes: int) -> No
     assert [fields(row) for row in rows] == before
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(plant_rows, min_size=1, max_size=5))
 def test_plant_rows_come_back_equal(rows: list[Reading]) -> None:
     back = decoded(encode_record(rows), "generation_output")

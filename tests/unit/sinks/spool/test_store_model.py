@@ -157,7 +157,6 @@ TestSpoolMachine = SpoolMachine.TestCase
 TestSpoolMachine.settings = settings(
     max_examples=80,
     stateful_step_count=30,
-    deadline=None,
     # Files, on a machine that others use too.
     suppress_health_check=[HealthCheck.too_slow],
 )
