@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from tests.unit.sinks.spool.spool_rig import batch, meters, opened
-
 from utility_ts_analytics.sinks.spool.store import SpoolStore
 
 pytestmark = pytest.mark.process

@@ -113,11 +113,13 @@ class Block:
 
     Attributes:
         lines: The rows as they came, if they came encoded; then they exist as nothing else.
+        accepted_s: When the queue took the rows, monotonic seconds; 0 before that.
     """
 
     __slots__ = (
         "_restore",
         "_rows",
+        "accepted_s",
         "lines",
         "positions",
         "row_count",
@@ -137,6 +139,7 @@ class Block:
         self.size_bytes = size_bytes
         self.settlement = settlement
         self.lines: EncodedLines | None = None
+        self.accepted_s = 0.0
         self._rows: Sequence[Reading] | None = rows
         self._restore: Callable[[], Sequence[Reading]] | None = None
 

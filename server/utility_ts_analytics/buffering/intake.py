@@ -33,9 +33,11 @@ class IntakeSession:
         closed: Callable[[], None],
         request_id: str,
         measures: Measures,
+        clock: Clock,
     ) -> None:
         self.settlement = Settlement(request_id)
         self._measures = measures
+        self._clock = clock
         self._queue = queue
         self._closed = closed
         self._adding = True
@@ -152,6 +154,7 @@ class IntakeSession:
             return _NO_ROOM
         self._give_back_room()
         self.settlement.take(rows)
+        block.accepted_s = self._clock.monotonic_s()
         self._queue.put(block)
         self._measures.rows_taken(rows)
         return None
@@ -222,7 +225,9 @@ class Intake:
             queue = self._queues[next(self._turn)]
             if queue.has_room(1, 0):
                 self.sessions += 1
-                return IntakeSession(queue, self._close_session, request_id, self.measures)
+                return IntakeSession(
+                    queue, self._close_session, request_id, self.measures, self._clock
+                )
         return None
 
     @property

@@ -34,6 +34,10 @@ class AnswerLost(QuestDBUnavailable):
     """The statement was sent and no answer came: it may have been carried out or not."""
 
 
+class AnswerLate(AnswerLost):
+    """No answer came in time: the statement may still be carried out."""
+
+
 class StatementRefused(OperatorError):
     """QuestDB answered with an error, or a value does not fit its column; nothing was written.
 
@@ -117,7 +121,7 @@ class Connection:
                 return await operation(self._connection)
         except TimeoutError:
             self._connection.terminate()
-            raise AnswerLost(
+            raise AnswerLate(
                 f"QuestDB at {self._address} gave no answer within {timeout_s:g} s"
             ) from None
         except asyncio.CancelledError:

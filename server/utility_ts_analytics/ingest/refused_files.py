@@ -16,7 +16,7 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.durable_files import FILE_MODE, make_folder
 from utility_ts_analytics.ingest.inputs import PARTIAL_SUFFIX, REASONS_SUFFIX
 from utility_ts_analytics.ingest.pieces import RefusedText
-from utility_ts_analytics.sinks.spool.directories import sync_directory
+from utility_ts_analytics.sinks.spool.files import sync_directory
 
 
 class RefusedFile:

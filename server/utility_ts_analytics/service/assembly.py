@@ -40,6 +40,7 @@ from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
 from utility_ts_analytics.service.tls import check_tls_or_raise
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.telemetry.logs import name_process
 
 OPERATIONS = "operations"
@@ -132,7 +133,13 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     def refusal() -> Failure | None:
         return drain.failure() or shared_refusal(lanes, trouble)
 
-    lanes = make_lanes(config, name, LaneCounts(measures, clock, name), trouble=trouble)
+    lanes = make_lanes(
+        config,
+        name,
+        LaneCounts(measures, clock, name),
+        trouble=trouble,
+        order=StreamOrder(runtime_dir / f"{name}.order", clock, lambda: watch.answered_s),
+    )
     intake = Intake(
         [lane.queue for lane in lanes],
         sessions_max=stream.source.concurrent_requests_max,

@@ -87,6 +87,8 @@ class DeliveryLane:
 
     async def close(self) -> None:
         """Stop working and release everything; spooled rows stay where they are."""
+        if self.spool is not None:
+            await self.spool.forward.stop(_CLOSE_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -3,12 +3,36 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from utility_ts_analytics.buffering.block import Block, Failure
+from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dead_letter import Letter
+
+_GivenT = TypeVar("_GivenT", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How far a batch grows.
+
+    Attributes:
+        rows_max: Most rows of one send, >= 1.
+        bytes_max: Most body bytes behind one send; a single part of up to `ENCODE_ROWS_MAX` rows
+            may be larger. It bounds the payload: an encoded row is at most its body bytes twice
+            over plus about 150 bytes.
+        linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
+        quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
+            as a slow upload, does not hold up the others.
+    """
+
+    rows_max: int
+    bytes_max: int = 16 * 1024 * 1024
+    linger_s: float = 0.2
+    quiet_s: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +68,56 @@ class Share:
         """Return the first `rows` rows and the rest; 0 < `rows` < `self.rows`."""
         middle = self.start + rows
         return Share(self.block, self.start, middle), Share(self.block, middle, self.stop)
+
+
+class WaitingShares:
+    """The rows of a queue that no batch has yet, in order, a share at a time.
+
+    Args:
+        queue: Nobody else takes from it.
+    """
+
+    def __init__(self, queue: BlockQueue) -> None:
+        self._queue = queue
+        self._first: Share | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return self.cut or self._queue.waiting_rows > 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether a block was cut, or a share put back: the batch before it is complete."""
+        return self._first is not None
+
+    @property
+    def oldest_accepted_s(self) -> float | None:
+        """When the first of them was accepted, monotonic seconds; None where there is none."""
+        return (
+            self._queue.oldest_accepted_s if self._first is None else self._first.block.accepted_s
+        )
+
+    def take(self, rows_max: int) -> Share | None:
+        """Take the next rows, of one block; None where there are none.
+
+        Args:
+            rows_max: Most rows, >= 1; what is left of the block comes next.
+        """
+        share, self._first = self._first, None
+        if share is None:
+            blocks = self._queue.take(1)
+            if not blocks:
+                return None
+            share = Share(blocks[0], 0, blocks[0].row_count)
+        if share.rows > rows_max:
+            share, self._first = share.split(rows_max)
+        return share
+
+    def put_back(self, share: Share) -> None:
+        """Put the share that was taken last in front again."""
+        stop = share.stop if self._first is None else self._first.stop
+        self._first = Share(share.block, share.start, stop)
 
 
 class Batch:
@@ -151,6 +225,14 @@ class Batch:
             before.append(share)
             rows -= share.rows
         return before, []
+
+
+class Settler(Protocol[_GivenT]):
+    """What a lane hands its batches to, one after the other."""
+
+    async def settle(self, batch: Batch, payload: _GivenT, deadline_s: float) -> None:
+        """Settle every row of a batch; see `Dispatch.settle`."""
+        ...
 
 
 async def encode_batch(sink: Sink[PayloadT], batch: Batch, payload: PayloadT) -> None:

@@ -31,8 +31,8 @@ PROBLEM_CODES: Final = (
 """What ends a whole request: `errors.ClientError`; no label, but named among the last errors."""
 GIVEN_BACK: Final = ("sink-unavailable", "schema-missing", "table-suspended", "draining")
 """Why rows were given back: `buffering.block.FailureCode`."""
-WORKER_DIED, HANDED_OVER, SPOOL_DAMAGED = "worker-died", "handed-over", "spool-damaged"
-FAILED: Final = (*GIVEN_BACK, WORKER_DIED, HANDED_OVER, SPOOL_DAMAGED)
+WORKER_DIED, SPOOL_DAMAGED = "worker-died", "spool-damaged"
+FAILED: Final = (*GIVEN_BACK, WORKER_DIED, SPOOL_DAMAGED)
 RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
 """Of a worker, in the order of the numbers in `service.beacon`."""
@@ -109,7 +109,7 @@ ROWS_RECOVERED = Metric(
     "ingestion_rows_recovered_total",
     "counter",
     "rows",
-    "Part of received: rows found in the spool of a worker or service that ended.",
+    "Part of received: rows in the spool that an earlier service, or a worker that died, left.",
     (STREAM,),
 )
 ROWS_STORED = Metric(
@@ -131,7 +131,7 @@ ROWS_FAILED = Metric(
     "ingestion_rows_failed_total",
     "counter",
     "rows",
-    "Rows that were not stored and may be sent again; handed-over ones are in a spool.",
+    "Rows that were not stored and may be sent again.",
     (STREAM, Label("reason", FAILED, "why")),
 )
 ROWS_IN_FLIGHT = Metric(

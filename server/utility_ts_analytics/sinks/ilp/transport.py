@@ -59,7 +59,8 @@ class HttpTransport:
             async with asyncio.timeout_at(deadline_s):
                 answer = await connection.exchange(head, lines)
         except OSError as error:
-            return InDoubt(f"no answer from QuestDB: {_cause(error)}")
+            reason = f"no answer from QuestDB: {_cause(error)}"
+            return InDoubt(reason, may_come_late=isinstance(error, TimeoutError))
         return outcome_of(answer)
 
     async def close(self) -> None:

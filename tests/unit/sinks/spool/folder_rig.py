@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 from tests.unit.sinks.spool.spool_rig import SPEC, batch, meters
+from utility_ts_analytics.sinks.spool.owner_folder import Losses, OwnerFolder
 
 from utility_ts_analytics.records.reading import Reading
-from utility_ts_analytics.sinks.spool.owner_folder import Losses, OwnerFolder
 from utility_ts_analytics.sinks.spool.record import encode_record
 
 DECODER: msgspec.json.Decoder[Reading] = msgspec.json.Decoder(SPEC.signed_record_type)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
+from utility_ts_analytics.sinks.spool.store import Appended, SpoolStore
+
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.sinks.spool.store import Appended, SpoolStore
 
 SPEC = STREAMS["meter_usage"]
 TS = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from tests.unit.sinks.spool.spool_rig import failing
-
 from utility_ts_analytics.sinks.spool.checkpoint import NAME, read_checkpoint, write_checkpoint
 
 PLACE = (9_999_999_999, 123_456_789_012)

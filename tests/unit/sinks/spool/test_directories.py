@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 from tests.unit.sinks.spool.spool_rig import failing
-
 from utility_ts_analytics.sinks.spool.directories import (
     DAMAGED_FILES_MAX,
     keep_damaged,

@@ -14,10 +14,10 @@ from tests.unit.sinks.spool.folder_rig import (
     taken_over,
 )
 from tests.unit.sinks.spool.spool_rig import crashed
-
-from utility_ts_analytics.sinks.spool import owner_folder
 from utility_ts_analytics.sinks.spool.checkpoint import NAME, write_checkpoint
 from utility_ts_analytics.sinks.spool.owner_folder import Losses, OwnerFolder
+
+from utility_ts_analytics.sinks.spool import owner_folder
 
 
 def test_new_directory_is_private_locked_and_has_room_for_its_checkpoint(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from tests.unit.sinks.spool.folder_rig import (
     taken_over,
 )
 from tests.unit.sinks.spool.spool_rig import failing, failing_write, meters
-
 from utility_ts_analytics.sinks.spool.checkpoint import NAME, read_checkpoint
 from utility_ts_analytics.sinks.spool.owner_folder import Losses, OwnerFolder
 

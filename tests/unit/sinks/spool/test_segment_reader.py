@@ -4,11 +4,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.unit.sinks.spool.spool_rig import SPEC, batch, meters
+from utility_ts_analytics.sinks.spool.segment_reader import Bad, Good, count_rows, read_record
 
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.sinks.spool import segment_reader
 from utility_ts_analytics.sinks.spool.record import HEAD_BYTES, MAGIC, encode_record
-from utility_ts_analytics.sinks.spool.segment_reader import Bad, Good, count_rows, read_record
 
 DECODER: msgspec.json.Decoder[Reading] = msgspec.json.Decoder(SPEC.signed_record_type)
 RECORDS = [encode_record(batch(number, number + 1)) for number in range(3)]

@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 from tests.unit.sinks.spool.spool_rig import failing, failing_write
-
 from utility_ts_analytics.sinks.spool.segment_writer import SegmentWriter
 
 

@@ -19,17 +19,17 @@ from tests.unit.sinks.spool.spool_rig import (
     opened,
     segments,
 )
-
-from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.sinks.spool import store as store_module
 from utility_ts_analytics.sinks.spool.owner_folder import Losses
-from utility_ts_analytics.sinks.spool.record import encode_record
 from utility_ts_analytics.sinks.spool.store import (
     Appended,
     SpoolBroken,
     SpoolFull,
     SpoolStore,
 )
+
+from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.sinks.spool import store as store_module
+from utility_ts_analytics.sinks.spool.record import encode_record
 
 RECORD_BYTES = len(encode_record(batch(0)))
 

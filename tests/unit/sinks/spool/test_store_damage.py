@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.unit.sinks.spool.spool_rig import SPEC, deliver, fast_folder, fill, numbered, opened
-
 from utility_ts_analytics.sinks.spool.owner_folder import Losses
-from utility_ts_analytics.sinks.spool.record import HEAD_BYTES
 from utility_ts_analytics.sinks.spool.store import SpoolStore
+
+from utility_ts_analytics.sinks.spool.record import HEAD_BYTES
 
 COUNT = 3
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from tests.small_disk import mounted
 from tests.unit.sinks.spool.spool_rig import SPEC, batch, deliver, meters, new_store, opened
-
 from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken, SpoolFull
 
 ROWS = 500

@@ -19,10 +19,10 @@ from tests.unit.sinks.spool.spool_rig import (
     opened,
     segments,
 )
-
 from utility_ts_analytics.sinks.spool.owner_folder import Losses
-from utility_ts_analytics.sinks.spool.record import encode_record
 from utility_ts_analytics.sinks.spool.store import Appended
+
+from utility_ts_analytics.sinks.spool.record import encode_record
 
 SEGMENT_BYTES = 600
 """Two or three of the records below."""

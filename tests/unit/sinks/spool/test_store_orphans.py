@@ -21,9 +21,9 @@ from tests.unit.sinks.spool.spool_rig import (
     opened,
     segments,
 )
+from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken
 
 from utility_ts_analytics.sinks.spool.record import encode_record
-from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken
 
 RECORD_BYTES = len(encode_record(batch(0)))
 
