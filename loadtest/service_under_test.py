@@ -158,6 +158,19 @@ class ServiceProcess:
         path = "/readyz" if ready else "/healthz"
         _await_answer(self._process, self.operations_port, path, self.log_path)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def await_ready(self) -> None:
+        """Return once it is ready.
+
+        Raises:
+            RuntimeError: It ended, or takes too long. The message holds the end of its log.
+        """
+        _await_answer(self._started, self.operations_port, "/readyz", self.log_path)
+
     def stop(self) -> int:
         """End it with SIGTERM and return its exit code."""
         self._started.terminate()

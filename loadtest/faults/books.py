@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest.faults.ledger import Entry
+from loadtest.faults.versions import VERSIONS_END
 from loadtest.questdb_rest import QuestDBRest
 from loadtest.stored_comparison import (
     DIFFERENCES_KEPT_MAX,
-    FIRST,
     LAST,
     PAGE_ROWS,
     TABLE,
@@ -28,8 +28,12 @@ class Books:
     """What became of the rows of one run.
 
     Attributes:
-        acknowledged: Rows of bodies that an answer promised whole, without those released.
+        acknowledged: Rows of bodies that an answer promised whole, without those released; readings
+            with versions are not among them.
+        keys: Readings that were posted in several versions.
+        versions: Versions of them that an answer promised.
         stored: Rows in the table.
+        undone: Readings of which an older version is stored than the last that was promised.
         lost: Rows that an answer promised and that are not there.
         doubled: Rows that are there more than once, counted each time after the first.
         wrong: Rows of which a value is not what was sent.
@@ -38,7 +42,10 @@ class Books:
     """
 
     acknowledged: int = 0
+    keys: int = 0
+    versions: int = 0
     stored: int = 0
+    undone: int = 0
     lost: int = 0
     doubled: int = 0
     wrong: int = 0
@@ -48,7 +55,7 @@ class Books:
     @property
     def balanced(self) -> bool:
         """Whether every promise was kept and nothing else is there."""
-        return self.lost == self.doubled == self.wrong == self.unsent == 0
+        return self.undone == self.lost == self.doubled == self.wrong == self.unsent == 0
 
     def find(self, text: str) -> None:
         """Keep a finding; there may be many."""
@@ -59,7 +66,7 @@ class Books:
 def balance(
     path: Path, entries: Sequence[Entry], database: QuestDBRest, *, page_rows: int = PAGE_ROWS
 ) -> Books:
-    """Compare the whole table with the accounts of one run.
+    """Compare the table with the accounts of one run, from `VERSIONS_END` on.
 
     Every row of an acknowledged body must be there once. Of another body, as many rows as the best
     of its answers called accepted; the others may be there. Memory does not grow with the run.
@@ -78,11 +85,11 @@ def balance(
     books = Books(acknowledged=sum(it.body.rows for it in promised if it.acknowledged))
     missing_rows = [0] * len(entries)
     sent = _Sent(entries)
-    start = FIRST
+    start = VERSIONS_END
     with path.open("rb") as lines:
         waiting = pages(itertools.islice(lines, sent.rows), page_rows)
         page = next(waiting, [])
-        while page or start == FIRST:
+        while page or start == VERSIONS_END:
             following = next(waiting, [])
             end = following[0].ts.astimezone(UTC) if following else LAST
             expected = sent.of_page([expected_row(reading) for reading in page])

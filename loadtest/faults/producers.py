@@ -1,4 +1,7 @@
-"""Clients as a head-end has them: they post, and post again until every body is acknowledged."""
+"""Clients as a head-end has them: they post, and post again until every body is acknowledged.
+
+Beside them, others correct readings that were sent before: `version_producers`.
+"""
 
 import http.client
 import random
@@ -8,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from loadtest.faults.courier import Courier
 from loadtest.faults.ledger import Acknowledged, Again, Entry, Ledger
+from loadtest.faults.version_producers import correct
+from loadtest.faults.versions import VersionLedger
 from loadtest.meter_posts import CONTENT_TYPE, PATH
-from loadtest.posting import Answer, Connection, Target
+from loadtest.posting import Target
 
 _CHUNK_BYTES = 4096
 _BACKOFF_S = 0.05
+_CORRECTED_PER_PRODUCER = 2
+_CONNECTIONS_PER_CORRECTOR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +34,16 @@ class Pace:
         pause_s: Between an acknowledgement and the next body of the same producer, seconds.
         wait_s_max: Longest wait before a retry, whatever the answer asks for, seconds.
         answer_timeout_s: Silence after which an answer counts as lost, seconds.
+        correctors: Producers more, which post versions of the same readings.
+        corrected_rows: Readings that a corrector posts together.
     """
 
     producers: int = 4
     pause_s: float = 0.1
     wait_s_max: float = 1.0
     answer_timeout_s: float = 20.0
+    correctors: int = 2
+    corrected_rows: int = 50
 
 
 class Load:
@@ -40,11 +52,14 @@ class Load:
     Args:
         path: The file of the bodies.
         ledger: Hands out the bodies and keeps the books.
+        versions: Keeps the accounts of what is corrected.
         port: Where to post, on 127.0.0.1.
         pace: How.
     """
 
-    def __init__(self, path: Path, ledger: Ledger, port: int, pace: Pace) -> None:
+    def __init__(
+        self, path: Path, ledger: Ledger, versions: VersionLedger, port: int, pace: Pace
+    ) -> None:
         self.ledger = ledger
         self._path = path
         self._pace = pace
@@ -61,6 +76,12 @@ class Load:
                 kwargs={"keep_alive": number % 4 < 2},
             )
             for number in range(pace.producers)
+        ]
+        self._threads += [
+            threading.Thread(
+                target=self._correct, args=(targets[number % 2], random.Random(number), versions)
+            )
+            for number in range(pace.correctors)
         ]
 
     def __enter__(self) -> "Load":
@@ -86,7 +107,7 @@ class Load:
             thread.join()
 
     def _produce(self, target: Target, rng: random.Random, *, keep_alive: bool) -> None:
-        courier = _Courier(target)
+        courier = Courier(target)
         with self._path.open("rb") as file:
             while not self._stopping.is_set() and (entry := self.ledger.take()) is not None:
                 self._deliver(courier, file, entry, rng)
@@ -95,16 +116,24 @@ class Load:
                 self._stopping.wait(self._pace.pause_s)
         courier.close()
 
-    def _deliver(
-        self, courier: "_Courier", file: BinaryIO, entry: Entry, rng: random.Random
-    ) -> None:
+    def _correct(self, target: Target, rng: random.Random, versions: VersionLedger) -> None:
+        correct(
+            [versions.open(self._pace.corrected_rows) for _ in range(_CORRECTED_PER_PRODUCER)],
+            [Courier(target) for _ in range(_CONNECTIONS_PER_CORRECTOR)],
+            self.ledger,
+            rng,
+            pause_s=self._pace.pause_s,
+            stopping=self._stopping,
+        )
+
+    def _deliver(self, courier: Courier, file: BinaryIO, entry: Entry, rng: random.Random) -> None:
         """Send one body until it is acknowledged, refused for good, or given up."""
         failures = 0
         while not self._over.is_set():
             self.ledger.begin(entry, entry.body.rows)
             began_s = time.monotonic()
             try:
-                answer = courier.post(file, entry)
+                answer = courier.post(file, entry.body)
             except (OSError, http.client.HTTPException) as error:
                 self.ledger.note(type(error).__name__)
                 wait_s = _BACKOFF_S * 2.0 ** min(failures, 10)
@@ -120,26 +149,3 @@ class Load:
                     case _:
                         return
             self._over.wait(min(self._pace.wait_s_max, wait_s) * (0.5 + 0.5 * rng.random()))
-
-
-class _Courier:
-    """One connection at a time, a new one after each that broke."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._connection: Connection | None = None
-
-    def post(self, file: BinaryIO, entry: Entry) -> Answer:
-        """Send a body; any error leaves this without a connection."""
-        if self._connection is None:
-            self._connection = Connection(self._target)
-        try:
-            return self._connection.post(file, entry.body)
-        except (OSError, http.client.HTTPException):
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.__exit__()
-            self._connection = None

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from loadtest.faults.books import Books, balance
+from loadtest.faults.calm import wait_calm
 from loadtest.faults.ledger import Ledger
 from loadtest.faults.producers import Load
 from loadtest.faults.proxy import ProxyThread
 from loadtest.faults.stage import Scale, Setup, Stage, wait_until
+from loadtest.faults.version_books import enter_versions
+from loadtest.faults.versions import VERSIONS_END, VersionLedger
 from loadtest.questdb_rest import QuestDBRest
 from loadtest.stored_comparison import TABLE
 
@@ -35,7 +38,8 @@ class Scenario:
         act: Does the fault. Marks its length with `Scene.fault`, once for each time.
         setup: The service it is done to.
         through_front: Whether the producers post through the proxy before the service.
-        may_lose: Whether lost rows are reported and no failure: what nobody can prevent.
+        may_lose: Whether lost rows, and readings undone by a lost correction, are reported and no
+            failure: what nobody can prevent.
     """
 
     name: str
@@ -52,12 +56,14 @@ class Scene:
     Attributes:
         stage: QuestDB, proxies and the service.
         ledger: The books of the clients.
+        versions: The same for what they correct.
         rng: Seeded, so that a run can be repeated.
         spans_s: Of the faults so far.
     """
 
     stage: Stage
     ledger: Ledger
+    versions: VersionLedger
     rng: random.Random
     spans_s: list[Span] = field(default_factory=list)
 
@@ -142,7 +148,8 @@ class Report:
 def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
     """Play one scenario and balance its books. Leaves the stage as it should be for the next."""
     ledger = Ledger(stage.bodies)
-    scene = Scene(stage, ledger, random.Random(seed))
+    versions = VersionLedger()
+    scene = Scene(stage, ledger, versions, random.Random(seed))
     failures: list[str] = []
     books = None
     try:
@@ -156,8 +163,12 @@ def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
         # Also after a run that did not come to its end: what it acknowledged must be there.
         stage.set_right()
         with stage.database as database:
-            _await_spooled(scene, database)
+            try:
+                _await_spooled(scene, database)
+            except RuntimeError as error:
+                failures.append(str(error))
             books = balance(stage.lines, ledger.entries, database)
+            enter_versions(books, versions.corrected, database)
     except (RuntimeError, OSError) as error:
         failures.append(str(error))
     return Report(
@@ -173,16 +184,21 @@ def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
 
 
 def _await_spooled(scene: Scene, database: QuestDBRest) -> None:
-    """Wait until as many rows as were promised are there, or for so long that they are lost."""
-    if scene.ledger.answers["202"] == 0:
-        return
-    promised = sum(it.promised_rows for it in scene.ledger.entries)
-    with contextlib.suppress(RuntimeError):
-        wait_until(
-            lambda: database.count(f"SELECT count() FROM {TABLE}") >= promised,  # noqa: S608 - constant
-            "spooled rows are stored",
-            timeout_s=scene.scale.recovery_s_max,
-        )
+    """Wait until as many rows as were promised are there, and nothing more is on its way.
+
+    Raises:
+        RuntimeError: Something is on its way for too long.
+    """
+    if scene.ledger.answers["202"]:
+        promised = sum(it.promised_rows for it in scene.ledger.entries)
+        sql = f"SELECT count() FROM {TABLE} WHERE ts >= '{VERSIONS_END:%Y-%m-%d}'"  # noqa: S608 - constants
+        with contextlib.suppress(RuntimeError):  # then they are lost, and the books say how many
+            wait_until(
+                lambda: database.count(sql) >= promised,
+                "spooled rows are stored",
+                timeout_s=scene.scale.recovery_s_max,
+            )
+    wait_calm(scene.stage.service.operations_port, timeout_s=scene.scale.recovery_s_max)
 
 
 def answered_in_fault(ledger: Ledger, spans_s: Sequence[Span]) -> int:
@@ -207,10 +223,10 @@ def failures_of(scenario: Scenario, ledger: Ledger, books: Books | None) -> list
     open_bodies = sum(not it.acknowledged for it in whole) - ledger.wrong_count
     if open_bodies > 0:
         found.append(f"{open_bodies} bodies were sent whole and never acknowledged")
-    if books is not None and not books.balanced:
-        other = books.doubled + books.wrong + books.unsent
-        if other or not scenario.may_lose:
-            found += ["the books do not balance", *books.findings]
+    if books is None or books.balanced:
+        return found
+    if books.doubled or books.wrong or books.unsent or not scenario.may_lose:
+        found += ["the books do not balance", *books.findings]
     return found
 
 
@@ -218,7 +234,7 @@ def _act(scene: Scene, scenario: Scenario) -> None:
     stage, ledger = scene.stage, scene.ledger
     port = stage.front.port if scenario.through_front else stage.service.meter_usage_port
     began_s = time.monotonic()
-    with Load(stage.lines, ledger, port, scene.scale.pace) as load:
+    with Load(stage.lines, ledger, scene.versions, port, scene.scale.pace) as load:
         wait_until(
             lambda: ledger.acknowledged_between(began_s, time.monotonic()) >= _WARM_BODIES,
             "the first bodies are acknowledged",

@@ -12,6 +12,7 @@ from pathlib import Path
 from loadtest.faults.producers import Pace
 from loadtest.faults.proxy import Proxy, ProxyThread
 from loadtest.faults.small_disk import small_disk
+from loadtest.faults.versions import VersionLedger
 from loadtest.meter_posts import produce
 from loadtest.posting import Body, split_bodies
 from loadtest.questdb_rest import QuestDBRest
@@ -104,6 +105,7 @@ class Stage:
         ilp: Stands before QuestDB's ILP over HTTP, for a proxied service.
         pgwire: The same for the PostgreSQL wire.
         front: Stands before the stream's port of the service.
+        versions: The accounts of all sequences, so that each has readings of its own.
     """
 
     lines: Path
@@ -115,6 +117,7 @@ class Stage:
     def __init__(self, directory: Path, scale: Scale) -> None:
         self.directory = directory
         self.scale = scale
+        self.versions = VersionLedger()
         environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
         # SUSPEND WAL is taken in dev mode only.
         environ["QDB_DEV_MODE_ENABLED"] = "true"
@@ -157,6 +160,11 @@ class Stage:
         if self._running is None:
             raise AssertionError("QuestDB was not started")
         return QuestDBRest(self._running.http_port)
+
+    @property
+    def questdb_runs(self) -> bool:
+        """Whether QuestDB was started and not ended."""
+        return self._running is not None
 
     def set_up(self, setup: Setup) -> None:
         """Have a service of this kind running and ready, QuestDB and all lines in order.
@@ -217,6 +225,16 @@ class Stage:
                 threading.Event().wait(0.5)
             else:
                 return
+
+    def await_service(self) -> None:
+        """Return once the service is ready; start it again if it ended.
+
+        Raises:
+            RuntimeError: It is not, for too long. The message holds the end of its log.
+        """
+        if not self.service.runs:
+            self.start_service_again()
+        self.service.await_ready()
 
     def _start_service(self, setup: Setup) -> None:
         running = self._running

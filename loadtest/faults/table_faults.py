@@ -33,6 +33,7 @@ def _dropped(scene: Scene) -> None:
     with scene.stage.database as database:
         for _ in range(scene.scale.repetitions):
             scene.ledger.release_acknowledged()
+            scene.versions.release_acknowledged()
             with scene.fault():
                 database.execute(f"DROP TABLE {TABLE}")
                 scene.stage.service.apply_schema()

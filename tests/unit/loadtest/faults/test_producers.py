@@ -12,9 +12,10 @@ from typing import ClassVar
 import pytest
 from loadtest.faults.ledger import Ledger
 from loadtest.faults.producers import Load, Pace
+from loadtest.faults.versions import VersionLedger
 from loadtest.posting import split_bodies
 
-PACE = Pace(producers=2, pause_s=0.0, wait_s_max=0.05, answer_timeout_s=5.0)
+PACE = Pace(producers=2, pause_s=0.0, wait_s_max=0.05, answer_timeout_s=5.0, correctors=0)
 BODY_ROWS = 10
 PATIENCE_S = 20.0
 
@@ -99,7 +100,7 @@ def ledger_of(lines: Path) -> Ledger:
 
 def post_all(lines: Path, port: int) -> Ledger:
     ledger = ledger_of(lines)
-    with Load(lines, ledger, port, PACE) as load:
+    with Load(lines, ledger, VersionLedger(), port, PACE) as load:
         end_s = time.monotonic() + PATIENCE_S
         while not ledger.exhausted and time.monotonic() < end_s:
             threading.Event().wait(0.005)
@@ -144,7 +145,7 @@ def test_refused_connection_is_tried_again(lines: Path) -> None:
     ledger = ledger_of(lines)
     with http.server.HTTPServer(("127.0.0.1", 0), Scripted) as closed:
         away = closed.server_address[1]
-    with Load(lines, ledger, away, PACE) as load:
+    with Load(lines, ledger, VersionLedger(), away, PACE) as load:
         end_s = time.monotonic() + PATIENCE_S
         while ledger.answers["ConnectionRefusedError"] < 4 and time.monotonic() < end_s:
             threading.Event().wait(0.005)
@@ -162,7 +163,7 @@ def test_stop_finishes_what_is_under_way_and_begins_nothing(lines: Path, serve: 
 
     port, _ = serve(wait)
     ledger = ledger_of(lines)
-    with Load(lines, ledger, port, PACE) as load:
+    with Load(lines, ledger, VersionLedger(), port, PACE) as load:
         end_s = time.monotonic() + PATIENCE_S
         while len(ledger.entries) < PACE.producers and time.monotonic() < end_s:
             threading.Event().wait(0.005)

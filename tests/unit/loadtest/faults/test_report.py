@@ -8,7 +8,9 @@ from loadtest.faults.scenario import Report
 
 REPORT = Report(
     name="questdb-killed",
-    books=Books(acknowledged=1200, stored=1300, lost=1, doubled=2, wrong=3, unsent=4),
+    books=Books(
+        acknowledged=1200, versions=50, undone=6, stored=1300, lost=1, doubled=2, wrong=3, unsent=4
+    ),
     retries=5,
     answers={"200": 6},
     answered_in_fault=7,
@@ -25,12 +27,12 @@ def cells(line: str) -> list[str]:
 def test_row_has_a_cell_for_each_column_and_no_value_counts_twice() -> None:
     names, rules = heading().splitlines()
     assert cells(row(REPORT)) == [
-        "questdb-killed", "1200", "1300", "1", "2", "7", "5", "7", "8.0", "1.2"
+        "questdb-killed", "1200", "1300", "1", "2", "7", "50", "6", "5", "7", "8.0", "1.2"
     ]  # fmt: skip
-    assert len(cells(names)) == len(cells(rules)) == 10
+    assert len(cells(names)) == len(cells(rules)) == 12
     assert len(row(REPORT)) == len(names) == len(rules)
 
 
 def test_run_without_books_or_recovery_says_so() -> None:
     broken = replace(REPORT, books=None, recovery_s=None)
-    assert cells(row(broken)) == ["questdb-killed", *["-"] * 5, "5", "7", "8.0", "-"]
+    assert cells(row(broken)) == ["questdb-killed", *["-"] * 7, "5", "7", "8.0", "-"]

@@ -43,7 +43,7 @@ def test_run_in_which_all_was_well_has_no_failures(ledger: Ledger) -> None:
     assert failures_of(NOTHING, ledger, GOOD) == []
 
 
-@pytest.mark.parametrize("what", ["lost", "doubled", "wrong", "unsent"])
+@pytest.mark.parametrize("what", ["undone", "lost", "doubled", "wrong", "unsent"])
 def test_books_that_do_not_balance_fail_with_what_was_found(ledger: Ledger, what: str) -> None:
     books = replace(GOOD, findings=["this row"], **{what: 1})
     assert failures_of(NOTHING, ledger, books) == ["the books do not balance", "this row"]
@@ -51,7 +51,7 @@ def test_books_that_do_not_balance_fail_with_what_was_found(ledger: Ledger, what
 
 def test_loss_that_nobody_can_prevent_is_no_failure_but_a_wrong_row_is(ledger: Ledger) -> None:
     dropped = replace(NOTHING, may_lose=True)
-    assert failures_of(dropped, ledger, replace(GOOD, lost=3)) == []
+    assert failures_of(dropped, ledger, replace(GOOD, lost=3, undone=2)) == []
     assert failures_of(dropped, ledger, replace(GOOD, lost=3, wrong=1)) != []
 
 
