@@ -76,11 +76,6 @@ class DeliveryLane:
         """Whether there is a spool with room for what the database does not take."""
         return self.spool is not None and self.spool.forward.takes_rows
 
-    @property
-    def spooled_rows(self) -> int:
-        """Rows that wait on this machine's disk."""
-        return 0 if self.spool is None else self.spool.spool.pending_rows
-
     async def drain(self, timeout_s: float) -> None:
         """Send or spool what is held within the time, give back the rest; see `Lane.drain`."""
         await self.lane.drain(timeout_s)

@@ -13,7 +13,6 @@ const STATUSES = {
   500: "our fault", 503: "not storing",
 };
 const AWAY = "requests are turned away, see QuestDB";
-const SAVED = ["handed-over"]; // given back by one worker, found again on disk
 
 const whole = new Intl.NumberFormat("en");
 const count = (n) => n === null || n === undefined ? "–" : whole.format(Math.round(n));
@@ -76,7 +75,7 @@ function merged(all) {
 
 // Rows of the last minute that were not stored although nothing was wrong with them.
 const givenBack = (stream) => Object.fromEntries(Object.entries(stream.last_minute.refused_by_reason || {})
-  .filter(([reason]) => reason in stream.failed_by_reason && !SAVED.includes(reason)));
+  .filter(([reason]) => reason in stream.failed_by_reason));
 const refusedAnswers = (stream) => Object.fromEntries(Object.entries(stream.last_minute.requests_by_code || {})
   .filter(([code]) => code !== "200" && code !== "202"));
 

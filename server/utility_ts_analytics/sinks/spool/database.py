@@ -180,7 +180,7 @@ class SpoolDatabase:
             if deleted is not None:
                 connection.execute("update totals set row_count = row_count - ?", deleted)
         if self._count(connection) == 0:
-            connection.execute("pragma incremental_vacuum").fetchall()
+            connection.executescript("pragma incremental_vacuum")  # `execute` does one page
             connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def _count(self, connection: sqlite3.Connection) -> int:

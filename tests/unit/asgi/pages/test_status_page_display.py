@@ -100,14 +100,6 @@ def flow(received: int, stored: int, refused: int = 0) -> dict[str, Any]:
             "bad",
             "given back unstored in the last minute: 9 draining",
         ),
-        (
-            {
-                "failed_by_reason": {"handed-over": 9},
-                "last_minute": {"refused_by_reason": {"handed-over": 9}},
-            },
-            "ok",
-            "waiting",
-        ),
     ],
 )
 def test_trouble_is_red_only_where_rows_are_at_stake(
