@@ -23,6 +23,7 @@ from typing import Final
 
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected
+from utility_ts_analytics.sinks.doubts import Doubts
 
 GRACE_S: Final = 1.0
 """Rows accepted within this time of each other have no order between two lanes, seconds."""
@@ -73,8 +74,7 @@ class StreamOrder:
         self._times = memoryview(self._map).cast("d")
         self._known_places = 0
         self._watched: list[int] = []
-        self._doubts: dict[int, tuple[float, float | None]] = {}
-        self._doubts_over: dict[int, float] = {}
+        self._doubts = Doubts(GRACE_S)
 
     @property
     def service_id(self) -> int:
@@ -128,16 +128,13 @@ class StreamOrder:
         for place in self._others():
             doubt_s = self._times[place + _DOUBT]
             if doubt_s:
-                self._note_doubt(place, doubt_s)
+                self._doubts.note(place, doubt_s)
             elif 0.0 < self._times[place + _SENDING] < now_s - _SLOW_SEND_S:
                 self._bury_if_dead(place)
-        answered_s = max(self._answered(), self._asked_s)
-        for place, (doubt_s, answered_at_s) in list(self._doubts.items()):
-            if answered_at_s is None and answered_s >= doubt_s:
-                self._doubts[place] = (doubt_s, now_s)
-            elif answered_at_s is not None and now_s - answered_at_s >= GRACE_S:
-                self._end_doubt(place, own_place)
-        return any(own_counts or place != own_place for place in self._doubts)
+        ended_s = self._doubts.end(max(self._answered(), self._asked_s), now_s).get(own_place)
+        if ended_s is not None and self._times[own_place + _DOUBT] == ended_s:
+            self._times[own_place + _DOUBT] = 0.0
+        return any(own_counts or place != own_place for place in self._doubts.places())
 
     def note_answer(self, asked_s: float) -> None:
         """Note that QuestDB has answered a request that was sent at `asked_s`."""
@@ -200,26 +197,15 @@ class StreamOrder:
             return False
         self._watched = [watched for watched in self._watched if watched != place]
         if self._times[place + _SENDING]:
-            self._note_doubt(place, self.clock.monotonic_s())
+            self._doubts.note(place, self.clock.monotonic_s())
         return True
 
     def _is_alive(self, place: int) -> bool:
+        pid = self._ints[place + _PID]
         try:
-            return os.getsid(self._ints[place + _PID]) == self._ints[place + _SESSION]
+            return os.getsid(pid) == self._ints[place + _SESSION] and not _is_zombie(pid)
         except ProcessLookupError:
             return False
-
-    def _note_doubt(self, place: int, doubt_s: float) -> None:
-        if self._doubts_over.get(place) == doubt_s:
-            return
-        if place not in self._doubts or self._doubts[place][0] != doubt_s:
-            self._doubts[place] = (doubt_s, None)
-
-    def _end_doubt(self, place: int, own_place: int) -> None:
-        doubt_s, _ = self._doubts.pop(place)
-        self._doubts_over[place] = doubt_s
-        if place == own_place and self._times[place + _DOUBT] == doubt_s:
-            self._times[place + _DOUBT] = 0.0
 
     def _lock(self, operation: int) -> None:
         if self._file is not None:
@@ -292,6 +278,14 @@ class LaneOrder:
         self._batch_in_doubt = True
         self.stream.say_doubt(self._place)
         self.stream.say_sending(self._place, 0.0)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended, and only its parent does not know yet (proc(5))."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def _random_id() -> int:

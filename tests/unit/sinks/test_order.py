@@ -163,8 +163,11 @@ def test_rows_of_a_dead_process_hold_nobody_up_but_what_it_was_sending(
     assert is_clear(lane, clock)
     assert stream.counted_by_its_worker(dead_id, 1), "it will count what it spooled"
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    assert process.stdout.read() == ""  # it has ended, and is a zombie until it is waited for
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        pass
     assert lane.limit_s() == 10**9 + GRACE_S
+    process.communicate(timeout=30)
     assert is_clear(lane, clock) == (what == "waiting")
     answers.asked_s = clock.monotonic_s()
     is_clear(lane, clock)
