@@ -110,7 +110,7 @@ def schema_apply(config_path: Path | None, *, views_zone: str | None, as_json: b
     from utility_ts_analytics.service.checks import CheckLine
 
     config = load_config(config_path, os.environ)
-    uri = config.questdb.uri.reveal()
+    uri = config.questdb.pgwire_uri
     differences = asyncio.run(apply_schema(uri))
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if not lines:

@@ -1,13 +1,16 @@
 """The two ways to carry ILP lines: HTTP, which is acknowledged, and TCP, which is not."""
 
 import asyncio
-import base64
 import contextlib
+import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
+from utility_ts_analytics.database.client_tls import tls_cause
+from utility_ts_analytics.database.http_access import PLAIN, HttpAccess
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import HttpConnection
+from utility_ts_analytics.sinks.ilp.http_exchange import Answer, HttpConnection
+from utility_ts_analytics.sinks.ilp.landing import changed, look_request, refusal_of
 from utility_ts_analytics.sinks.ilp.outcomes import outcome_of
 
 LinesPart = bytes | memoryview
@@ -34,17 +37,18 @@ class HttpTransport:
 
     Args:
         addr: `host:port` of QuestDB's HTTP server. Nothing connects before the first send.
-        credentials: User and password for basic authentication, or None.
+        table: That all lines are for; it is looked at around each send (`sinks.ilp.landing`).
+        access: TLS and login.
     """
 
-    def __init__(self, addr: str, *, credentials: tuple[str, str] | None = None) -> None:
+    def __init__(self, addr: str, table: str, *, access: HttpAccess = PLAIN) -> None:
         self._host, self._port = _host_and_port(addr)
-        login = ""
-        if credentials is not None:
-            token = base64.b64encode(":".join(credentials).encode()).decode()
-            login = f"Authorization: Basic {token}\r\n"
-        self._head = f"POST /write HTTP/1.1\r\nHost: {addr}\r\n{login}Content-Length: "
+        self._table = table
+        self._access = access
+        self._head = f"{access.head('POST', '/write', addr)}Content-Length: "
+        self._look = look_request(addr, table, access)
         self._connection: HttpConnection | None = None
+        self._seen: Answer | None = None  # the table, as this connection last saw it
 
     async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """POST the lines to `/write`; see `Sink.send`."""
@@ -52,26 +56,48 @@ class HttpTransport:
         try:
             async with asyncio.timeout_at(deadline_s):
                 connection = await self._open_connection()
+                seen = self._seen or await connection.exchange(self._look, ())
         except OSError as error:  # a TimeoutError is one too
             return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
+        refusal = refusal_of(seen, self._table)
+        if refusal is not None:
+            return refusal
         head = f"{self._head}{sum(map(len, lines))}\r\n\r\n".encode()
         try:
             async with asyncio.timeout_at(deadline_s):
-                answer = await connection.exchange(head, lines)
+                outcome = outcome_of(await connection.exchange(head, lines))
+                if isinstance(outcome, Delivered):
+                    return await self._landed(connection, seen)
         except OSError as error:
             return InDoubt(f"no answer from QuestDB: {_cause(error)}")
-        return outcome_of(answer)
+        self._seen = None
+        return outcome
 
     async def close(self) -> None:
         """Drop the connection."""
+        self._seen = None
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
 
+    async def _landed(self, connection: HttpConnection, before: Answer) -> Outcome:
+        """Return whether rows that were committed are in the table that was seen before."""
+        self._seen = None
+        if not connection.usable:
+            return InDoubt("the connection to QuestDB ended before the table could be looked at")
+        after = await connection.exchange(self._look, ())
+        if after != before:
+            return refusal_of(after, self._table) or changed(self._table)
+        self._seen = after
+        return Delivered()
+
     async def _open_connection(self) -> HttpConnection:
         """Return the open connection, or a new one if the server has closed it."""
         if self._connection is None or not self._connection.usable:
-            self._connection = await HttpConnection.open(self._host, self._port)
+            self._seen = None
+            self._connection = await HttpConnection.open(
+                self._host, self._port, self._access.context()
+            )
         return self._connection
 
 
@@ -145,4 +171,6 @@ def _host_and_port(addr: str) -> tuple[str, int]:
 
 
 def _cause(error: OSError) -> str:
-    return "it took too long" if isinstance(error, TimeoutError) else str(error)
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    return tls_cause(error) if isinstance(error, ssl.SSLError) else str(error)
