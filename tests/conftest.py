@@ -116,6 +116,12 @@ class TestQuestDB:
                 error.add_note(error.read().decode())
             raise
 
+    def write(self, lines: bytes) -> None:
+        """Send ILP lines past the service, as any other client may."""
+        url = f"http://{self.http_addr}/write"
+        with urllib.request.urlopen(url, data=lines, timeout=ANSWER_TIMEOUT_S):
+            pass
+
     def truncate(self, *tables: str) -> None:
         """Empty these tables; what was committed to them before is applied first."""
         for table in tables:
@@ -178,9 +184,7 @@ def _post_samples(server: TestQuestDB) -> None:
         text = gzip.decompress((SAMPLES / f"{stream.name}.ndjson.gz").read_bytes())
         decoded = decoder.decode(LineBlock.of(text, 1), ts_end=TS_END)
         lines = row_encoder(stream.name)(decoded.rows)
-        url = f"http://{server.http_addr}/write"
-        with urllib.request.urlopen(url, data=lines, timeout=ANSWER_TIMEOUT_S):
-            pass
+        server.write(lines)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from msgspec.inspect import IntType, Type, type_info
 from utility_ts_analytics.config.leaf import EnvironmentText, read_leaf
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems
+from utility_ts_analytics.config.questdb_values import HttpAddress
 from utility_ts_analytics.config.redaction import redacted
 from utility_ts_analytics.config.tree import Leaf, leaves
 from utility_ts_analytics.config.values import BearerToken, NamedToken, Secret

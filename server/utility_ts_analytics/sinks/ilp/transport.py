@@ -9,8 +9,13 @@ from typing import Protocol
 from utility_ts_analytics.database.client_tls import tls_cause
 from utility_ts_analytics.database.http_access import PLAIN, HttpAccess
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import Answer, HttpConnection
-from utility_ts_analytics.sinks.ilp.landing import changed, look_request, refusal_of
+from utility_ts_analytics.sinks.ilp.http_exchange import HttpConnection
+from utility_ts_analytics.sinks.ilp.landing import (
+    looks_at,
+    makes_tables,
+    table_id_of,
+    trouble_after,
+)
 from utility_ts_analytics.sinks.ilp.outcomes import outcome_of
 
 LinesPart = bytes | memoryview
@@ -46,9 +51,10 @@ class HttpTransport:
         self._table = table
         self._access = access
         self._head = f"{access.head('POST', '/write', addr)}Content-Length: "
-        self._look = look_request(addr, table, access)
+        self._looks = looks_at(addr, table, access)
         self._connection: HttpConnection | None = None
-        self._seen: Answer | None = None  # the table, as this connection last saw it
+        self._makes_tables = True
+        self._table_id: str | None = None  # as seen over this very connection
 
     async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """POST the lines to `/write`; see `Sink.send`."""
@@ -56,48 +62,47 @@ class HttpTransport:
         try:
             async with asyncio.timeout_at(deadline_s):
                 connection = await self._open_connection()
-                seen = self._seen or await connection.exchange(self._look, ())
+                table_id = self._table_id or await self._look(connection)
         except OSError as error:  # a TimeoutError is one too
             return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
-        refusal = refusal_of(seen, self._table)
-        if refusal is not None:
-            return refusal
+        if isinstance(table_id, RetryLater):
+            return table_id
         head = f"{self._head}{sum(map(len, lines))}\r\n\r\n".encode()
         try:
             async with asyncio.timeout_at(deadline_s):
                 outcome = outcome_of(await connection.exchange(head, lines))
-                if isinstance(outcome, Delivered):
-                    return await self._landed(connection, seen)
+                if isinstance(outcome, Delivered) and self._makes_tables:
+                    outcome = await self._landed(connection, table_id)
         except OSError as error:
             return InDoubt(f"no answer from QuestDB: {_cause(error)}")
-        self._seen = None
+        self._table_id = table_id if isinstance(outcome, Delivered) else None
         return outcome
 
     async def close(self) -> None:
         """Drop the connection."""
-        self._seen = None
+        self._table_id = None
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
 
-    async def _landed(self, connection: HttpConnection, before: Answer) -> Outcome:
+    async def _look(self, connection: HttpConnection) -> str | RetryLater:
+        return table_id_of(await connection.exchange(self._looks.table, ()), self._table)
+
+    async def _landed(self, connection: HttpConnection, id_before: str) -> Outcome:
         """Return whether rows that were committed are in the table that was seen before."""
-        self._seen = None
         if not connection.usable:
             return InDoubt("the connection to QuestDB ended before the table could be looked at")
-        after = await connection.exchange(self._look, ())
-        if after != before:
-            return refusal_of(after, self._table) or changed(self._table)
-        self._seen = after
-        return Delivered()
+        answer = await connection.exchange(self._looks.table, ())
+        return trouble_after(answer, id_before, self._table) or Delivered()
 
     async def _open_connection(self) -> HttpConnection:
         """Return the open connection, or a new one if the server has closed it."""
         if self._connection is None or not self._connection.usable:
-            self._seen = None
-            self._connection = await HttpConnection.open(
-                self._host, self._port, self._access.context()
-            )
+            self._table_id = None
+            context = self._access.context()
+            self._connection = await HttpConnection.open(self._host, self._port, context)
+            answer = await self._connection.exchange(self._looks.setting, ())
+            self._makes_tables = makes_tables(answer)
         return self._connection
 
 

@@ -32,17 +32,25 @@ class Server:
     """Answers each connection as the test says, and keeps what it was sent.
 
     Attributes:
-        looks: What `/exec` answers, one after the other; the last one for ever.
+        looks: What `/exec` answers of the table, one after the other; the last one for ever.
+        makes_tables: What it says of `line.auto.create.new.tables`.
     """
 
     def __init__(self, answer: bytes, *, hang: bool = False, looks: Sequence[bytes] = ()) -> None:
         self.answer = answer
+        self.makes_tables = True
         self.hang = hang
         self.looks = list(looks or [RIGHT])
         self.received = b""
         self.asked = b""
         self.connections = 0
         self.released = asyncio.Event()
+
+    def look(self, request: bytes) -> bytes:
+        if b"PARAMETERS" in request:
+            setting = str(self.makes_tables).lower()
+            return http("200 OK", f'{{"dataset":[["{setting}"]],"count":1}}')
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -51,8 +59,8 @@ class Server:
             received += chunk
             if received.startswith(b"GET /exec?") and received.endswith(b"\r\n\r\n"):
                 self.asked += received
+                writer.write(self.look(received))
                 received = b""
-                writer.write(self.looks.pop(0) if len(self.looks) > 1 else self.looks[0])
                 continue
             self.received += chunk
             if not received.endswith(LINE * 2):
@@ -162,6 +170,18 @@ def test_commit_without_a_look_afterwards_is_in_doubt() -> None:
         await transport.close()
 
     against(lambda: Server(COMMITTED, looks=[RIGHT, b"HTTP/1.1 200"]), check)
+
+
+def test_one_look_is_enough_where_questdb_makes_no_tables() -> None:
+    async def check(server: Server, addr: str) -> None:
+        server.makes_tables = False
+        transport = HttpTransport(addr, "meter_usage")
+        for _ in range(3):
+            assert await send(transport) == Delivered()
+        assert server.asked.count(b"GET /exec") == 2
+        await transport.close()
+
+    against(lambda: Server(COMMITTED), check)
 
 
 def test_http_server_that_hangs_is_left_in_time() -> None:
