@@ -155,6 +155,8 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
             return Connection(connection, address)
     except TimeoutError:
         cause = f"no answer within {timeout_s:g} s"
+    except ssl.SSLError as error:  # a refused certificate is a ValueError, too
+        cause = tls_cause(error)
     except ValueError:
         # Its text may quote parts of the URI, such as the password.
         cause = "the URI is not postgresql://user:password@host:port/database"
@@ -269,8 +271,6 @@ def _tls(uri: str) -> ssl.SSLContext | None:
 
 def _cause(error: BaseException) -> str:
     """Return one line about `error`."""
-    if isinstance(error, ssl.SSLError):
-        return tls_cause(error)
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)
     return (str(error) or type(error).__name__).splitlines()[0]
