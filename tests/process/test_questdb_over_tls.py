@@ -11,13 +11,10 @@ from tests.conftest import TestQuestDB
 from tests.process.running_service import MakeId, RunningService, Section, run_command, run_service
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables, until
-from tests.process.tls_front import caddy_front, pgwire_front
+from tests.process.tls_front import TOKEN, caddy_front, pgwire_front
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
-TOKEN = "caddy-lets-this-in-7c1d"  # noqa: S105
-TOKEN_GUARD = f"""@strangers not header Authorization "Bearer {TOKEN}"
-    respond @strangers 401"""
 ROWS = 5
 
 
@@ -38,6 +35,7 @@ class Fronts:
             "questdb": {
                 "uri": uri,
                 "ilp_http_addr": f"https://{host}:{self.http}",
+                "ilp_token": TOKEN,
                 "tls_ca_file": str(self.authority.pair.cert),
                 **keys,
             }
@@ -46,12 +44,12 @@ class Fronts:
 
 @contextlib.contextmanager
 def fronts(
-    place: Path, questdb: TestQuestDB, *, days: int = 30, guard: str = "", negotiates: bool = True
+    place: Path, questdb: TestQuestDB, *, days: int = 30, negotiates: bool = True
 ) -> Iterator[Fronts]:
     authority = Authority.make(place)
     pair = authority.issue("front", days=days)
     with (
-        caddy_front(place / "caddy", pair, questdb.http_port, guard) as http,
+        caddy_front(place / "caddy", pair, questdb.http_port) as http,
         pgwire_front(pair, questdb.pg_port, negotiates=negotiates) as pgwire,
     ):
         yield Fronts(http, pgwire, authority, pair, questdb)
@@ -123,8 +121,8 @@ def test_body_of_many_megabytes_goes_over_tls_whole(
 def test_token_is_passed_and_a_wrong_one_is_told(
     questdb: TestQuestDB, tables: StoredTables, tmp_path: Path, make_id: MakeId
 ) -> None:
-    with fronts(tmp_path, questdb, guard=TOKEN_GUARD) as front:
-        with running(tmp_path, front, front.section(ilp_token=TOKEN), fallback="none") as service:
+    with fronts(tmp_path, questdb) as front:
+        with running(tmp_path, front, front.section(), fallback="none") as service:
             assert_stored_by(service, tables, make_id("m"))
             assert TOKEN not in service.output()
         wrong = front.section(ilp_token="not-this-one-55aa")

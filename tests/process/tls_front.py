@@ -10,53 +10,44 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.certificates import Pair
-from tests.process.running_service import free_ports
+from tests.process.running_service import PROJECT, free_ports
 from tests.process.stored_tables import until
 from tests.system_programs import system_program
 
 _STOP_TIMEOUT_S = 15.0
 _SSL_REQUEST_BYTES = 8
 
-_CADDYFILE = """
-{{
-    admin off
-    auto_https off
-    default_sni localhost
-}}
-https://:{port} {{
-    bind 127.0.0.1 127.0.0.2
-    tls {cert} {key}
-    {guard}
-    reverse_proxy 127.0.0.1:{upstream}
-}}
-"""
+CADDYFILE = PROJECT / "infra" / "caddy" / "questdb.Caddyfile"
+TOKEN = "caddy-lets-this-in-7c1d"  # noqa: S105
 
 
 @contextlib.contextmanager
-def caddy_front(place: Path, pair: Pair, upstream: int, guard: str = "") -> Iterator[int]:
-    """Run Caddy on 127.0.0.1 and 127.0.0.2 with a certificate; yield its port.
+def caddy_front(place: Path, pair: Pair, upstream: int) -> Iterator[int]:
+    """Run Caddy with the project's file on 127.0.0.1 and 127.0.0.2; yield its port.
 
     Args:
-        place: An empty directory.
+        place: For its files; is made.
         pair: The certificate that it shows, whatever name it is asked for.
         upstream: Port of QuestDB's HTTP server.
-        guard: Lines of a Caddyfile that come before the proxy.
     """
     caddy = system_program("caddy")
     place.mkdir()
     [port] = free_ports(1)
-    config, output = place / "Caddyfile", place / "caddy.log"
-    config.write_text(
-        _CADDYFILE.format(port=port, cert=pair.cert, key=pair.key, guard=guard, upstream=upstream)
-    )
+    output = place / "caddy.log"
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [caddy, "run", "--config", str(config), "--adapter", "caddyfile"],
+            [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
             env={
                 "PATH": os.environ["PATH"],
                 "HOME": str(place),
                 "XDG_DATA_HOME": str(place),
                 "XDG_CONFIG_HOME": str(place),
+                "QUESTDB_SITES": f"https://:{port}",
+                "QUESTDB_BIND": "127.0.0.1 127.0.0.2",
+                "QUESTDB_CERT": str(pair.cert),
+                "QUESTDB_KEY": str(pair.key),
+                "QUESTDB_TOKEN": TOKEN,
+                "QUESTDB_UPSTREAM": f"127.0.0.1:{upstream}",
             },
             stdin=subprocess.DEVNULL,
             stdout=log,
