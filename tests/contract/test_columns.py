@@ -192,7 +192,7 @@ def test_row_that_the_database_refuses_is_named_by_its_position(questdb: Databas
     questdb.query(f"DROP TABLE IF EXISTS {table}")
     questdb.query(
         f"CREATE TABLE {table} (ts TIMESTAMP, event_id UUID, meter_id SYMBOL, premise_id UUID,"
-        " kwh DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL"
+        " kwh DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, meter_id)"
     )
     start = microseconds(datetime(2026, 1, 1, tzinfo=UTC))
     premise = b"6e8bc430-9c3a-11d9-9669-0800200c9a66"

@@ -8,7 +8,6 @@ dataclass field by field, secrets included; a plain class it refuses.
 import ipaddress
 import re
 from typing import Final, Self
-from urllib.parse import SplitResult, urlsplit
 
 MASK = "***"
 SECRET_CHARACTERS_MAX = 4096
@@ -205,39 +204,3 @@ class NamedToken(Secret):
 
     def __hash__(self) -> int:
         return hash((self.name, self._text))
-
-
-class DatabaseUri(Secret):
-    """A `postgresql://user:password@host:port/database` URI; only the password is masked."""
-
-    __slots__ = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `text`.
-
-        Raises:
-            ValueError: It is no such URI. The message does not hold the text.
-        """
-        expected = "postgresql://user:password@host:port/database"
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port, parts = None, None, SplitResult("", "", "", "", "")
-        if parts.scheme not in {"postgresql", "postgres"} or not host or not text.isprintable():
-            raise ValueError(expected)
-        # An unescaped "/", "?" or "#" in a password moves its rest into a later part of the URI,
-        # where it would be shown; such a password must be escaped.
-        if port == 0 or parts.fragment or "@" in parts.path + parts.query:
-            raise ValueError(f"{expected}, special characters of the password as %XX")
-        return cls(text)
-
-    def masked(self) -> str:
-        """Return the URI without its password and without its query, which may hold another."""
-        parts = urlsplit(self._text)
-        user, has_password, _ = parts.netloc.rpartition("@")[0].partition(":")
-        place = parts.netloc.rpartition("@")[2]
-        login = f"{user}:{MASK}" if has_password else user
-        query = f"?{MASK}" if parts.query else ""
-        return f"{parts.scheme}://{login}{'@' if login else ''}{place}{parts.path}{query}"

@@ -25,6 +25,7 @@ from utility_ts_analytics.config import (
     StreamConfig,
     url_of,
 )
+from utility_ts_analytics.database.http_access import access_of
 from utility_ts_analytics.database.ping import answers_ping
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
@@ -208,10 +209,10 @@ def _watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
         questdb.ilp_http_address.host,
         questdb.ilp_http_address.port,
         timeout_s=_PING_TIMEOUT_S,
-        credentials=questdb.ilp_login,
+        access=access_of(questdb),
     )
     return DatabaseWatch(
-        questdb.uri.reveal(),
+        questdb.pgwire_uri,
         [specs[name].named(stream.table) for name, stream in streams.items()],
         SystemClock(),
         lag_transactions_max=questdb.wal_lag_transactions_max,

@@ -36,6 +36,8 @@ SAMPLES_DIR = Path(__file__).parents[3] / "data-samples"
 """In a checkout; an installed package has none."""
 
 _STATUS_TIMEOUT_S = 5.0
+_STATUS_MEMBERS = frozenset({"version", "ready", "streams", "questdb", "errors"})
+"""What another server at the port, or another version of the service, would not tell."""
 
 _log = structlog.get_logger("supervisor")
 
@@ -110,7 +112,7 @@ def schema_apply(config_path: Path | None, *, views_zone: str | None, as_json: b
     from utility_ts_analytics.service.checks import CheckLine
 
     config = load_config(config_path, os.environ)
-    uri = config.questdb.uri.reveal()
+    uri = config.questdb.pgwire_uri
     differences = asyncio.run(apply_schema(uri))
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if not lines:
@@ -222,12 +224,12 @@ def _fetch_status(config: Config) -> dict[str, object]:
             timeout_s=_STATUS_TIMEOUT_S,
             headers=headers,
         )
-        facts: dict[str, object] | None = json.loads(body) if status == HTTPStatus.OK else None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        facts = json.loads(body) if status == HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise OperatorError(
             f"cannot read the service's status at {metrics.bind_address}: {error}; is it running?"
         ) from error
-    if facts is None:
+    if not isinstance(facts, dict) or not _STATUS_MEMBERS.issubset(facts):
         raise OperatorError(
             f"cannot read the service's status at {metrics.bind_address}: it answers {status};"
             " does it run with this configuration?"

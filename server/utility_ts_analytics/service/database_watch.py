@@ -116,6 +116,10 @@ class DatabaseWatch:
             ]
         return list(dict.fromkeys([*refused, *unwatched, *self._lagging()]))
 
+    def warnings(self) -> list[str]:
+        """Return one line per setting of QuestDB that should be another; refuses no rows."""
+        return list(self._polled.warnings)
+
     def facts(self) -> dict[str, Json]:
         """Return what is known, for the status."""
         health = self._polled

@@ -93,7 +93,7 @@ class FirstDay:
     async def _run(self) -> int:
         samples = Samples.read(self.samples_dir)
         await self._wait_until_ready()
-        async with connected(self.config.questdb.uri.reveal()) as connection:
+        async with connected(self.config.questdb.pgwire_uri) as connection:
             await self._load(connection, samples)
             stored = await self._wait_until_stored(connection, samples)
         self._print(stored)

@@ -10,6 +10,7 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config, SinkConfig, StreamConfig
+from utility_ts_analytics.database.http_access import access_of
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.service.delivery_lane import Closable, DeliveryLane, SpoolParts
 from utility_ts_analytics.sinks.backoff import Backoff
@@ -138,17 +139,17 @@ def _retry_policy(settings: SinkConfig) -> RetryPolicy:
 def _sink(plan: _Plan) -> Sink[Any]:
     questdb, settings, table = plan.config.questdb, plan.stream.sink, plan.stream.table
     if settings.kind == "pgwire":
-        return pgwire_sink(questdb.uri.reveal(), table, plan.spec)
+        return pgwire_sink(questdb.pgwire_uri, table, plan.spec)
     if settings.transport == "tcp":
         return ilp_over_tcp(str(questdb.ilp_tcp_address), table)
-    return ilp_over_http(str(questdb.ilp_http_address), table, credentials=questdb.ilp_login)
+    return ilp_over_http(questdb.ilp_http_address.addr, table, access=access_of(questdb))
 
 
 def _fallback(plan: _Plan) -> Sink[Any] | None:
     """Return the second choice; pgwire has none behind it."""
     if plan.stream.sink.fallback == "none" or plan.stream.sink.kind == "pgwire":
         return None
-    return pgwire_sink(plan.config.questdb.uri.reveal(), plan.stream.table, plan.spec)
+    return pgwire_sink(plan.config.questdb.pgwire_uri, plan.stream.table, plan.spec)
 
 
 def _dead_letters(plan: _Plan) -> DeadLetters | None:

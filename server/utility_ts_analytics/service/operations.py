@@ -84,6 +84,10 @@ class OperationsFacts:
         """Return one line per reason why readings are not being stored."""
         return self._unready_reasons(read_books(self._runtime_dir))
 
+    def warnings(self) -> Sequence[str]:
+        """Return one line per thing to put right that keeps no reading from being stored."""
+        return self._watch.warnings()
+
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
         return self._exposition.render(accept)
@@ -102,6 +106,7 @@ class OperationsFacts:
             "uptime_s": int(self._clock.monotonic_s() - self._service_started_s),
             "ready": not reasons,
             "reasons": [*reasons],
+            "warnings": [*self.warnings()],
             "questdb": self._watch.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {

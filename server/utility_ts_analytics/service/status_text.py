@@ -26,7 +26,7 @@ def status_text(facts: Facts) -> str:
 def _lines(facts: Facts) -> Iterator[str]:
     ready = "ready" if facts["ready"] else "NOT READY"
     yield f"{ready}, version {facts['version']}, up {_duration(facts['uptime_s'])}"
-    for reason in facts["reasons"]:
+    for reason in (*facts["reasons"], *facts["warnings"]):
         yield from textwrap.wrap(
             f"! {reason}", WIDTH, initial_indent="  ", subsequent_indent="    "
         )

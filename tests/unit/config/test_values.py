@@ -7,7 +7,6 @@ from utility_ts_analytics.config.values import (
     Address,
     BearerToken,
     BindAddress,
-    DatabaseUri,
     NamedToken,
     Secret,
 )
@@ -180,49 +179,3 @@ def test_named_tokens_are_equal_by_name_and_token() -> None:
         len({one, NamedToken.parse("a:x"), NamedToken.parse("a:y"), NamedToken.parse("b:x")}) == 3
     )
     assert one != BearerToken("x")
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("postgresql://admin:quest@db:8812/qdb", "postgresql://admin:***@db:8812/qdb"),
-        ("postgres://admin:a@b:c@db/qdb", "postgres://admin:***@db/qdb"),
-        ("postgresql://admin@db:8812/qdb", "postgresql://admin@db:8812/qdb"),
-        ("postgresql://db", "postgresql://db"),
-        ("postgresql://u:p@[::1]:8812/qdb", "postgresql://u:***@[::1]:8812/qdb"),
-        ("postgresql://u:p%23%2F@db/qdb?sslmode=require", "postgresql://u:***@db/qdb?***"),
-        ("postgresql://u@db/qdb?password=hush", "postgresql://u@db/qdb?***"),
-    ],
-)
-def test_uri_masks_password_and_query(text: str, masked: str) -> None:
-    uri = DatabaseUri.parse(text)
-    assert uri.reveal() == text
-    assert str(uri) == masked
-    assert repr(uri) == f"DatabaseUri({masked!r})"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "db:8812",
-        "http://db:8812/qdb",
-        "postgresql:///qdb",
-        "postgresql://admin:hush@/qdb",
-        "postgresql://admin:hush@db:0/qdb",
-        "postgresql://admin:hush@db:99999/qdb",
-        "postgresql://admin:hush@db:port/qdb",
-        "postgresql://admin:hush@[::1/qdb",
-        "postgresql://admin:hush@db/q\ndb",
-        "postgresql://admin:1#hush@db/qdb",
-        "postgresql://admin:1/hush@db/qdb",
-        "postgresql://admin:1?hush@db/qdb",
-    ],
-)
-def test_bad_uri_is_refused_without_its_password(text: str) -> None:
-    with pytest.raises(
-        ValueError, match="postgresql://user:password@host:port/database"
-    ) as refusal:
-        DatabaseUri.parse(text)
-    assert "hush" not in str(refusal.value)
-    assert refusal.value.__cause__ is None

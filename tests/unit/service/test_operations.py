@@ -32,6 +32,9 @@ class HealthyWatch(DatabaseWatch):
     def reasons(self) -> list[str]:
         return self.troubles
 
+    def warnings(self) -> list[str]:
+        return []
+
     @property
     def health(self) -> QuestDBHealth:
         return UNKNOWN
