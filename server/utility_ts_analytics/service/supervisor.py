@@ -1,14 +1,14 @@
 """The one process that owns the others: starts them, replaces them, stops them, reports.
 
 One child per server (a stream, or operations); each child is a Granian that forks its own workers.
-The supervisor does no I/O of its own and stays single-threaded, so that forking is safe.
+The supervisor does no I/O of its own. Its only threads are the log's, which hold nothing that a
+forked child needs (`telemetry.log_relay`), so that forking is safe.
 """
 
 import os
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkProcess
@@ -26,6 +26,7 @@ from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.reload import LoadPlan, Reloads
+from utility_ts_analytics.service.runtime_folder import make_runtime_folder
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.silence import SilenceWatch
@@ -83,7 +84,7 @@ class Supervisor:
             OperatorError: An address is taken; nothing was started then.
         """
         self._guards = [claim_or_raise(server.listener) for server in self._plan.servers]
-        self._runtime_dir = Path(tempfile.mkdtemp(prefix="ingestion-service-"))
+        self._runtime_dir = make_runtime_folder()
         note_start(self._runtime_dir, self._clock.monotonic_s())
         self._servers += [
             Generations(
