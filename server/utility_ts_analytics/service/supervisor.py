@@ -18,7 +18,8 @@ from types import FrameType
 import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK
+from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK, OperatorError
+from utility_ts_analytics.owned_folder import make_owned_folder
 from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, note_start, read_signs
 from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
 from utility_ts_analytics.service.departed import fold
@@ -26,7 +27,6 @@ from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.reload import LoadPlan, Reloads
-from utility_ts_analytics.service.runtime_folder import make_runtime_folder
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.silence import SilenceWatch
@@ -81,10 +81,11 @@ class Supervisor:
             The exit code of CONTRACT section 2.
 
         Raises:
-            OperatorError: An address is taken; nothing was started then.
+            OperatorError: An address is taken, or there is no room for a temporary folder;
+                nothing was started then.
         """
         self._guards = [claim_or_raise(server.listener) for server in self._plan.servers]
-        self._runtime_dir = make_runtime_folder()
+        self._runtime_dir = _runtime_folder()
         note_start(self._runtime_dir, self._clock.monotonic_s())
         self._servers += [
             Generations(
@@ -228,3 +229,13 @@ class Supervisor:
                 given_back_rows=rows.given_back_rows,
                 note='none of them was acknowledged, unless ack = "enqueued"',
             )
+
+
+def _runtime_folder() -> Path:
+    try:
+        return make_owned_folder("ingestion-service-")
+    except OSError as error:
+        raise OperatorError(
+            f"cannot make a temporary folder: {error.strerror}; make room, or set TMPDIR to a "
+            "folder that the service's user can write to"
+        ) from error
