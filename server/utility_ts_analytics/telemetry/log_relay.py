@@ -18,6 +18,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
+from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.telemetry.log_queue import LogQueue, QueuedLine
 from utility_ts_analytics.telemetry.log_stream import DROPS, STDERR_FD, log_stream
 from utility_ts_analytics.telemetry.logs import drop_notice
@@ -37,6 +38,9 @@ class LogRelay:
     """Stands between all processes of a service and standard error, for a `with` block.
 
     To be entered by the main thread, before anything is forked. Signals never reach its threads.
+
+    Raises:
+        OperatorError: The machine has no room for two threads; standard error is as it was.
     """
 
     def __init__(self) -> None:
@@ -50,6 +54,8 @@ class LogRelay:
         os.set_blocking(write_fd, False)
         with contextlib.suppress(OSError, AttributeError):  # Linux only, and limited per user
             fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        _start_thread(lambda: read_lines(read_fd, self._queue))
+        _start_thread(lambda: write_lines(self._queue, self._real_fd, self._done))
         self._replaced = sys.stderr
         os.dup2(write_fd, STDERR_FD)
         os.close(write_fd)
@@ -58,8 +64,6 @@ class LogRelay:
             is_terminal=self._replaced.isatty(),
             capacity_bytes=_capacity_bytes(read_fd),
         )
-        _start_thread(lambda: read_lines(read_fd, self._queue))
-        _start_thread(lambda: write_lines(self._queue, self._real_fd, self._done))
         return self
 
     def __exit__(
@@ -132,9 +136,17 @@ def _capacity_bytes(fd: int) -> int:
 
 
 def _start_thread(work: Callable[[], None]) -> None:
-    """Start a thread that takes no signal, so that each wakes the main thread at once."""
+    """Start a thread that takes no signal, so that each wakes the main thread at once.
+
+    Raises:
+        OperatorError: There may not be so many.
+    """
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         threading.Thread(target=work, daemon=True).start()
+    except RuntimeError as error:
+        raise OperatorError(
+            f"cannot start a thread for the log: {error}; raise the limit of processes (ulimit -u)"
+        ) from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
