@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pty
 import select
 import signal
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
 STOP_S_MAX = 8.0
 """What a stop takes on a busy machine, beyond the second that the log may have."""
+IMPATIENT = {"delivery_timeout_ms": 3_000, "request_timeout_ms": 1_000}
 SMALL_PIPE_BYTES = 4096
 STRAY = b'{"event":"printed by compiled code","number":%d,"filling":"%s"}\n'
 STRAY_LINES = 20_000
@@ -110,7 +112,8 @@ def test_log_that_cannot_be_written_ends_nothing(
     own.server.start()
     meter_id = make_id("m")
     fd: int = request.getfixturevalue(stderr)
-    with run_service(tmp_path, own.addresses, {}, ready=False, stderr=fd) as service:
+    settings = {"meter_usage": {"sink": IMPATIENT}}
+    with run_service(tmp_path, own.addresses, settings, ready=False, stderr=fd) as service:
         apply_schema(service, tmp_path)
         service.wait_ready()
         supervisor = service.process.pid
@@ -182,3 +185,24 @@ def dropped_lines(service: RunningService) -> int:
     text = service.ask_operations("/metrics").body.decode()
     [value] = [line.removeprefix(name) for line in text.splitlines() if line.startswith(name)]
     return int(float(value))
+
+
+def test_terminal_gets_lines_for_people_also_after_a_reload_and_may_go_away(
+    questdb: QuestDBPorts, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    with run_service(tmp_path, questdb, {}, stderr=theirs) as service:
+        os.close(theirs)
+        service.process.send_signal(signal.SIGHUP)
+        text = ""
+        while "the configuration was reloaded" not in text:
+            text += os.read(ours, 65536).decode()
+        service.post_lines(b"{}\n")
+        while "422" not in text:
+            text += os.read(ours, 65536).decode()
+        assert '{"' not in text
+        assert "\x1b[" in text, "it has colours"
+        os.close(ours)
+        assert service.post_lines(b"{}\n").status == 422
+        until(lambda: dropped_lines(service) > 0, "the terminal is gone")
+        assert service.terminate() == 0

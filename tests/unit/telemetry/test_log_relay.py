@@ -178,3 +178,34 @@ def test_end_waits_for_a_reader_who_stalls_no_longer_than_its_limit() -> None:
     assert FLUSH_S <= float(done.stdout) < 2 * FLUSH_S + 1
     for end in (read_end, write_end):
         os.close(end)
+
+
+@pytest.mark.process
+def test_forks_beside_a_busy_log_leave_no_child_waiting() -> None:
+    program = """
+import os, sys
+import structlog
+from utility_ts_analytics.service.child import start_child
+from utility_ts_analytics.telemetry.log_relay import LogRelay
+from utility_ts_analytics.telemetry.logs import configure_logs
+
+def work(number):
+    configure_logs(level="info", log_format="json")
+    structlog.get_logger().info("a child", number=number)
+    return 7
+
+def flood():
+    while True:
+        print("x" * 100, file=sys.stderr)
+
+with LogRelay():
+    flooding = start_child(flood)
+    for number in range(100):
+        child = start_child(lambda: work(number))
+        child.join(20)
+        assert child.exitcode == 7, child
+    flooding.kill()
+    flooding.join()
+"""
+    done = run(program, stderr=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout
