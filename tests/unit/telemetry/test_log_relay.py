@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.telemetry.log_queue import LogQueue
-from utility_ts_analytics.telemetry.log_relay import FLUSH_S, read_lines, write_lines
+from utility_ts_analytics.telemetry.log_relay import FLUSH_S, LogRelay, read_lines, write_lines
 from utility_ts_analytics.telemetry.log_stream import LineDrops
 
 SERVER = Path(__file__).parents[3] / "server"
@@ -209,3 +210,16 @@ with LogRelay():
 """
     done = run(program, stderr=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout
+
+
+def test_machine_without_room_for_threads_is_one_line_and_leaves_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    before = sys.stderr, os.fstat(2)
+    with pytest.raises(OperatorError, match="cannot start a thread for the log: can't"):
+        LogRelay().__enter__()
+    assert (sys.stderr, os.fstat(2)) == before
