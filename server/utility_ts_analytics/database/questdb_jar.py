@@ -2,11 +2,11 @@
 
 import hashlib
 import importlib
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.owned_folder import owned_folder
 
 QUESTDB_VERSION = "9.3.4"
 QUESTDB_JAR_SHA256 = "939bc53ab22f93dbaa6545143a6e7c536d4904c07b7f2d381e8eef10436be062"
@@ -74,8 +74,8 @@ def find_jar(
 def _fetch(jar: Path, download: Download) -> None:
     try:
         jar.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=jar.parent, prefix="download-") as repository:
-            fetched = download(Path(repository))
+        with owned_folder("download-", jar.parent) as repository:
+            fetched = download(repository)
             with fetched.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != QUESTDB_JAR_SHA256:

@@ -22,6 +22,7 @@ from utility_ts_analytics.config import Config, load_config, parse_config
 from utility_ts_analytics.config.load import read_tables
 from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError, OperatorError
 from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.telemetry.log_relay import LogRelay
 from utility_ts_analytics.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -55,11 +56,12 @@ def serve(config_path: Path | None) -> int:
 
     plan = load()
     configure_logs(level=plan.log_level, log_format=plan.log_format)
-    for weakness in plan.weaknesses:
-        _log.warning("a port is less guarded than it could be", weakness=weakness)
     clock = SystemClock()
-    manager = ServiceManager(environ, clock)
-    return Supervisor(plan, load=load, clock=clock, manager=manager).run()
+    with LogRelay():
+        for weakness in plan.weaknesses:
+            _log.warning("a port is less guarded than it could be", weakness=weakness)
+        manager = ServiceManager(environ, clock)
+        return Supervisor(plan, load=load, clock=clock, manager=manager).run()
 
 
 def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
@@ -92,7 +94,8 @@ def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
         asyncio.run(apply_schema(running.pg_uri))
         first_day = FirstDay(config, f"http://{running.http_addr}/", SAMPLES_DIR, SystemClock())
         supervisor = Supervisor(service_plan(config), load=None, clock=SystemClock())
-        return supervisor.run(first_day.run, once=once)
+        with LogRelay():
+            return supervisor.run(first_day.run, once=once)
 
 
 def check(config_path: Path | None, *, as_json: bool) -> int:

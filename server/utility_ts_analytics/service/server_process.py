@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from utility_ts_analytics.service.child import start_child
 from utility_ts_analytics.service.last_words import LastWords, how_it_ended
 from utility_ts_analytics.service.orphans import stop_with_parent
 from utility_ts_analytics.service.plans import ServerPlan
+from utility_ts_analytics.service.standard_files import STDOUT_FD
+from utility_ts_analytics.telemetry.log_stream import STDERR_FD
 
 
 class ServerProcess:
@@ -136,6 +139,9 @@ def _serve(
 ) -> int | None:
     """Be one server: the body of a child process."""
     own_pid = os.getpid()
+    # Granian logs to standard output, which the log's relay does not stand in front of.
+    os.dup2(STDERR_FD, STDOUT_FD)
+    sys.stdout = sys.stderr
 
     def make_app() -> AsgiApp:
         # Granian's handlers come with the fork and would only note a signal for the server.

@@ -258,6 +258,13 @@ READY = Metric(
     "1 if /readyz answers 200.",
     per_worker=False,
 )
+LOG_LINES_DROPPED = Metric(
+    "ingestion_log_lines_dropped_total",
+    "counter",
+    "lines",
+    "Lines of the log that standard error did not take: no room, no reader, or one that is slow.",
+    per_worker=False,
+)
 BUILD_INFO = Metric(
     "ingestion_build_info",
     "info",
@@ -273,6 +280,6 @@ METRICS: Final = (
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
-    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, BUILD_INFO),
+    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

@@ -117,3 +117,12 @@ def test_missing_extra_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "jgo.maven", None)
     with pytest.raises(OperatorError, match="jgo is not installed; install the extra 'embedded'"):
         find_jar({"XDG_CACHE_HOME": str(tmp_path)}, download=download_jar)
+
+
+def test_download_that_was_killed_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    cache = tmp_path / "utility-ts-analytics"
+    killed = cache / "download-abc"
+    killed.mkdir(parents=True)
+    (killed / "owner").write_text("")  # locked as long as the process lived
+    jar = find_jar({"XDG_CACHE_HOME": str(tmp_path)}, download=fetch)
+    assert list(cache.iterdir()) == [jar]
