@@ -21,6 +21,7 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.departed import Books, read_books
 from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.port_watch import PortWatch
 from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
 from utility_ts_analytics.telemetry.layout import NS_PER_S
@@ -39,6 +40,7 @@ class OperationsFacts:
     Args:
         config: Which streams there are.
         watch: The database's health.
+        ports: Whether the service's own ports answer.
         beacon: This worker's own signs of life.
         runtime_dir: Where all workers' signs are.
         clock: Time.
@@ -48,12 +50,14 @@ class OperationsFacts:
         self,
         config: Config,
         watch: DatabaseWatch,
+        ports: PortWatch,
         beacon: Beacon,
         runtime_dir: Path,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
+        self._ports = ports
         self._beacon = beacon
         self._runtime_dir = runtime_dir
         self._clock = clock or SystemClock()
@@ -69,6 +73,7 @@ class OperationsFacts:
         """Start watching."""
         self._tasks = [
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._ports.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
@@ -112,7 +117,7 @@ class OperationsFacts:
         }
 
     def _unready_reasons(self, books: Books) -> list[str]:
-        return [*self._watch.reasons(), *self._silent_streams(books)]
+        return [*self._watch.reasons(), *self._silent_streams(books), *self._ports.reasons()]
 
     def _silent_streams(self, books: Books) -> list[str]:
         now_s = self._clock.monotonic_s()
