@@ -48,6 +48,15 @@ class Rig:
             self.held.enter_context(self.server.accept()[0])
         return clients
 
+    def come_from(self, address: tuple[str, int]) -> socket.socket:
+        """Connect one client from this address, and accept it."""
+        client = self.held.enter_context(socket.socket())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(address)
+        client.connect(self.server.getsockname())
+        self.held.enter_context(self.server.accept()[0])
+        return client
+
     def request(self, client: socket.socket) -> None:
         host, number = client.getsockname()
         scope = {"type": "http", "client": (host, str(number))}
@@ -117,19 +126,14 @@ def test_who_brought_a_request_stays(rig: Rig) -> None:
 
 
 def test_request_of_an_earlier_connection_protects_no_later_one(rig: Rig) -> None:
-    [client] = rig.come(1)
+    client = rig.come_from(("127.0.0.1", 0))
     rig.request(client)
     address = client.getsockname()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
     for _ in range(2):
         rig.look()
-    again = socket.socket()
-    again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    again.bind(address)
-    again.connect(rig.server.getsockname())
-    rig.held.enter_context(again)
-    rig.held.enter_context(rig.server.accept()[0])
+    again = rig.come_from(address)
     rig.look()
     rig.come(CROWD)
     assert rig.look(PATIENCE_S) == 1
