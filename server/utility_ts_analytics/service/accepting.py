@@ -56,11 +56,6 @@ class AcceptWatch:
         self._looked_at_s = 0.0
         self._suspects: dict[Identity, _Suspect] = {}
 
-    @property
-    def suspects(self) -> int:
-        """How many workers took no connection when they were last looked at."""
-        return len(self._suspects)
-
     def look(
         self, workers: Mapping[Identity, WorkerSockets], now_s: float
     ) -> dict[Identity, Stuck]:

@@ -26,8 +26,10 @@ PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 1.5
 UNREADY_AFTER_S = 2.0
 """Of connections that wait for a worker that has room: at least two looks."""
-UNANSWERED_S = 10.0
+UNANSWERED_S = 15.0
 """Without an answer for so long a port is not ready, whatever its workers look like."""
+WAITING_EVERY_S = 10.0
+"""A question that waits in a worker's queue takes the place of a client's: few are asked then."""
 _KILL_AFTER_S_MIN = 5.0
 _LATE_S = 8.0
 """A round takes at most `PROBE_EVERY_S` + `PROBE_TIMEOUT_S` and a look at /proc."""
@@ -60,7 +62,7 @@ class PortWatch:
         self._clock = clock
         self._stuck_s_max = max(stuck_s_max, _KILL_AFTER_S_MIN)
         self._give_up = give_up
-        self._watched = [_WatchedPort(port, clock.monotonic_s()) for port in ports]
+        self._watched = [_WatchedPort(port) for port in ports]
         self._short_since_s: float | None = None
 
     async def run(self) -> None:
@@ -93,12 +95,12 @@ class PortWatch:
         if not 0 < len(serving) <= port.workers:
             watched.pass_over(self._clock.monotonic_s())
             return
-        questions = (answers(port, timeout_s=PROBE_TIMEOUT_S) for _ in serving)
-        answered = await asyncio.gather(*questions)
-        if any(answered):
-            watched.answered_at_s = self._clock.monotonic_s()
-        if all(answered) and not watched.suspicious:
-            return
+        if watched.is_due(self._clock.monotonic_s()):
+            questions = (answers(port, timeout_s=PROBE_TIMEOUT_S) for _ in serving)
+            answered = await asyncio.gather(*questions)
+            watched.note_answers(answered, self._clock.monotonic_s())
+            if all(answered) and not watched.waited_for:
+                return
         pids = [sign.pid for sign in serving]
         sockets = await asyncio.to_thread(read_sockets, pids, port.number)
         by_identity = {sign.identity: sockets[sign.pid] for sign in serving if sign.pid in sockets}
@@ -117,23 +119,37 @@ class PortWatch:
 
 
 class _WatchedPort:
-    """One port, and what is known of its workers."""
+    """One port, and what is known of its workers.
 
-    def __init__(self, port: Port, now_s: float) -> None:
+    Attributes:
+        port: It.
+        waited_for: Whether connections waited for a worker when they were last looked at.
+    """
+
+    def __init__(self, port: Port) -> None:
         self.port = port
-        self.answered_at_s = now_s
+        self.waited_for = False
         self._accepting = AcceptWatch(port.connections_max, tls=port.tls, late_s=_LATE_S)
         self._stuck: Mapping[Identity, Stuck] = {}
         self._full = False
+        self._asked_at_s = 0.0
+        self._unanswered_since_s: float | None = None
 
-    @property
-    def suspicious(self) -> bool:
-        """Whether a worker took no connection when it was last looked at."""
-        return self._accepting.suspects > 0
+    def is_due(self, now_s: float) -> bool:
+        """Tell whether to ask now, and not only to look at what waits already."""
+        return not self.waited_for or now_s - self._asked_at_s >= WAITING_EVERY_S
+
+    def note_answers(self, answered: Sequence[bool], now_s: float) -> None:
+        """Note which questions of one round were answered."""
+        self._asked_at_s = now_s
+        if any(answered):
+            self._unanswered_since_s = None
+        elif self._unanswered_since_s is None:
+            self._unanswered_since_s = now_s
 
     def pass_over(self, now_s: float) -> None:
         """Note that the port cannot be judged just now."""
-        self.answered_at_s = now_s
+        self._unanswered_since_s = None
         self.look({}, now_s)
 
     def look(
@@ -142,6 +158,7 @@ class _WatchedPort:
         """Note how the workers are; return those that take no connections."""
         self._stuck = self._accepting.look(workers, now_s)
         self._full = bool(workers) and all(map(self._accepting.is_full, workers.values()))
+        self.waited_for = any(sockets.waiting for sockets in workers.values())
         return self._stuck
 
     def reasons(self, now_s: float) -> list[str]:
@@ -150,6 +167,7 @@ class _WatchedPort:
         stuck = [it.reason for it in self._stuck.values() if it.since_s >= UNREADY_AFTER_S]
         if stuck:
             return [f"a worker of {name} takes no connections: {reason}" for reason in stuck]
-        if not self._full and now_s - self.answered_at_s > UNANSWERED_S:
+        since_s = self._unanswered_since_s
+        if since_s is not None and now_s - since_s > UNANSWERED_S and not self._full:
             return [f"{name} does not answer on its port"]
         return []

@@ -17,8 +17,13 @@ import pytest
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.service.beacon import DRAINING, SERVING, Beacon
 from utility_ts_analytics.service.port_probe import Port
-from utility_ts_analytics.service.port_watch import UNANSWERED_S, PortWatch
+from utility_ts_analytics.service.port_watch import (
+    UNANSWERED_S,
+    WAITING_EVERY_S,
+    PortWatch,
+)
 from utility_ts_analytics.service.stuck_notes import take_stuck
+from utility_ts_analytics.service.worker_sockets import read_sockets
 
 STUCK_S_MAX = 6.0
 ME = (os.getsid(0), os.getpid())
@@ -61,23 +66,29 @@ class Rig:
     def look_answered(self) -> list[str]:
         """Look once while somebody answers."""
 
+        with self.accepting(b"HTTP/1.1 200 OK\r\n\r\n"):
+            return self.look()
+
+    @contextlib.contextmanager
+    def accepting(self, answer: bytes) -> Iterator[None]:
+        """Accept in a thread, and send this to everyone."""
         over = threading.Event()
         self.server.settimeout(0.02)
 
-        def answer() -> None:
-            while not over.is_set():
-                with contextlib.suppress(TimeoutError, ConnectionError):
-                    client, _ = self.server.accept()
-                    with client:
-                        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        def accept() -> None:
+            with contextlib.ExitStack() as held:
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError, ConnectionError):
+                        client = held.enter_context(self.server.accept()[0])
+                        client.sendall(answer)
 
-        answering = threading.Thread(target=answer)
-        answering.start()
-        asyncio.run(self.watch.look())
-        over.set()
-        answering.join()
-        self.clock.advance(2.0)
-        return self.watch.reasons()
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 @pytest.fixture
@@ -121,6 +132,18 @@ def test_full_worker_is_neither_a_reason_nor_noted(tmp_path: Path, server: socke
     assert take_stuck(tmp_path) == {}
 
 
+def test_few_questions_wait_in_the_queue_of_a_full_worker(
+    tmp_path: Path, server: socket.socket
+) -> None:
+    rig = Rig(tmp_path, server, connections_max=1)
+    rig.say(SERVING)
+    port = server.getsockname()[1]
+    with socket.create_connection(server.getsockname()), server.accept()[0]:
+        rig.look(30)
+        waiting = read_sockets([os.getpid()], port)[os.getpid()].waiting
+    assert waiting <= 30 * 2.0 / WAITING_EVERY_S + 1
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_port_without_workers_or_with_two_generations_is_not_judged(
     tmp_path: Path, server: socket.socket, workers: int
@@ -138,14 +161,10 @@ def test_port_that_accepts_and_never_answers_is_not_ready(
 ) -> None:
     rig = Rig(tmp_path, server)
     rig.say(SERVING)
-    accepted = []
-    for _ in range(int(UNANSWERED_S / 2) + 1):
-        reasons = rig.look()
-        accepted.append(server.accept()[0])
-    assert reasons == ["meter_usage does not answer on its port"]
+    with rig.accepting(b""):
+        assert rig.look(int(UNANSWERED_S / 2)) == []
+        assert rig.look(2) == ["meter_usage does not answer on its port"]
     assert take_stuck(tmp_path) == {}
-    for one in accepted:
-        one.close()
 
 
 def test_process_that_can_open_no_file_gives_up(tmp_path: Path, server: socket.socket) -> None:
