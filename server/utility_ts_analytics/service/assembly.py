@@ -103,7 +103,8 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
         SystemClock(),
         stuck_s_max=config.server.worker_silent_s,
     )
-    facts = OperationsFacts(config, watch, ports, Beacon(runtime_dir, OPERATIONS), runtime_dir)
+    beacon = Beacon(runtime_dir, OPERATIONS)
+    facts = OperationsFacts(config, watch, beacon, runtime_dir, ports=ports)
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     ops = OpsApp(facts, describe(config))

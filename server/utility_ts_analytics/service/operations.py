@@ -40,9 +40,9 @@ class OperationsFacts:
     Args:
         config: Which streams there are.
         watch: The database's health.
-        ports: Whether the service's own ports answer.
         beacon: This worker's own signs of life.
         runtime_dir: Where all workers' signs are.
+        ports: Whether the service's own ports answer.
         clock: Time.
     """
 
@@ -50,9 +50,10 @@ class OperationsFacts:
         self,
         config: Config,
         watch: DatabaseWatch,
-        ports: PortWatch,
         beacon: Beacon,
         runtime_dir: Path,
+        *,
+        ports: PortWatch,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams

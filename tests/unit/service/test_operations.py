@@ -56,10 +56,10 @@ def facts_of(folder: Path, *troubles: str, ports: Sequence[str] = ()) -> Operati
     return OperationsFacts(
         parse_config({}, {}),
         HealthyWatch(*troubles),
-        OpenPorts(*ports),
         Beacon(folder, "operations"),
         folder,
-        ManualClock(NOW_S),
+        ports=OpenPorts(*ports),
+        clock=ManualClock(NOW_S),
     )
 
 
@@ -159,8 +159,9 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
 
     clock = ManualClock(NOW_S)
     ports = PortWatch([], tmp_path, clock, stuck_s_max=15)
+    beacon = Beacon(tmp_path, "operations")
     facts = OperationsFacts(
-        parse_config({}, {}), Idle(), ports, Beacon(tmp_path, "operations"), tmp_path, clock
+        parse_config({}, {}), Idle(), beacon, tmp_path, ports=ports, clock=clock
     )
 
     async def run() -> list[int]:
