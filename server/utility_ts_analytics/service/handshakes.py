@@ -84,8 +84,8 @@ class HandshakeBound:
     async def _run(self) -> None:
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
-            # Without a file to spare nothing can be done here; `port_watch` sees it from outside.
-            with contextlib.suppress(OSError):
+            # Without a file or thread to spare nothing can be done here; `port_watch` sees it.
+            with contextlib.suppress(OSError, RuntimeError):
                 if self._is_crowded():
                     await asyncio.to_thread(self.look)
 

@@ -9,6 +9,7 @@ left can look at nothing, and ends itself.
 """
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ class PortWatch:
         try:
             signs = [sign for sign in read_signs(self._runtime_dir) if sign.alive]
             await asyncio.gather(*(self._look_at(watched, signs) for watched in self._watched))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no file, no memory, no thread
             self._note_shortage(error)
         else:
             self._short_since_s = None
@@ -108,11 +109,13 @@ class PortWatch:
             if stuck.since_s > self._stuck_s_max:
                 note_stuck(self._runtime_dir, worker, stuck.reason)
 
-    def _note_shortage(self, error: OSError) -> None:
+    def _note_shortage(self, error: OSError | RuntimeError) -> None:
         now_s = self._clock.monotonic_s()
         if self._short_since_s is None:
             self._short_since_s = now_s
             _log.error("cannot ask the ports", error=str(error))
+        elif not isinstance(error, OSError) or error.errno != errno.EMFILE:
+            return  # the whole machine is short: another process would be, too
         elif now_s - self._short_since_s > self._stuck_s_max:
             _log.critical("cannot ask the ports; the worker stops", error=str(error))
             self._give_up()

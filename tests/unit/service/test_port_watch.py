@@ -5,6 +5,7 @@ The worker is this process: its listener accepts or does not, as the test has it
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import socket
@@ -165,6 +166,20 @@ def test_port_that_accepts_and_never_answers_is_not_ready(
         assert rig.look(int(UNANSWERED_S / 2)) == []
         assert rig.look(2) == ["meter_usage does not answer on its port"]
     assert take_stuck(tmp_path) == {}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENFILE, "x"), RuntimeError("no thread")])
+def test_shortage_of_the_machine_ends_nobody(
+    tmp_path: Path, server: socket.socket, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def short(_port: Port, *, timeout_s: float) -> bool:
+        raise error
+
+    monkeypatch.setattr("utility_ts_analytics.service.port_watch.answers", short)
+    rig = Rig(tmp_path, server)
+    rig.say(SERVING)
+    assert rig.look(20) == []
+    assert (rig.given_up, take_stuck(tmp_path)) == (0, {})
 
 
 def test_process_that_can_open_no_file_gives_up(tmp_path: Path, server: socket.socket) -> None:
