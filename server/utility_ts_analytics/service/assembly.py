@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from utility_ts_analytics.asgi.alive import AnsweringHealth
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
 from utility_ts_analytics.asgi.ingest import IngestEndpoint, IngestSettings
@@ -38,6 +39,8 @@ from utility_ts_analytics.service.lane_assembly import make_lanes
 from utility_ts_analytics.service.lane_counts import LaneCounts
 from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
+from utility_ts_analytics.service.port_probe import Port
+from utility_ts_analytics.service.port_watch import PortWatch
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
 from utility_ts_analytics.service.tls import check_tls_or_raise
@@ -96,7 +99,14 @@ def server_plans(config: Config) -> list[ServerPlan]:
 def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port; runs in its worker."""
     watch = _watch(config, list(config.streams))
-    facts = OperationsFacts(config, watch, Beacon(runtime_dir, OPERATIONS), runtime_dir)
+    ports = PortWatch(
+        [_port(plan) for plan in server_plans(config)],
+        runtime_dir,
+        SystemClock(),
+        stuck_s_max=config.server.worker_silent_s,
+    )
+    beacon = Beacon(runtime_dir, OPERATIONS)
+    facts = OperationsFacts(config, watch, beacon, runtime_dir, ports=ports)
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     ops = OpsApp(facts, describe(config))
@@ -161,7 +171,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         drain_timeout_s=config.server.drain_timeout_s,
         clock=clock,
     )
-    return MeteredApp(StreamApp(name, endpoint, worker), measures, clock)
+    return AnsweringHealth(MeteredApp(StreamApp(name, endpoint, worker), measures, clock))
 
 
 def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
@@ -194,6 +204,17 @@ def _stream_app_maker(config: Config, name: str) -> Callable[[Path], AsgiApp]:
 
 def _listener(setting: str, address: Address) -> Listener:
     return Listener(setting, address.host, address.port)
+
+
+def _port(plan: ServerPlan) -> Port:
+    return Port(
+        plan.name,
+        plan.listener.host,
+        plan.listener.port,
+        tls=plan.tls is not None,
+        connections_max=plan.connections_max,
+        workers=plan.workers,
+    )
 
 
 def _watch(config: Config, names: Sequence[str]) -> DatabaseWatch:

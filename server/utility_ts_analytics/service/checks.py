@@ -174,7 +174,7 @@ def _host(questdb: QuestDBConfig) -> str:
 def _limits(config: Config) -> Iterator[CheckLine]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for name, stream in config.streams.items():
-        needed = files_needed(stream.source.connections_max)
+        needed = files_needed(stream.source.connections_max, tls=stream.source.tls is not None)
         if hard != resource.RLIM_INFINITY and hard < needed:
             text = (
                 f"open files of {name}: limited to {hard}, {needed} needed: raise the hard limit"

@@ -21,6 +21,7 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.departed import Books, read_books
 from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.port_watch import PortWatch
 from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
 from utility_ts_analytics.telemetry.layout import NS_PER_S
@@ -41,6 +42,7 @@ class OperationsFacts:
         watch: The database's health.
         beacon: This worker's own signs of life.
         runtime_dir: Where all workers' signs are.
+        ports: Whether the service's own ports answer.
         clock: Time.
     """
 
@@ -50,10 +52,13 @@ class OperationsFacts:
         watch: DatabaseWatch,
         beacon: Beacon,
         runtime_dir: Path,
+        *,
+        ports: PortWatch,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
+        self._ports = ports
         self._beacon = beacon
         self._runtime_dir = runtime_dir
         self._clock = clock or SystemClock()
@@ -69,6 +74,7 @@ class OperationsFacts:
         """Start watching."""
         self._tasks = [
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._ports.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
@@ -117,7 +123,7 @@ class OperationsFacts:
         }
 
     def _unready_reasons(self, books: Books) -> list[str]:
-        return [*self._watch.reasons(), *self._silent_streams(books)]
+        return [*self._watch.reasons(), *self._silent_streams(books), *self._ports.reasons()]
 
     def _silent_streams(self, books: Books) -> list[str]:
         now_s = self._clock.monotonic_s()

@@ -30,6 +30,7 @@ from utility_ts_analytics.service.reload import LoadPlan, Reloads
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.silence import SilenceWatch
+from utility_ts_analytics.service.stuck_notes import take_stuck
 from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
 from utility_ts_analytics.telemetry.logs import report_left_out
 
@@ -167,6 +168,21 @@ class Supervisor:
                 state=STATE_NAMES[sign.state],
             )
             os.kill(sign.pid, signal.SIGKILL)
+        self._end_stuck(ours)
+
+    def _end_stuck(self, workers: Iterable[Sign]) -> None:
+        """Kill the workers that take no connections: they heed no other signal either."""
+        notes = take_stuck(self._runtime_dir)
+        for sign in workers:
+            reason = notes.get(sign.identity)
+            if reason is not None and sign.alive:
+                _log.error(
+                    "a worker takes no connections and is killed",
+                    stream=sign.stream,
+                    pid=sign.pid,
+                    reason=reason,
+                )
+                os.kill(sign.pid, signal.SIGKILL)
 
     def _look_after_servers(self, signs: Iterable[Sign]) -> None:
         for server in self._servers:

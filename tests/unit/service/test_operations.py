@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from utility_ts_analytics.clock import ManualClock
@@ -18,6 +19,7 @@ from utility_ts_analytics.service.beacon import (
 )
 from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.operations import OperationsFacts
+from utility_ts_analytics.service.port_watch import PortWatch
 
 NOW_S = 100.0
 STREAMS = ("meter_usage", "generation_output")
@@ -43,13 +45,24 @@ class HealthyWatch(DatabaseWatch):
         return {"up": not self.troubles}
 
 
-def facts_of(folder: Path, *troubles: str) -> OperationsFacts:
+class OpenPorts(PortWatch):
+    """Ports that answer, or that do not for the reasons told."""
+
+    def __init__(self, *troubles: str) -> None:
+        self.troubles = list(troubles)
+
+    def reasons(self) -> list[str]:
+        return self.troubles
+
+
+def facts_of(folder: Path, *troubles: str, ports: Sequence[str] = ()) -> OperationsFacts:
     return OperationsFacts(
         parse_config({}, {}),
         HealthyWatch(*troubles),
         Beacon(folder, "operations"),
         folder,
-        ManualClock(NOW_S),
+        ports=OpenPorts(*ports),
+        clock=ManualClock(NOW_S),
     )
 
 
@@ -75,6 +88,13 @@ def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
     for stream in STREAMS:
         say(tmp_path, stream, SERVING)
     assert facts_of(tmp_path).unready_reasons() == []
+
+
+def test_not_ready_while_a_port_takes_no_connections(tmp_path: Path) -> None:
+    for stream in STREAMS:
+        say(tmp_path, stream, SERVING)
+    reason = "meter_usage does not answer on its port"
+    assert facts_of(tmp_path, ports=[reason]).unready_reasons() == [reason]
 
 
 def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
@@ -141,8 +161,10 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
             return True
 
     clock = ManualClock(NOW_S)
+    ports = PortWatch([], tmp_path, clock, stuck_s_max=15)
+    beacon = Beacon(tmp_path, "operations")
     facts = OperationsFacts(
-        parse_config({}, {}), Idle(), Beacon(tmp_path, "operations"), tmp_path, clock
+        parse_config({}, {}), Idle(), beacon, tmp_path, ports=ports, clock=clock
     )
 
     async def run() -> list[int]:
