@@ -72,6 +72,13 @@ def write_rows(questdb: TestQuestDB, start: int) -> None:
         assert answer.status == 204
 
 
+def test_its_folder_is_for_its_user_only(own_questdb: TestQuestDB) -> None:
+    """QuestDB itself makes files that everyone may read, whatever the umask: the folder guards."""
+    folder = own_questdb.running.log_path.parent.parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert any(path.stat().st_mode & 0o004 for path in folder.rglob("*"))
+
+
 def test_acknowledged_rows_survive_the_kill_of_the_jvm(
     own_questdb: TestQuestDB, wait_gone: WaitGone
 ) -> None:
