@@ -1,4 +1,4 @@
-"""Every pinned package has hashes, no address stands beside them, and nothing is installed without."""
+"""Every pinned package has hashes and no address, and nothing is installed without them."""
 
 import re
 import subprocess

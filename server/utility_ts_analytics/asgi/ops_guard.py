@@ -23,9 +23,7 @@ class OpsGuard:
         allowed_hosts: Names under which it may be asked, beside its own; for probes too.
     """
 
-    def __init__(
-        self, app: AsgiApp, auth: BearerAuth, allowed_hosts: Collection[str] = ()
-    ) -> None:
+    def __init__(self, app: AsgiApp, auth: BearerAuth, allowed_hosts: Collection[str] = ()) -> None:
         self._app = app
         self._auth = auth
         self._hosts = OwnHosts(allowed_hosts)

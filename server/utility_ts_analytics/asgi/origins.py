@@ -7,7 +7,8 @@ its own site lead to this machine (DNS rebinding). Neither can choose the header
 
 import ipaddress
 import socket
-from collections.abc import Collection, Set as AbstractSet
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from utility_ts_analytics.asgi.request import header

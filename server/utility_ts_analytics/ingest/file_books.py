@@ -80,9 +80,7 @@ class FileBooks:
             OperatorError: They cannot be kept.
         """
         if self._refused_path is not None and self._refused is None:
-            self._refused = RefusedFile(
-                self._refused_path, self._owner, head, self._lengths
-            )
+            self._refused = RefusedFile(self._refused_path, self._owner, head, self._lengths)
 
     def settle(self, piece: Piece, settlement: Settlement) -> None:
         """Enter a piece of which every row has its end, and none was given back.

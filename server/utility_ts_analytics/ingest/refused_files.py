@@ -1,8 +1,8 @@
 """Refused rows of one input, in a file that can be corrected and loaded like the input itself.
 
 Beside it `<name>.reasons` says why, one JSON object per line: `line` of the input, `code`, `field`,
-`detail`. While the load runs both end in `.<owner>.partial`; they get their names when the input was
-read to its end, so that a file with its name is complete. Without refused rows there is no file.
+`detail`. While the load runs both end in `.<owner>.partial`; they get their names when the input
+was read to its end, so that a file with its name is complete. Without refused rows there is none.
 
 Two loads never write to one file: the owner tells their partial ones apart, and a name that another
 load took meanwhile is not taken again.

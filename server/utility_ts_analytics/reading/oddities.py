@@ -78,6 +78,11 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
+def is_misspelt(time: str) -> bool:
+    """Tell whether a time that msgspec takes lacks the colon in its offset."""
+    return _BARE_OFFSET.search(time) is not None
+
+
 def misspelt_time(text: bytes, position: int) -> RowError | None:
     """Return the error of a record whose `ts` the decoder took, though RFC 3339 does not.
 
@@ -85,7 +90,7 @@ def misspelt_time(text: bytes, position: int) -> RowError | None:
         text: The record, which was decoded without an error.
         position: Line number from 1, or array index from 0.
     """
-    if _BARE_OFFSET.search(_decode_spelling(text).ts) is None:
+    if not is_misspelt(_decode_spelling(text).ts):
         return None
     detail = "ts must be an RFC 3339 time with an offset"
     return RowError(position, "invalid-timestamp", "ts", detail)

@@ -61,8 +61,7 @@ def test_probes_need_none(path: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/status.json", "/metrics", "/healthz", "/readyz", "/nope"])
 def test_other_hosts_get_403_on_every_path_whatever_they_send(path: str) -> None:
     def answered(host: str, *allowed: str) -> int:
-        token = "Bearer right"
-        return status_of(path, token, tokens=[TOKEN], host=host, allowed_hosts=allowed)
+        return status_of(path, "Bearer right", tokens=[TOKEN], host=host, allowed_hosts=allowed)
 
     assert answered("evil.example:9090") == 403
     assert answered("127.0.0.1:9090") == 200

@@ -1,4 +1,4 @@
-"""Requests of pages of other sites, and of other names for this machine, are told from all others."""
+"""Requests of other sites' pages, and under other names of this machine, are told from the rest."""
 
 import socket
 from typing import Any

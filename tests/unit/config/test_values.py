@@ -231,7 +231,8 @@ def test_bad_uri_is_refused_without_its_password(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://portal.example.com", "http://localhost:8080", "https://[::1]", "https://A.b:8"]
+    "text",
+    ["https://portal.example.com", "http://localhost:8080", "https://[::1]", "https://A.b:8"],
 )
 def test_origin_is_read_in_lower_case(text: str) -> None:
     assert str(Origin.parse(text)) == text.lower()

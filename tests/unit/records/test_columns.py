@@ -141,9 +141,7 @@ def test_broken_rows_are_named_by_index_and_the_others_kept_in_order() -> None:
 @pytest.mark.parametrize("blank", [" ", "  ", "\t", "\x1f", "\u00a0", "\u2003", "\u3000 "])
 def test_identifier_of_blanks_is_too_short(blank: str) -> None:
     rows = [{**GOOD, "meter_id": text.encode()} for text in ("m", blank, f" {blank}m", "東")]
-    assert judged(rows) == [
-        (1, "text-length", "meter_id", "meter_id must not be only blanks")
-    ]
+    assert judged(rows) == [(1, "text-length", "meter_id", "meter_id must not be only blanks")]
     batch = sliced(batch_of(rows, METERS), 1)
     assert checked(batch).kept.tolist() == [0, 2, 3]
 

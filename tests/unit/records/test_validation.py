@@ -9,9 +9,9 @@ from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.validation import (
     PARSE_CODES,
     RULE_CODES,
-    RowError,
     TS_END,
     TS_MIN,
+    RowError,
     all_in_range,
     broken_rule,
     latest_ts,
