@@ -12,7 +12,8 @@ from utility_ts_analytics.errors import ClientError, InvalidJson
 from utility_ts_analytics.reading.compression import PIECE_BYTES_MAX, Encoding, decompressor
 from utility_ts_analytics.reading.json_array import decode_array
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
-from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder, is_odd
+from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.oddities import is_odd
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 

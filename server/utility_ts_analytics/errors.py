@@ -74,6 +74,12 @@ class Unauthorized(ClientError):
         super().__init__(detail, {"www-authenticate": challenge})
 
 
+class ForeignOrigin(ClientError):
+    """A page of another site has its visitor's browser ask, or another host was asked for."""
+
+    status, code, title = 403, "foreign-origin", "The request comes from another site"
+
+
 class NotFound(ClientError):
     """No such path on this port."""
 

@@ -44,7 +44,7 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
     first = subprocess.run(
         command("dev", "--data-dir", str(data), "--once"),
         cwd=tmp_path,
-        env=environ,
+        env={**environ, "QDB_HTTP_USER": "dev", "QDB_HTTP_PASSWORD": "d3v-pass"},
         capture_output=True,
         text=True,
         timeout=ONCE_TIMEOUT_S,

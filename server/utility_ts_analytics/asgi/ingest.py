@@ -18,6 +18,7 @@ from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.failures import client_error, raise_if
 from utility_ts_analytics.asgi.held_bytes import HeldBytes
 from utility_ts_analytics.asgi.noted_errors import AnsweredRequest, report
+from utility_ts_analytics.asgi.origins import check_origin
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
 from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
 from utility_ts_analytics.asgi.types import IngestLimits, Receive, Scope, Send
@@ -53,12 +54,14 @@ class IngestSettings:
         limits: Bounds of one request.
         strict: Whether the first bad line ends a request that does not say.
         ack: What a 200 promises.
+        allowed_origins: Of pages that may post, lower case.
     """
 
     stream: str
     limits: IngestLimits
     strict: bool
     ack: Ack
+    allowed_origins: frozenset[str] = frozenset()
 
 
 class IngestEndpoint:
@@ -90,6 +93,7 @@ class IngestEndpoint:
         tokens = self._intake.measures.tokens
         exchange = _Exchange(self._settings, tokens, ndjson=ndjson)
         try:
+            check_origin(scope, self._settings.allowed_origins)
             exchange.token_name = self._auth.holder_or_raise(header(scope, b"authorization"))
             head = read_head(scope, ndjson=ndjson, strict_default=self._settings.strict)
             body.check_length_or_raise(head.content_length)

@@ -14,6 +14,11 @@ HOST = "127.0.0.1"
 USER = "admin"
 PASSWORD = "quest"  # noqa: S105 - QuestDB's documented default; the server listens on loopback only
 
+HTTP_LOGIN: Mapping[str, str] = MappingProxyType(
+    {"ilp_user": "QDB_HTTP_USER", "ilp_password": "QDB_HTTP_PASSWORD"}
+)
+"""Where the environment has these, QuestDB's HTTP port asks for them; by the key of `[questdb]`."""
+
 SERVICE_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         # A misspelt table or column must be an error, not a new table or column.
@@ -128,6 +133,8 @@ def server_environment(ports: Ports, *, cores: int) -> dict[str, str]:
         "QDB_PG_NET_BIND_TO": f"{HOST}:{ports.pg}",
         "QDB_LINE_TCP_NET_BIND_TO": f"{HOST}:{ports.ilp}",
         "QDB_HTTP_MIN_NET_BIND_TO": f"{HOST}:{ports.health}",
+        # Health says nothing but that it is well, and asks for no password that guards the rest.
+        "QDB_HTTP_HEALTH_CHECK_AUTHENTICATION_REQUIRED": "false",
         "QDB_PG_USER": USER,
         "QDB_PG_PASSWORD": PASSWORD,
     }

@@ -8,7 +8,8 @@ import msgspec
 
 from utility_ts_analytics.errors import InvalidJson
 from utility_ts_analytics.reading.diagnosis import TOO_DEEP, malformed
-from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder, is_odd
+from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.oddities import is_odd
 
 SLICE_ROWS: Final = 500
 """Elements decoded in one go, about 0.5 ms of work."""

@@ -15,6 +15,7 @@ import msgspec
 
 from utility_ts_analytics.reading.diagnosis import diagnose, invalid_utf8
 from utility_ts_analytics.reading.lines import LineBlock
+from utility_ts_analytics.reading.oddities import is_odd, is_utf8, misspelt_time
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import StreamSpec
@@ -158,33 +159,13 @@ class NdjsonDecoder:
         return rows, positions, errors
 
     def _read_one(self, text: bytes, position: int, ts_end: datetime) -> Reading | RowError:
-        if not _is_utf8(bytes(text)):
+        if not is_utf8(bytes(text)):
             return invalid_utf8(position)
         try:
             row = self._decode(text)
         except _FAILURES as error:
             return diagnose(text, error, position)
-        return broken_rule(row, position, ts_end) or row
-
-
-def is_odd(data: bytes) -> bool:
-    """Tell whether some text in `data` may hold what the decoder lets through.
-
-    msgspec does not look at the bytes of fields that it skips, and takes U+0000 where it is
-    escaped. May say yes for nothing, never no in error.
-    """
-    # One backslash is found 50 times as fast as the escape, and most bodies have none.
-    return not _is_utf8(data) or (b"\\" in data and b"\\u0000" in data)
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        return misspelt_time(text, position) or broken_rule(row, position, ts_end) or row
 
 
 def _is_blank(text: bytes) -> bool:

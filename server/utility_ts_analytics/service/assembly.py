@@ -110,7 +110,8 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     ops = OpsApp(facts, describe(config))
-    return OpsGuard(ops, BearerAuth(held, realm=OPERATIONS, basic=True))
+    hosts = [host.name for host in config.metrics.allowed_hosts]
+    return OpsGuard(ops, BearerAuth(held, realm=OPERATIONS, basic=True), hosts)
 
 
 def describe(config: Config) -> Schema:
@@ -180,6 +181,7 @@ def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
         limits=_limits(stream.source, stream.sink),
         strict=stream.source.ndjson_strict,
         ack=stream.sink.ack,
+        allowed_origins=frozenset(map(str, stream.source.allowed_origins)),
     )
 
 

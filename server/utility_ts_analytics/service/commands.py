@@ -67,7 +67,7 @@ def serve(config_path: Path | None) -> int:
 def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
     """Run everything on this machine: QuestDB, schema, samples, server."""
     from utility_ts_analytics.database.embedded import EmbeddedQuestDB
-    from utility_ts_analytics.database.embedded_settings import Ports
+    from utility_ts_analytics.database.embedded_settings import HTTP_LOGIN, Ports
     from utility_ts_analytics.database.schema import apply_schema
     from utility_ts_analytics.service.assembly import server_plans, service_plan
     from utility_ts_analytics.service.first_day import FirstDay
@@ -89,6 +89,7 @@ def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
             "uri": running.pg_uri,
             "ilp_http_addr": running.http_addr,
             "ilp_tcp_addr": running.ilp_tcp_addr,
+            **{key: environ[name] for key, name in HTTP_LOGIN.items() if environ.get(name)},
         }
         config = parse_config({**tables, "questdb": where}, environ)
         asyncio.run(apply_schema(running.pg_uri))

@@ -12,7 +12,7 @@ SinkName = Literal["ilp", "pgwire"]
 
 SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
 STATUSES: Final = (
-    *("200", "202", "400", "401", "404", "405", "408"),
+    *("200", "202", "400", "401", "403", "404", "405", "408"),
     *("413", "415", "422", "429", "500", "503", "other"),
 )
 ROW_CODES: Final = (

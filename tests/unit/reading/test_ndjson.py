@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from utility_ts_analytics.reading.lines import LineBlock
-from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder, is_odd
+from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.oddities import is_odd
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.generation_output import GenerationOutput
 from utility_ts_analytics.records.meter_usage import MeterUsage, SignedMeterUsage

@@ -11,6 +11,7 @@ from utility_ts_analytics.records.validation import (
     RULE_CODES,
     TS_END,
     TS_MIN,
+    RowError,
     all_in_range,
     broken_rule,
     latest_ts,
@@ -94,6 +95,16 @@ def test_null_character_is_found_in_every_text(field: str) -> None:
 
 def test_other_control_characters_are_allowed() -> None:
     assert broken_rule(replace(row(TS_MIN), premise_id="\x01\n\x7f"), 1, TS_END) is None
+
+
+def test_identifier_of_blanks_is_too_short_and_other_texts_may_be_blank() -> None:
+    good = MeterUsage(ts=datetime(2024, 1, 1, tzinfo=UTC), meter_id="m", kwh=1.0)
+    detail = "meter_id must not be only blanks"
+    for blank in (" ", "\t", "\u00a0\u3000", "\x1f"):
+        error = broken_rule(replace(good, meter_id=blank), 7, TS_END)
+        assert error == RowError(7, "text-length", "meter_id", detail)
+        assert broken_rule(replace(good, premise_id=blank), 7, TS_END) is None
+    assert broken_rule(replace(good, meter_id=" m "), 7, TS_END) is None
 
 
 def test_codes_are_the_closed_set_of_the_contract() -> None:

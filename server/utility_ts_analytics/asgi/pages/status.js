@@ -8,7 +8,7 @@ const CURVE_S = 300, STUCK_S = 20;
 const FILL_MAX = 0.9, REFUSED_SHARE_MAX = 0.05, WAL_LAG_MAX = 100, P99_MS_MAX = 10000;
 const LEVELS = ["ok", "note", "bad"];
 const STATUSES = {
-  200: "stored", 202: "kept on disk", 400: "refused", 401: "no valid token", 404: "no such path", 405: "wrong method",
+  200: "stored", 202: "kept on disk", 400: "refused", 401: "no valid token", 403: "foreign origin", 404: "no such path", 405: "wrong method",
   408: "upload too slow", 413: "too large", 415: "wrong media type", 422: "nothing acceptable", 429: "overloaded",
   500: "our fault", 503: "not storing",
 };
