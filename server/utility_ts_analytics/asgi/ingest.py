@@ -29,6 +29,7 @@ from utility_ts_analytics.errors import (
     NothingAccepted,
     SinkUnavailable,
     StrictRejected,
+    TooManyDays,
     TooManyRecords,
 )
 from utility_ts_analytics.reading.compression import decompressor
@@ -208,6 +209,13 @@ class IngestEndpoint:
             raise TooManyRecords(
                 f"the body has more than {limits.max_request_records} records (max_request_records)"
             )
+        exchange.days |= decoded.days
+        if 0 < limits.max_request_days < len(exchange.days):
+            raise TooManyDays(
+                f"the readings lie on more than {limits.max_request_days} different days"
+                " (max_request_days); rows before are stored as `accepted` says: send the others"
+                " in several requests"
+            )
         if head.strict and decoded.errors:
             first = decoded.errors[0]
             where = "line" if head.ndjson else "index"
@@ -216,7 +224,11 @@ class IngestEndpoint:
             return
         raise_if(session.settlement.failure)
         wait_s = limits.delivery_timeout_s
-        raise_if(await session.submit(decoded.rows, decoded.positions, decoded.size_bytes, wait_s))
+        raise_if(
+            await session.submit(
+                decoded.rows, decoded.positions, decoded.size_bytes, wait_s, decoded.days
+            )
+        )
 
 
 class _Exchange:
@@ -224,6 +236,7 @@ class _Exchange:
 
     def __init__(self, settings: IngestSettings, tokens: TokenCounts, *, ndjson: bool) -> None:
         self.summary = ReadSummary()
+        self.days: set[int] = set()  # that its readings lie on (records.days)
         self.session: IntakeSession | None = None
         self.error: ClientError | None = None
         self.validate_only = False

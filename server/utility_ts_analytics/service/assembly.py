@@ -171,6 +171,7 @@ def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:
         max_ndjson_body_bytes=source.ndjson_body_bytes_max,
         max_decompressed_bytes=source.decompressed_bytes_max,
         max_request_records=source.request_records_max,
+        max_request_days=source.request_days_max,
         max_line_bytes=source.line_bytes_max,
         max_future_minutes=source.future_minutes_max,
         body_idle_timeout_s=source.body_idle_timeout_ms / 1000,

@@ -5,10 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from utility_ts_analytics.buffering.block import Block, Failure
+from utility_ts_analytics.records.days import day_numbers
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dead_letter import Letter
+
+BATCH_DAYS_MAX = 2_000
+"""Days of one commit, as many as a request may bring by default: QuestDB applies a commit as a
+whole, a day in 1 to 5 ms, and what is committed behind it is not visible meanwhile (decision 0025).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,44 @@ class Batch:
         self.size_bytes = 0
         self.shares: list[Share] = []
         self._release = release
+        self._days: set[int] = set()
 
     def add(self, share: Share) -> None:
         """Append a share."""
         self.shares.append(share)
         self.rows += share.rows
         self.size_bytes += share.size_bytes
+
+    def add_within(self, share: Share, days_max: int) -> Share | None:
+        """Append the rows of a share up to the first that would lie on one day too many.
+
+        Args:
+            share: Whatever it holds, its order stays.
+            days_max: Most days of the batch, >= 1; `BATCH_DAYS_MAX` for whatever is committed at
+                once. So many rows fit into an empty batch at least.
+
+        Returns:
+            The rows that belong into the next batch, or None if there are none.
+        """
+        days, share_days = self._days, share.block.days
+        if len(days) + len(share_days) <= days_max or len(days | share_days) <= days_max:
+            days |= share_days
+            self.add(share)
+            return None
+        rows = 0
+        for day in day_numbers(share.as_block().rows):
+            if day not in days and len(days) == days_max:
+                break
+            days.add(day)
+            rows += 1
+        if rows == 0:
+            return share
+        if rows == share.rows:
+            self.add(share)
+            return None
+        fitting, rest = share.split(rows)
+        self.add(fitting)
+        return rest
 
     def store(self) -> None:
         """Settle every row as stored."""

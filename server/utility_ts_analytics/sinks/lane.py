@@ -16,7 +16,7 @@ import structlog
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.sinks.batch import Batch, Share
+from utility_ts_analytics.sinks.batch import BATCH_DAYS_MAX, Batch, Share
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dispatch import BROKEN
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
@@ -44,6 +44,7 @@ class BatchLimits:
 
     Attributes:
         rows_max: Most rows of one send, >= 1.
+        days_max: Most days of one send, >= 1.
         bytes_max: Most body bytes behind one send; a single part of up to `ENCODE_ROWS_MAX` rows
             may be larger. It bounds the payload: an encoded row is at most its body bytes twice
             over plus about 150 bytes.
@@ -56,6 +57,7 @@ class BatchLimits:
     bytes_max: int = 16 * 1024 * 1024
     linger_s: float = 0.2
     quiet_s: float = 0.02
+    days_max: int = BATCH_DAYS_MAX
 
 
 _GivenT = TypeVar("_GivenT", contravariant=True)
@@ -211,8 +213,12 @@ class Lane(Generic[PayloadT]):
             if batch.rows and batch.size_bytes + share.size_bytes > self._limits.bytes_max:
                 self._put_back(share)
                 break
-            batch.add(share)
-            self._sink.encode(share.as_block(), payload)
+            rest = batch.add_within(share, self._limits.days_max)
+            if rest is not share:
+                self._sink.encode(batch.shares[-1].as_block(), payload)
+            if rest is not None:
+                self._put_back(rest)
+                break
             now_s = self._clock.monotonic_s()
             if now_s - resumed_s >= _ENCODE_S or not self._waits():
                 await asyncio.sleep(0)

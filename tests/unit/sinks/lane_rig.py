@@ -1,8 +1,9 @@
 """One lane on a held clock, with a sink whose sends end when the test says so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from utility_ts_analytics.buffering.block import Block, Settlement
@@ -101,6 +102,7 @@ class Rig:
         bytes_max: int = 10_000,
         capacity: int = 40,
         quiet_s: float = 1.0,
+        days_max: int = 100,
     ) -> None:
         self.clock = ManualClock()
         self.sink = GatedSink()
@@ -111,18 +113,26 @@ class Rig:
             self.queue,
             self.sink,
             self.dispatch,
-            limits=BatchLimits(rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s),
+            limits=BatchLimits(
+                rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s, days_max=days_max
+            ),
             delivery_timeout_s=30.0,
             clock=self.clock,
         )
         self.task = asyncio.ensure_future(self.lane.run())
         self._number = 0
 
-    async def put(self, rows: int, settlement: Settlement | None = None) -> Settlement:
+    async def put(
+        self, rows: int, settlement: Settlement | None = None, *, days: Sequence[int] = (0,)
+    ) -> Settlement:
+        """Put one block, whose rows lie on the `days` after `TS` in turn."""
         settlement = settlement or Settlement()
         meters = [f"m-{self._number + index}" for index in range(rows)]
         self._number += rows
-        readings = [MeterUsage(ts=TS, meter_id=meter, kwh=1.0) for meter in meters]
+        readings = [
+            MeterUsage(ts=TS + timedelta(days=day), meter_id=meter, kwh=1.0)
+            for meter, day in zip(meters, itertools.cycle(days), strict=False)
+        ]
         await self.queue.reserve(rows, rows * 10)
         settlement.take(rows)
         self.queue.put(Block(readings, range(rows), rows * 10, settlement))
