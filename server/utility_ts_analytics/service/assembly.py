@@ -35,6 +35,7 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.delivery_lane import shared_refusal
 from utility_ts_analytics.service.lane_assembly import make_lanes
 from utility_ts_analytics.service.lane_counts import LaneCounts
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.ports import Listener
@@ -94,7 +95,8 @@ def server_plans(config: Config) -> list[ServerPlan]:
 def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port; runs in its worker."""
     watch = _watch(config, list(config.streams))
-    facts = OperationsFacts(config, watch, Beacon(runtime_dir, OPERATIONS), runtime_dir)
+    maps = MapWatch(config, SystemClock())
+    facts = OperationsFacts(config, watch, maps, Beacon(runtime_dir, OPERATIONS), runtime_dir)
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     ops = OpsApp(facts, describe(config))

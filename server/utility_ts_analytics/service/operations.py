@@ -21,6 +21,7 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.departed import Books, read_books
 from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
 from utility_ts_analytics.telemetry.layout import NS_PER_S
@@ -39,6 +40,7 @@ class OperationsFacts:
     Args:
         config: Which streams there are.
         watch: The database's health.
+        maps: How near it is to a limit of the kernel.
         beacon: This worker's own signs of life.
         runtime_dir: Where all workers' signs are.
         clock: Time.
@@ -48,12 +50,14 @@ class OperationsFacts:
         self,
         config: Config,
         watch: DatabaseWatch,
+        maps: MapWatch,
         beacon: Beacon,
         runtime_dir: Path,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
+        self._maps = maps
         self._beacon = beacon
         self._runtime_dir = runtime_dir
         self._clock = clock or SystemClock()
@@ -69,6 +73,7 @@ class OperationsFacts:
         """Start watching."""
         self._tasks = [
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._maps.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
@@ -83,6 +88,10 @@ class OperationsFacts:
     def unready_reasons(self) -> Sequence[str]:
         """Return one line per reason why readings are not being stored."""
         return self._unready_reasons(read_books(self._runtime_dir))
+
+    def warnings(self) -> Sequence[str]:
+        """Return one line for each thing to look at while readings are being stored."""
+        return self._maps.warnings
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
@@ -102,6 +111,7 @@ class OperationsFacts:
             "uptime_s": int(self._clock.monotonic_s() - self._service_started_s),
             "ready": not reasons,
             "reasons": [*reasons],
+            "warnings": [*self.warnings()],
             "questdb": self._watch.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {

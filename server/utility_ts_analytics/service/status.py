@@ -2,7 +2,7 @@
 
 The document (times are seconds since 1970, sizes bytes; null: not known, or there was nothing):
 
-    version, uptime_s, now, ready, reasons[]
+    version, uptime_s, now, ready, reasons[], warnings[] (what to look at while ready)
     questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions}
     streams{name}
       table          its table's name in `questdb.tables`, while that is known

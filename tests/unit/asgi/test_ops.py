@@ -27,6 +27,9 @@ class FixedFacts:
     def unready_reasons(self) -> Sequence[str]:
         return self.reasons
 
+    def warnings(self) -> Sequence[str]:
+        return ["a limit is near"]
+
     def metrics(self, accept: str) -> tuple[str, bytes]:
         return f"text/of {accept}", b"metrics 1"
 
@@ -59,10 +62,17 @@ def test_alive_does_not_depend_on_the_database() -> None:
 
 
 def test_ready_only_without_reasons() -> None:
-    assert get("/readyz") == (200, {"ready": True, "reasons": []})
+    assert get("/readyz") == (
+        200,
+        {
+            "ready": True,
+            "reasons": [],
+            "warnings": ["a limit is near"],
+        },
+    )
     assert get("/readyz", ["QuestDB is away"]) == (
         503,
-        {"ready": False, "reasons": ["QuestDB is away"]},
+        {"ready": False, "reasons": ["QuestDB is away"], "warnings": ["a limit is near"]},
     )
 
 

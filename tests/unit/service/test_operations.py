@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from utility_ts_analytics.clock import ManualClock
@@ -17,6 +18,7 @@ from utility_ts_analytics.service.beacon import (
     read_signs,
 )
 from utility_ts_analytics.service.database_watch import DatabaseWatch
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.operations import OperationsFacts
 
 NOW_S = 100.0
@@ -40,13 +42,17 @@ class HealthyWatch(DatabaseWatch):
         return {"up": not self.troubles}
 
 
-def facts_of(folder: Path, *troubles: str) -> OperationsFacts:
+def facts_of(folder: Path, *troubles: str, warnings: Sequence[str] = ()) -> OperationsFacts:
+    config, clock = parse_config({}, {}), ManualClock(NOW_S)
+    maps = MapWatch(config, clock)
+    maps.warnings = warnings
     return OperationsFacts(
-        parse_config({}, {}),
+        config,
         HealthyWatch(*troubles),
+        maps,
         Beacon(folder, "operations"),
         folder,
-        ManualClock(NOW_S),
+        clock,
     )
 
 
@@ -72,6 +78,15 @@ def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
     for stream in STREAMS:
         say(tmp_path, stream, SERVING)
     assert facts_of(tmp_path).unready_reasons() == []
+
+
+def test_a_warning_is_told_and_does_not_make_the_service_unready(tmp_path: Path) -> None:
+    for stream in STREAMS:
+        say(tmp_path, stream, SERVING)
+    facts = facts_of(tmp_path, warnings=["a limit is near"])
+    assert (facts.unready_reasons(), facts.warnings()) == ([], ["a limit is near"])
+    status = facts.status()
+    assert (status["ready"], status["warnings"]) == (True, ["a limit is near"])
 
 
 def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
@@ -137,10 +152,13 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
         def known(self) -> bool:
             return True
 
-    clock = ManualClock(NOW_S)
-    facts = OperationsFacts(
-        parse_config({}, {}), Idle(), Beacon(tmp_path, "operations"), tmp_path, clock
-    )
+    class IdleMaps(MapWatch):
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    config, clock = parse_config({}, {}), ManualClock(NOW_S)
+    beacon = Beacon(tmp_path, "operations")
+    facts = OperationsFacts(config, Idle(), IdleMaps(config, clock), beacon, tmp_path, clock)
 
     async def run() -> list[int]:
         states = []

@@ -118,6 +118,7 @@ function tableState(table) {
 
 function troubles(facts) {
   const found = facts.reasons.map((text) => ({ level: "bad", text }));
+  found.push(...facts.warnings.map((text) => ({ level: "note", text })));
   for (const [name, stream] of Object.entries(facts.streams)) {
     for (const { level, text } of streamTroubles(stream)) {
       if (text !== AWAY || facts.ready) found.push({ level, text: `${name}: ${text}` }); // the reasons say why

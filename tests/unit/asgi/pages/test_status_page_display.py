@@ -33,6 +33,7 @@ FACTS: dict[str, Any] = {
     "now": 1_700_000_000.0,
     "ready": True,
     "reasons": [],
+    "warnings": [],
     "questdb": {"up": True, "reason": "", "tables": {}},
     "streams": {METERS: STREAM},
     "errors": [],
