@@ -19,11 +19,12 @@ from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.columns import check_columns
 from utility_ts_analytics.records.validation import TS_END
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.ilp import ilp_over_http
 from utility_ts_analytics.sinks.ilp.columns import column_encoder
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
 from utility_ts_analytics.sinks.pgwire import pgwire_sink
 
 pytestmark = pytest.mark.questdb

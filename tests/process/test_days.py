@@ -16,7 +16,7 @@ from tests.process.raw_http import ask
 from tests.process.running_service import RunningService, run_command, run_service
 from tests.process.stored_tables import until
 
-from utility_ts_analytics.service.map_watch import MAPS_LIMIT_ADVISED
+from utility_ts_analytics.database.memory_maps import MAPS_LIMIT_ADVISED
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 

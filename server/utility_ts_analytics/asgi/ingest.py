@@ -15,7 +15,7 @@ import structlog
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
-from utility_ts_analytics.asgi.failures import client_error, raise_if
+from utility_ts_analytics.asgi.failures import client_error, raise_if, raise_if_too_many
 from utility_ts_analytics.asgi.held_bytes import HeldBytes
 from utility_ts_analytics.asgi.noted_errors import AnsweredRequest, report
 from utility_ts_analytics.asgi.request import RequestHead, header, read_head
@@ -29,8 +29,6 @@ from utility_ts_analytics.errors import (
     NothingAccepted,
     SinkUnavailable,
     StrictRejected,
-    TooManyDays,
-    TooManyRecords,
 )
 from utility_ts_analytics.reading.compression import decompressor
 from utility_ts_analytics.reading.json_array import decode_array
@@ -205,17 +203,7 @@ class IngestEndpoint:
         session = exchange.storing_session
         if session is not None:
             session.refuse(decoded.errors)
-        if 0 < limits.max_request_records < exchange.summary.lines:
-            raise TooManyRecords(
-                f"the body has more than {limits.max_request_records} records (max_request_records)"
-            )
-        exchange.days |= decoded.days
-        if 0 < limits.max_request_days < len(exchange.days):
-            raise TooManyDays(
-                f"the readings lie on more than {limits.max_request_days} different days"
-                " (max_request_days); rows before are stored as `accepted` says: send the others"
-                " in several requests"
-            )
+        raise_if_too_many(exchange.summary, limits)
         if head.strict and decoded.errors:
             first = decoded.errors[0]
             where = "line" if head.ndjson else "index"
@@ -236,7 +224,6 @@ class _Exchange:
 
     def __init__(self, settings: IngestSettings, tokens: TokenCounts, *, ndjson: bool) -> None:
         self.summary = ReadSummary()
-        self.days: set[int] = set()  # that its readings lie on (records.days)
         self.session: IntakeSession | None = None
         self.error: ClientError | None = None
         self.validate_only = False

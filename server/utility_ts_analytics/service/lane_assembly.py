@@ -13,12 +13,13 @@ from utility_ts_analytics.config import Config, SinkConfig, StreamConfig
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.service.delivery_lane import Closable, DeliveryLane, SpoolParts
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.dead_letter import DeadLetters
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.dispatch import Dispatch
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane, Settler
+from utility_ts_analytics.sinks.lane import Lane, Settler
 from utility_ts_analytics.sinks.observer import LaneObserver, ReplayObserver
 from utility_ts_analytics.sinks.pgwire import pgwire_sink
 from utility_ts_analytics.sinks.route import Route

@@ -53,6 +53,7 @@ class OperationsFacts:
         maps: MapWatch,
         beacon: Beacon,
         runtime_dir: Path,
+        *,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams

@@ -8,7 +8,6 @@ one send at a time, and a retry is over before the next batch goes.
 import asyncio
 import itertools
 import math
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -16,7 +15,7 @@ import structlog
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.sinks.batch import BATCH_DAYS_MAX, Batch, Share
+from utility_ts_analytics.sinks.batch import Batch, BatchLimits, Share
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dispatch import BROKEN
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
@@ -36,28 +35,6 @@ _TICK_S = 1e-6
 _DRAINING = Failure("draining", "the service stopped before the rows were stored; send them again")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How far a batch grows.
-
-    Attributes:
-        rows_max: Most rows of one send, >= 1.
-        days_max: Most days of one send, >= 1.
-        bytes_max: Most body bytes behind one send; a single part of up to `ENCODE_ROWS_MAX` rows
-            may be larger. It bounds the payload: an encoded row is at most its body bytes twice
-            over plus about 150 bytes.
-        linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
-        quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
-            as a slow upload, does not hold up the others.
-    """
-
-    rows_max: int
-    bytes_max: int = 16 * 1024 * 1024
-    linger_s: float = 0.2
-    quiet_s: float = 0.02
-    days_max: int = BATCH_DAYS_MAX
 
 
 _GivenT = TypeVar("_GivenT", contravariant=True)
@@ -210,10 +187,7 @@ class Lane(Generic[PayloadT]):
             share = self._next_share(self._limits.rows_max - batch.rows)
             if share is None:
                 break
-            if batch.rows and batch.size_bytes + share.size_bytes > self._limits.bytes_max:
-                self._put_back(share)
-                break
-            rest = batch.add_within(share, self._limits.days_max)
+            rest = batch.add_within(share, self._limits)
             if rest is not share:
                 self._sink.encode(batch.shares[-1].as_block(), payload)
             if rest is not None:

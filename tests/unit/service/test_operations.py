@@ -52,7 +52,7 @@ def facts_of(folder: Path, *troubles: str, warnings: Sequence[str] = ()) -> Oper
         maps,
         Beacon(folder, "operations"),
         folder,
-        clock,
+        clock=clock,
     )
 
 
@@ -158,7 +158,7 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
 
     config, clock = parse_config({}, {}), ManualClock(NOW_S)
     beacon = Beacon(tmp_path, "operations")
-    facts = OperationsFacts(config, Idle(), IdleMaps(config, clock), beacon, tmp_path, clock)
+    facts = OperationsFacts(config, Idle(), IdleMaps(config, clock), beacon, tmp_path, clock=clock)
 
     async def run() -> list[int]:
         states = []

@@ -11,10 +11,11 @@ from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock, ManualClock
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, PayloadT, Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.dispatch import Dispatch
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
 from utility_ts_analytics.sinks.route import Route
 
@@ -120,18 +121,17 @@ class Rig:
             clock=self.clock,
         )
         self.task = asyncio.ensure_future(self.lane.run())
+        self.days: Sequence[int] = (0,)
+        """After `TS`: those that the rows of each block lie on in turn."""
         self._number = 0
 
-    async def put(
-        self, rows: int, settlement: Settlement | None = None, *, days: Sequence[int] = (0,)
-    ) -> Settlement:
-        """Put one block, whose rows lie on the `days` after `TS` in turn."""
+    async def put(self, rows: int, settlement: Settlement | None = None) -> Settlement:
         settlement = settlement or Settlement()
         meters = [f"m-{self._number + index}" for index in range(rows)]
         self._number += rows
         readings = [
             MeterUsage(ts=TS + timedelta(days=day), meter_id=meter, kwh=1.0)
-            for meter, day in zip(meters, itertools.cycle(days), strict=False)
+            for meter, day in zip(meters, itertools.cycle(self.days), strict=False)
         ]
         await self.queue.reserve(rows, rows * 10)
         settlement.take(rows)

@@ -12,7 +12,7 @@ from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.batch import Batch, Share
+from utility_ts_analytics.sinks.batch import Batch, BatchLimits, Share
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
 AWAY = Failure("sink-unavailable", "away")
@@ -166,7 +166,7 @@ def test_no_batch_is_on_more_days_than_allowed_and_joined_they_are_the_input(
     for days in blocks:
         rest: Share | None = whole(dated(days))
         while rest is not None:
-            rest = batches[-1].add_within(rest, days_max)
+            rest = batches[-1].add_within(rest, BatchLimits(100, days_max=days_max))
             if rest is not None:
                 batches.append(Batch(Room().release))
     rows = [asyncio.run(batch.all_rows()) for batch in batches]
@@ -179,9 +179,9 @@ def test_days_of_a_whole_block_do_not_cut_its_parts_short() -> None:
     """What is known of the whole may be more than what a part lies on."""
     block = dated([0, 1, 2, 3] * 2)
     assert len(block.days) == 4
-    batch = Batch(Room().release)
-    assert batch.add_within(Share(block, 0, 2), 2) is None
-    assert batch.add_within(Share(block, 4, 6), 2) is None
+    batch, two_days = Batch(Room().release), BatchLimits(100, days_max=2)
+    assert batch.add_within(Share(block, 0, 2), two_days) is None
+    assert batch.add_within(Share(block, 4, 6), two_days) is None
     rest = Share(block, 6, 8)
-    assert batch.add_within(rest, 2) is rest
+    assert batch.add_within(rest, two_days) is rest
     assert ids(batch) == ["m-0", "m-1", "m-4", "m-5"]

@@ -159,8 +159,10 @@ def test_a_retry_is_over_before_the_next_batch_goes() -> None:
 def test_a_batch_ends_before_the_first_row_on_a_day_too_many() -> None:
     async def check(rig: Rig) -> None:
         rig.sink.open_gate = True
-        settlement = await rig.put(7, days=[0, 0, 1, 2, 0, 3, 4])
-        await rig.put(2, settlement, days=[4, 3])
+        rig.days = [0, 0, 1, 2, 0, 3, 4]
+        settlement = await rig.put(7)
+        rig.days = [4, 3]
+        await rig.put(2, settlement)
         await turns()
         assert rig.sink.sent == [meters(0, 3), meters(3, 5), meters(5, 9)]
         assert settlement.stored_rows == 9

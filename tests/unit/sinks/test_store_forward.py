@@ -9,9 +9,10 @@ from tests.unit.sinks.lane_rig import Payload, Rig, dispatch_of, meters, turns
 from utility_ts_analytics.buffering.block import Failure, Settlement
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import RetryLater
 from utility_ts_analytics.sinks.delivery import RetryPolicy
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
 from utility_ts_analytics.sinks.observer import LaneObserver, ReplayObserver, SilentObserver
 from utility_ts_analytics.sinks.spool import Spool
 from utility_ts_analytics.sinks.store_forward import ADOPT_EVERY_S, StoreForward
