@@ -20,9 +20,9 @@ class BatchLimits:
         rows_max: Most rows of one send, >= 1.
         days_max: Most days of one send, >= 1: QuestDB applies a commit as a whole, a day in 1 to 5
             ms, and what is committed behind it is not visible meanwhile (decision 0025).
-        bytes_max: Most body bytes behind one send; a single share, of up to `ENCODE_ROWS_MAX` rows of
-            a lane, may be larger. It bounds the payload: an encoded row is at most its body bytes
-            twice over plus about 150 bytes.
+        bytes_max: Most body bytes behind one send; a single share, of up to `ENCODE_ROWS_MAX` rows
+            of a lane, may be larger. It bounds the payload: an encoded row is at most its body
+            bytes twice over plus about 150 bytes.
         linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
         quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
             as a slow upload, does not hold up the others.
