@@ -65,6 +65,12 @@ class UnknownParameter(ClientError):
     status, code, title = 400, "unknown-parameter", "A query parameter is not known"
 
 
+class TooManyDays(ClientError):
+    """The readings of the body lie on more days than allowed."""
+
+    status, code, title = 400, "too-many-days", "The readings lie on too many days"
+
+
 class Unauthorized(ClientError):
     """No token, or a wrong one."""
 

@@ -15,7 +15,7 @@ import structlog
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
-from utility_ts_analytics.asgi.failures import client_error, raise_if
+from utility_ts_analytics.asgi.failures import client_error, raise_if, raise_if_too_many
 from utility_ts_analytics.asgi.held_bytes import HeldBytes
 from utility_ts_analytics.asgi.noted_errors import AnsweredRequest, report
 from utility_ts_analytics.asgi.origins import check_origin
@@ -30,7 +30,6 @@ from utility_ts_analytics.errors import (
     NothingAccepted,
     SinkUnavailable,
     StrictRejected,
-    TooManyRecords,
 )
 from utility_ts_analytics.reading.compression import decompressor
 from utility_ts_analytics.reading.json_array import decode_array
@@ -208,10 +207,7 @@ class IngestEndpoint:
         session = exchange.storing_session
         if session is not None:
             session.refuse(decoded.errors)
-        if 0 < limits.max_request_records < exchange.summary.lines:
-            raise TooManyRecords(
-                f"the body has more than {limits.max_request_records} records (max_request_records)"
-            )
+        raise_if_too_many(exchange.summary, limits)
         if head.strict and decoded.errors:
             first = decoded.errors[0]
             where = "line" if head.ndjson else "index"
@@ -220,7 +216,11 @@ class IngestEndpoint:
             return
         raise_if(session.settlement.failure)
         wait_s = limits.delivery_timeout_s
-        raise_if(await session.submit(decoded.rows, decoded.positions, decoded.size_bytes, wait_s))
+        raise_if(
+            await session.submit(
+                decoded.rows, decoded.positions, decoded.size_bytes, wait_s, decoded.days
+            )
+        )
 
 
 class _Exchange:

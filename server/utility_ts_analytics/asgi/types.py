@@ -20,6 +20,7 @@ class IngestLimits:
         max_ndjson_body_bytes: NDJSON bodies, as sent, bytes; 0 = no limit.
         max_decompressed_bytes: Compressed bodies once decompressed, bytes.
         max_request_records: Lines or elements per request; 0 = no limit.
+        max_request_days: Different days of the readings of a request; 0 = no limit.
         max_line_bytes: One line without its newline, bytes.
         max_future_minutes: How far ahead a reading may be; 0 = no limit.
         body_idle_timeout_s: Longest wait for the next bytes of a body, seconds.
@@ -32,6 +33,7 @@ class IngestLimits:
     max_ndjson_body_bytes: int
     max_decompressed_bytes: int
     max_request_records: int
+    max_request_days: int
     max_line_bytes: int
     max_future_minutes: int
     body_idle_timeout_s: float

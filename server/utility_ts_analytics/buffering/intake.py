@@ -75,7 +75,12 @@ class IntakeSession:
         return None
 
     async def submit(
-        self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
+        self,
+        rows: Sequence[Reading],
+        positions: Sequence[int],
+        size_bytes: int,
+        wait_s: float,
+        days: frozenset[int] | None = None,
     ) -> Failure | None:
         """Hand valid rows over, waiting for room: this wait is the back-pressure.
 
@@ -84,6 +89,7 @@ class IntakeSession:
             positions: Line number or index of each row.
             size_bytes: Body bytes that the rows came from.
             wait_s: Longest wait for room per part, seconds.
+            days: Those that the rows lie on, where they are known already.
 
         Returns:
             None when all were taken, or the failure if room did not come in time. Rows of earlier
@@ -92,7 +98,7 @@ class IntakeSession:
         if not rows:
             self._give_back_room()
             return None
-        block = Block(rows, positions, size_bytes, self.settlement)
+        block = Block(rows, positions, size_bytes, self.settlement, days)
         return await self._submit_block(block, wait_s)
 
     async def submit_encoded(

@@ -61,6 +61,7 @@ class SourceConfig(Section, frozen=True, kw_only=True):
         ndjson_body_bytes_max: Of an NDJSON body, also once decompressed; 0 is no limit.
         decompressed_bytes_max: Of any compressed body, once decompressed.
         request_records_max: Records of one request; 0 is no limit.
+        request_days_max: Different days of the readings of one request; 0 is no limit.
         line_bytes_max: Of one NDJSON line, without its newline.
         concurrent_requests_max: Per worker; beyond it 429.
         connections_max: Per worker, idle ones too; beyond it nobody is let in until one ends.
@@ -98,6 +99,9 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     request_records_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
         name="max_request_records", default=0
     )
+    request_days_max: Annotated[int, Meta(ge=0, le=100_000)] = field(
+        name="max_request_days", default=2_000
+    )
     line_bytes_max: Annotated[int, Meta(ge=1, le=64 * _MIB)] = field(
         name="max_line_bytes", default=_MIB
     )
@@ -114,7 +118,7 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     ndjson_strict: bool = False
     allow_negative: bool = False
     future_minutes_max: Annotated[int, Meta(ge=0, le=52_560_000)] = field(
-        name="max_future_minutes", default=0
+        name="max_future_minutes", default=576_000
     )
     allowed_origins: Annotated[tuple[Origin, ...], _ALLOWED] = ()
     auth_bearer_token: BearerToken | None = None

@@ -24,6 +24,10 @@ SERVICE_SETTINGS: Mapping[str, str] = MappingProxyType(
         # A misspelt table or column must be an error, not a new table or column.
         "QDB_LINE_AUTO_CREATE_NEW_TABLES": "false",
         "QDB_LINE_AUTO_CREATE_NEW_COLUMNS": "false",
+        # A reader keeps what a query has mapped, ten maps for each day of meter_usage: without this
+        # one query over 6,500 days leaves none of Linux's 65,530 for anything else, and the next
+        # commit suspends its table (docs/decisions/0025-days-and-memory-maps.md).
+        "QDB_CAIRO_INACTIVE_READER_MAX_OPEN_PARTITIONS": "100",
         "QDB_METRICS_ENABLED": "true",
         "QDB_TELEMETRY_ENABLED": "false",
     }

@@ -24,7 +24,7 @@ ResultT = TypeVar("ResultT")
 
 Row = tuple[object, ...]
 
-_DEFAULT_PORT = 8812
+DEFAULT_PORT = 8812
 _NO_HOME = "/nonexistent"
 
 
@@ -199,7 +199,7 @@ def address_of(uri: str) -> str:
     """Return `host:port` of a URI, for messages: no user, no password; `?` if unreadable."""
     try:
         parts = urlsplit(uri)
-        port = parts.port or _DEFAULT_PORT
+        port = parts.port or DEFAULT_PORT
     except ValueError:
         return "?"
     return f"{parts.hostname or '?'}:{port}"

@@ -16,6 +16,7 @@ import msgspec
 from utility_ts_analytics.reading.diagnosis import diagnose, invalid_utf8
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.oddities import is_odd, is_utf8, misspelt_time
+from utility_ts_analytics.records.days import Ends, days_between, ends_of
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import StreamSpec
@@ -38,6 +39,7 @@ class Decoded:
         errors: One for each refused text, in the order of the texts.
         line_count: Texts that are not blank: `len(rows) + len(errors)`.
         size_bytes: Bytes of the body that all this came from, >= 0.
+        days: Those that the rows lie on (`records.days`).
     """
 
     rows: Sequence[Reading]
@@ -45,6 +47,7 @@ class Decoded:
     errors: Sequence[RowError]
     line_count: int
     size_bytes: int
+    days: frozenset[int] = frozenset()
 
     @classmethod
     def of_error(cls, error: RowError) -> "Decoded":
@@ -103,15 +106,18 @@ class NdjsonDecoder:
             size_bytes: Bytes of the body that the texts came from.
             plain: Whether `is_odd` says of the texts together that each needs a closer look.
         """
-        decoded = None
+        decoded, ends = None, list[Ends]()
         if not plain:
             decoded = self._read_quickly(texts, first_position)
-        if decoded is None or not all_in_range(decoded[0], ts_end):
+            ends = ends_of(decoded[0])
+        if decoded is None or not all_in_range(ends, ts_end):
             decoded = self._read_plainly(texts, first_position, ts_end)
+            ends = ends_of(decoded[0])
         rows, positions, errors = decoded
         # The range comes first: MessagePack cannot say UTC of the years 1 and 9999 near the edge.
         assign_event_ids(rows, stream_number=self._stream_number)
-        return Decoded(rows, positions, errors, len(rows) + len(errors), size_bytes)
+        line_count, days = len(rows) + len(errors), days_between(rows, ends)
+        return Decoded(rows, positions, errors, line_count, size_bytes, days)
 
     def _read_quickly(
         self, texts: Sequence[bytes], first_position: int

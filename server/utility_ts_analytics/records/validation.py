@@ -11,6 +11,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
+from utility_ts_analytics.records.days import Ends
 from utility_ts_analytics.records.field_rules import fields_of
 from utility_ts_analytics.records.reading import TEXT_CHARACTERS_MAX, Reading
 
@@ -80,10 +81,9 @@ def latest_ts(now_ns: int, max_future_minutes: int) -> datetime:
     return min(TS_END, now + timedelta(minutes=max_future_minutes, seconds=1))
 
 
-def all_in_range(rows: Sequence[Reading], ts_end: datetime) -> bool:
-    """Tell whether every `ts` is in [2000-01-01, `ts_end`)."""
-    instants = [row.ts for row in rows]
-    return not instants or (min(instants) >= TS_MIN and max(instants) < ts_end)
+def all_in_range(ends: Sequence[Ends], ts_end: datetime) -> bool:
+    """Tell whether every `ts` of rows with these ends is in [2000-01-01, `ts_end`)."""
+    return all(earliest >= TS_MIN and latest < ts_end for earliest, latest in ends)
 
 
 def range_detail(ts_end: datetime, *, too_late: bool) -> str:

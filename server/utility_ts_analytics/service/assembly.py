@@ -37,6 +37,7 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.delivery_lane import shared_refusal
 from utility_ts_analytics.service.lane_assembly import make_lanes
 from utility_ts_analytics.service.lane_counts import LaneCounts
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
 from utility_ts_analytics.service.port_probe import Port
@@ -105,8 +106,9 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
         SystemClock(),
         stuck_s_max=config.server.worker_silent_s,
     )
+    maps = MapWatch(config, SystemClock())
     beacon = Beacon(runtime_dir, OPERATIONS)
-    facts = OperationsFacts(config, watch, beacon, runtime_dir, ports=ports)
+    facts = OperationsFacts(config, watch, beacon, runtime_dir, ports=ports, maps=maps)
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     ops = OpsApp(facts, describe(config))
@@ -191,6 +193,7 @@ def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:
         max_ndjson_body_bytes=source.ndjson_body_bytes_max,
         max_decompressed_bytes=source.decompressed_bytes_max,
         max_request_records=source.request_records_max,
+        max_request_days=source.request_days_max,
         max_line_bytes=source.line_bytes_max,
         max_future_minutes=source.future_minutes_max,
         body_idle_timeout_s=source.body_idle_timeout_ms / 1000,

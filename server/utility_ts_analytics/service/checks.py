@@ -18,6 +18,7 @@ from utility_ts_analytics.database.schema import check_schema, specs_for
 from utility_ts_analytics.database.views import check_views
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.records import native
+from utility_ts_analytics.service.map_watch import limit_text, look, partitions_text, warnings
 from utility_ts_analytics.service.open_files import files_needed
 from utility_ts_analytics.service.tls import (
     others_can_read,
@@ -70,6 +71,7 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines += await _listeners(config)
     lines += _authorities(config)
     lines += await _schema(config)
+    lines += await _memory_maps(config)
     return lines
 
 
@@ -188,7 +190,7 @@ def _limits(config: Config) -> Iterator[CheckLine]:
 
 def _pgwire_connections(config: Config) -> CheckLine:
     """Count what all processes together may hold: health, pgwire sinks, and fallbacks in use."""
-    count = 1  # the operations server's
+    count = 2  # the operations server's
     for stream in config.streams.values():
         workers = stream.source.workers or len(os.sched_getaffinity(0))
         uses_pgwire = "pgwire" in (stream.sink.kind, stream.sink.fallback)
@@ -268,6 +270,16 @@ async def _schema(config: Config) -> Iterable[CheckLine]:
         lines.append(CheckLine(f"{len(specs)} tables are as sql/schema says", ok=True))
     lines += [CheckLine(warning, ok=True) for warning in created]
     return lines + views
+
+
+async def _memory_maps(config: Config) -> list[CheckLine]:
+    """Look how near QuestDB is to the kernel's limit; that it is away is told by others."""
+    try:
+        facts = await look(config)
+    except OperatorError:
+        return []
+    texts = [partitions_text(facts), limit_text(facts), *(f"WARNING {w}" for w in warnings(facts))]
+    return [CheckLine(text, ok=True) for text in texts]
 
 
 async def _views(config: Config) -> list[CheckLine]:

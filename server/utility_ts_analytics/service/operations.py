@@ -21,6 +21,7 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.departed import Books, read_books
 from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.port_watch import PortWatch
 from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
@@ -43,6 +44,7 @@ class OperationsFacts:
         beacon: This worker's own signs of life.
         runtime_dir: Where all workers' signs are.
         ports: Whether the service's own ports answer.
+        maps: How near QuestDB is to a limit of the kernel.
         clock: Time.
     """
 
@@ -54,11 +56,13 @@ class OperationsFacts:
         runtime_dir: Path,
         *,
         ports: PortWatch,
+        maps: MapWatch,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
         self._ports = ports
+        self._maps = maps
         self._beacon = beacon
         self._runtime_dir = runtime_dir
         self._clock = clock or SystemClock()
@@ -75,6 +79,7 @@ class OperationsFacts:
         self._tasks = [
             asyncio.create_task(self._watch.run()),
             asyncio.create_task(self._ports.run()),
+            asyncio.create_task(self._maps.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
@@ -92,7 +97,7 @@ class OperationsFacts:
 
     def warnings(self) -> Sequence[str]:
         """Return one line per thing to put right that keeps no reading from being stored."""
-        return self._watch.warnings()
+        return [*self._watch.warnings(), *self._maps.warnings]
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""

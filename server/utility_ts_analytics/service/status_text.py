@@ -26,9 +26,13 @@ def status_text(facts: Facts) -> str:
 def _lines(facts: Facts) -> Iterator[str]:
     ready = "ready" if facts["ready"] else "NOT READY"
     yield f"{ready}, version {facts['version']}, up {_duration(facts['uptime_s'])}"
-    for reason in (*facts["reasons"], *facts["warnings"]):
+    for reason in facts["reasons"]:
         yield from textwrap.wrap(
             f"! {reason}", WIDTH, initial_indent="  ", subsequent_indent="    "
+        )
+    for warning in facts["warnings"]:
+        yield from textwrap.wrap(
+            f"- {warning}", WIDTH, initial_indent="  ", subsequent_indent="    "
         )
     for name, stream in facts["streams"].items():
         yield ""

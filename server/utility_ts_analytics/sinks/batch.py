@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from utility_ts_analytics.buffering.block import Block, Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.records.days import day_numbers
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
@@ -21,9 +22,11 @@ class BatchLimits:
 
     Attributes:
         rows_max: Most rows of one send, >= 1.
-        bytes_max: Most body bytes behind one send; a single part of up to `ENCODE_ROWS_MAX` rows
-            may be larger. It bounds the payload: an encoded row is at most its body bytes twice
-            over plus about 150 bytes.
+        days_max: Most days of one send, >= 1: QuestDB applies a commit as a whole, a day in 1 to 5
+            ms, and what is committed behind it is not visible meanwhile (decision 0025).
+        bytes_max: Most body bytes behind one send; a single share, of up to `ENCODE_ROWS_MAX` rows
+            of a lane, may be larger. It bounds the payload: an encoded row is at most its body
+            bytes twice over plus about 150 bytes.
         linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
         quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
             as a slow upload, does not hold up the others.
@@ -33,6 +36,7 @@ class BatchLimits:
     bytes_max: int = 16 * 1024 * 1024
     linger_s: float = 0.2
     quiet_s: float = 0.02
+    days_max: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +139,50 @@ class Batch:
         self.size_bytes = 0
         self.shares: list[Share] = []
         self._release = release
+        self._days: set[int] = set()
 
     def add(self, share: Share) -> None:
         """Append a share."""
         self.shares.append(share)
         self.rows += share.rows
         self.size_bytes += share.size_bytes
+
+    def add_within(self, share: Share, limits: BatchLimits) -> Share | None:
+        """Append the rows of a share that fit, in order: every row of a commit comes by this.
+
+        Args:
+            share: At most as many rows as there is room for (`limits.rows_max`).
+            limits: Of bytes and days. An empty batch takes a row at least, and bytes as they come.
+
+        Returns:
+            The rows that belong into the next batch, or None if there are none.
+        """
+        if self.rows and self.size_bytes + share.size_bytes > limits.bytes_max:
+            return share
+        days, share_days = self._days, share.block.days
+        most = limits.days_max
+        if len(days) + len(share_days) <= most or len(days | share_days) <= most:
+            days |= share_days
+            self.add(share)
+            return None
+        return self._add_first_days(share, most)
+
+    def _add_first_days(self, share: Share, days_max: int) -> Share | None:
+        """Append the rows up to the first that would lie on one day too many; return the rest."""
+        days, rows = self._days, 0
+        for day in day_numbers(share.as_block().rows):
+            if day not in days and len(days) == days_max:
+                break
+            days.add(day)
+            rows += 1
+        if rows == 0:
+            return share
+        if rows == share.rows:
+            self.add(share)
+            return None
+        fitting, rest = share.split(rows)
+        self.add(fitting)
+        return rest
 
     def store(self) -> None:
         """Settle every row as stored."""

@@ -200,13 +200,14 @@ class Lane(Generic[PayloadT]):
                 if self._waits_behind_others(share, resumed_s):
                     break
                 continue
-            if batch.rows and batch.size_bytes + share.size_bytes > self._limits.bytes_max:
-                self._waiting.put_back(share)
+            rest = batch.add_within(share, self._limits)
+            if rest is not share:
+                if len(batch.shares) == 1:
+                    self._say_oldest()
+                self._sink.encode(batch.shares[-1].as_block(), payload)
+            if rest is not None:
+                self._waiting.put_back(rest)
                 break
-            batch.add(share)
-            if batch.rows == share.rows:
-                self._say_oldest()
-            self._sink.encode(share.as_block(), payload)
             now_s = self._clock.monotonic_s()
             if now_s - resumed_s >= _ENCODE_S or not self._waiting.any:
                 await asyncio.sleep(0)

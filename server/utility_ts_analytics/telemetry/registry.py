@@ -24,7 +24,7 @@ ROW_CODES: Final = (
 PROBLEM_CODES: Final = (
     *("invalid-json", "strict-rejected", "truncated-body", "invalid-encoding", "unknown-parameter"),
     *("unauthorized", "not-found", "method-not-allowed", "body-timeout", "body-too-large"),
-    *("too-many-records", "decompressed-too-large", "unsupported-media-type"),
+    *("too-many-days", "too-many-records", "decompressed-too-large", "unsupported-media-type"),
     *("unsupported-encoding", "nothing-accepted", "overloaded", "sink-unavailable"),
     *("table-suspended", "schema-missing", "draining", "internal-error"),
 )

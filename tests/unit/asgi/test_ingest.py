@@ -38,6 +38,7 @@ class Service:
     tokens: Sequence[str] = ()
     refusal: Failure | None = None
     max_request_records: int = 0
+    max_request_days: int = 0
     stored: list[Any] = field(default_factory=list)
     measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
 
@@ -89,6 +90,7 @@ class Service:
             max_ndjson_body_bytes=0,
             max_decompressed_bytes=100_000,
             max_request_records=self.max_request_records,
+            max_request_days=self.max_request_days,
             max_line_bytes=1_000,
             max_future_minutes=0,
             body_idle_timeout_s=5.0,
@@ -233,6 +235,31 @@ def test_too_many_records_name_the_limit() -> None:
     status, answer = Service(max_request_records=2).post(NDJSON, (GOOD % 1) * 3)
     assert (status, answer["code"]) == (413, "too-many-records")
     assert "2" in answer["detail"]
+
+
+DAILY = '{"ts":"2024-01-%02dT00:00:00Z","meter_id":"m","kwh":1}\n'
+
+
+def test_too_many_days_name_the_limit_and_accepted_tells_what_is_stored() -> None:
+    service = Service(max_request_days=3)
+    body = "".join(DAILY % (1 + n % 3) for n in range(30))
+    assert service.post(NDJSON, body)[0] == 200, "many rows on three days"
+    service.stored.clear()
+    status, answer = service.post(NDJSON, body, *(DAILY % day for day in range(4, 9)))
+    assert (status, answer["code"], answer["retryable"]) == (400, "too-many-days", False)
+    assert "3 different days (max_request_days)" in answer["detail"]
+    assert answer["accepted"] == len(service.stored)
+    array = "[" + ",".join((DAILY % day).strip() for day in range(1, 5)) + "]"
+    status, answer = service.post(ARRAY, array)
+    assert (status, answer["code"], answer["accepted"]) == (400, "too-many-days", 0)
+    status, answer = service.post(ARRAY, array, query="validate_only=true")
+    assert (status, answer["code"]) == (400, "too-many-days")
+
+
+def test_days_far_apart_are_counted_and_not_what_lies_between() -> None:
+    far = '{"ts":"2000-01-01T00:00:00Z","meter_id":"m","kwh":1}\n'
+    service = Service(max_request_days=2)
+    assert service.post(NDJSON, DAILY % 1 + far + DAILY % 1)[0] == 200
 
 
 def test_a_block_larger_than_the_queue_is_taken_in_parts() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from msgspec.structs import replace
 
+from utility_ts_analytics.records.days import ends_of
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.validation import (
     PARSE_CODES,
@@ -44,8 +45,8 @@ EDGES = [
 @pytest.mark.parametrize(("ts", "fits"), EDGES)
 def test_both_ways_to_judge_the_range_agree(ts: datetime, fits: bool) -> None:
     middle = row(datetime(2024, 1, 1, tzinfo=UTC))
-    assert all_in_range([row(ts)], TS_END) is fits
-    assert all_in_range([middle, row(ts), middle], TS_END) is fits
+    assert all_in_range(ends_of([row(ts)]), TS_END) is fits
+    assert all_in_range(ends_of([middle, row(ts), middle]), TS_END) is fits
     error = broken_rule(row(ts), 5, TS_END)
     if fits:
         assert error is None
@@ -56,7 +57,7 @@ def test_both_ways_to_judge_the_range_agree(ts: datetime, fits: bool) -> None:
 
 
 def test_no_rows_are_all_in_range() -> None:
-    assert all_in_range([], TS_END)
+    assert all_in_range(ends_of([]), TS_END)
 
 
 def test_future_limit_of_zero_is_the_end_of_the_century() -> None:

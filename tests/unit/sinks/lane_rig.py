@@ -1,8 +1,9 @@
 """One lane on a held clock, with a sink whose sends end when the test says so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from utility_ts_analytics.buffering.block import Block, Settlement
@@ -107,6 +108,7 @@ class Rig:
         quiet_s: float = 1.0,
         clock: ManualClock | None = None,
         stream: StreamOrder | None = None,
+        days_max: int = 100,
     ) -> None:
         self.clock = clock or ManualClock()
         self.sink = GatedSink()
@@ -118,19 +120,26 @@ class Rig:
             self.queue,
             self.sink,
             self.dispatch,
-            limits=BatchLimits(rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s),
+            limits=BatchLimits(
+                rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s, days_max=days_max
+            ),
             delivery_timeout_s=30.0,
             order=self.order,
             clock=self.clock,
         )
         self.task = asyncio.ensure_future(self.lane.run())
+        self.days: Sequence[int] = (0,)
+        """After `TS`: those that the rows of each block lie on in turn."""
         self._number = 0
 
     async def put(self, rows: int, settlement: Settlement | None = None) -> Settlement:
         settlement = settlement or Settlement()
         meters = [f"m-{self._number + index}" for index in range(rows)]
         self._number += rows
-        readings = [MeterUsage(ts=TS, meter_id=meter, kwh=1.0) for meter in meters]
+        readings = [
+            MeterUsage(ts=TS + timedelta(days=day), meter_id=meter, kwh=1.0)
+            for meter, day in zip(meters, itertools.cycle(self.days), strict=False)
+        ]
         await self.queue.reserve(rows, rows * 10)
         settlement.take(rows)
         block = Block(readings, range(rows), rows * 10, settlement)

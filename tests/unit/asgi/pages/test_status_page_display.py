@@ -115,6 +115,15 @@ def test_trouble_is_red_only_where_rows_are_at_stake(
         assert level == "ok" or words in told
 
 
+def test_a_warning_of_the_service_is_a_note_and_text(seen: StatusPage) -> None:
+    facts = facts_with()
+    facts["warnings"] = ["memory maps: <b>near</b> the limit"]
+    with seen.shown(facts):
+        assert "<b>near</b> the limit" in seen.text("#troubles")
+        assert seen.page.locator("#overall").get_attribute("data-level") == "note"
+        assert seen.text("#state") == "Ready, but something needs a look"
+
+
 def test_text_of_clients_and_databases_stays_text(seen: StatusPage) -> None:
     markup = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     facts = facts_with(rejected_by_reason={markup: 3})
