@@ -196,7 +196,7 @@ def _expanded(encoding: Encoding, budget_bytes: int, chunks: list[bytes]) -> byt
     try:
         for chunk in chunks:
             for piece in stream.feed(chunk):
-                assert 0 < len(piece) <= PIECE_BYTES_MAX
+                assert len(piece) <= PIECE_BYTES_MAX
                 plain += piece
                 assert len(plain) <= budget_bytes
         stream.finish()

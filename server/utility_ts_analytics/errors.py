@@ -65,6 +65,12 @@ class UnknownParameter(ClientError):
     status, code, title = 400, "unknown-parameter", "A query parameter is not known"
 
 
+class TooManyErrors(ClientError):
+    """The body has more bad lines than allowed."""
+
+    status, code, title = 400, "too-many-errors", "Too many records were refused"
+
+
 class Unauthorized(ClientError):
     """No token, or a wrong one."""
 

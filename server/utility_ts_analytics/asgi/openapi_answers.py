@@ -28,6 +28,7 @@ from utility_ts_analytics.errors import (
     SinkUnavailable,
     StrictRejected,
     TableSuspended,
+    TooManyErrors,
     TooManyRecords,
     TruncatedBody,
     Unauthorized,
@@ -43,6 +44,9 @@ INGEST_ERRORS: Sequence[ClientError] = (
     TruncatedBody("the connection ended before the body was complete"),
     InvalidEncoding("cannot decompress the body: it is not gzip in its first member"),
     UnknownParameter("the query parameters are: strict, validate_only"),
+    TooManyErrors(
+        "more than 10000 records were refused, and fewer were valid (max_request_errors)"
+    ),
     Unauthorized("the Authorization header carries no valid bearer token"),
     BodyTimeout("no byte of the body came for 30000 ms (body_idle_timeout_ms)"),
     BodyTooLarge("the body is over 10485760 bytes (max_body_bytes)"),

@@ -204,7 +204,7 @@ class Intake:
         self._rows_leaving = LeavingRate()
         self._sessions_leaving = LeavingRate()
         self._queues = queues
-        self._sessions_max = sessions_max
+        self.sessions_max = sessions_max
         self._turn = itertools.cycle(range(len(queues)))
 
     def try_open(self, request_id: str = "") -> IntakeSession | None:
@@ -228,7 +228,7 @@ class Intake:
     @property
     def has_place(self) -> bool:
         """Whether there are fewer than `sessions_max` requests."""
-        return self.sessions < self._sessions_max
+        return self.sessions < self.sessions_max
 
     def retry_after_s(self) -> int:
         """Return when a request that `try_open` refused should come again, whole seconds, 1..60.
