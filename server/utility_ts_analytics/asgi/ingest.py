@@ -138,6 +138,7 @@ class IngestEndpoint:
             exchange.error = client_error(settlement.failure)
 
     async def _read(self, head: RequestHead, body: RequestBody, exchange: Exchange) -> None:
+        body.compressed = head.encoding != "identity"
         plain_max = self._settings.limits.plain_bytes_max(ndjson=head.ndjson)
         plain = decompressor(head.encoding, *plain_max)
         with self._windows.share(body) as window:

@@ -48,7 +48,7 @@ def answer_of(
     exchange.summary.add(Decoded(rows, (), [ERROR] * bad, len(rows) + bad, 9))  # type: ignore[arg-type]
     sent: list[Any] = []
 
-    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's message
+    async def send(message: Any) -> None:
         sent.append(message)
 
     accepted = asyncio.run(exchange.send(send))
