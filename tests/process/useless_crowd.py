@@ -92,9 +92,9 @@ class UselessCrowd:
         with selectors.DefaultSelector() as selector:
             for one in self._uploads:
                 selector.register(one, selectors.EVENT_READ)
-            ended = [key.fileobj for key, _ in selector.select(0)]
+            readable = {key.fd for key, _ in selector.select(0)}
+            ended = [one for one in self._uploads if one.fileno() in readable]
         for one in ended:
-            assert isinstance(one, socket.socket)
             del self._uploads[one]
             one.close()
             self.ended_count += 1

@@ -6,7 +6,6 @@ and as many of them as there are places would shut out everybody (docs/decisions
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -21,11 +20,13 @@ _EMPTY_PATIENCE_S = 1.0
 """The same for one that has brought nothing at all."""
 _LOOK_AGAIN_S = 0.1
 """A look that found nobody to give way is not repeated for so long: it takes a step per request."""
+_TICK_S = 0.5
+"""How often it is looked for clients that left while their bodies are worked on, seconds."""
 _SPARE_SHARE: Final = 16
 """One holder gets all places but a sixteenth, so that the others find one without waiting."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Upload:
     """One that was admitted: whose it is, and what it has."""
 
@@ -45,9 +46,10 @@ class Admission:
         self._intake = intake
         self._holder_places_max = intake.sessions_max - intake.sessions_max // _SPARE_SHARE
         self._admitted: dict[RequestBody, _Upload] = {}
-        self._places: Counter[str] = Counter()
+        self._places: dict[str, int] = {}
         self._cut_at_s: float | None = None
         self._looked_in_vain_s: dict[int, float] = {}  # by the places of who asked
+        self._ticking = False
 
     @contextlib.contextmanager
     def admitted_or_raise(
@@ -72,8 +74,11 @@ class Admission:
             )
         if self._cut_at_s is not None:
             body.cut.at(self._cut_at_s, _draining)
+        session.waiting = body.progress
         self._admitted[body] = _Upload(holder, body, session)
-        self._places[holder] += 1
+        self._places[holder] = self._places.get(holder, 0) + 1
+        if not self._ticking:
+            self._tick_later()
         try:
             with session:
                 yield session
@@ -99,13 +104,13 @@ class Admission:
         return self._end_one(others, self._places[upload.holder])
 
     def _try_open(self, holder: str, request_id: str) -> IntakeSession | None:
-        if self._places[holder] >= self._holder_places_max:
+        if self._places.get(holder, 0) >= self._holder_places_max:
             return None
         return self._intake.try_open(request_id)
 
     def _make_place(self, holder: str) -> bool:
         """End an upload if it is places that are short; that one's is free at once."""
-        places = self._places[holder]
+        places = self._places.get(holder, 0)
         uploads = list(self._admitted.values())
         if places >= self._holder_places_max:
             uploads = [upload for upload in uploads if upload.holder == holder]
@@ -130,7 +135,7 @@ class Admission:
         lagging = [upload for upload in uploads if self._gives_way(upload, places, now_s)]
         if not lagging:
             return False
-        upload = max(lagging, key=lambda upload: self._places[upload.holder])
+        upload = max(lagging, key=lambda one: self._places[one.holder])
         self._forget(upload.body)
         upload.body.cut.at(now_s, _gave_way)
         upload.session.leave_place()
@@ -143,6 +148,18 @@ class Admission:
         if self._places[upload.holder] > places + 1:
             patience_s = 0.0
         return upload.body.progress.lags_s(now_s) > patience_s
+
+    def _tick_later(self) -> None:
+        """Once for all requests: a timer for each would cost every small post a microsecond."""
+        self._ticking = bool(self._admitted)
+        if self._ticking:
+            asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for body in self._admitted:
+            body.look_ahead(now_s)
+        self._tick_later()
 
     def _forget(self, body: RequestBody) -> None:
         upload = self._admitted.pop(body, None)

@@ -8,7 +8,6 @@ timeout below this module, so every wait is timed here.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import ClassVar
 
 from utility_ts_analytics.asgi.cut import Cut
@@ -20,9 +19,9 @@ from utility_ts_analytics.errors import (
     TruncatedBody,
 )
 
-_LOOK_AHEAD_S = 0.5
-"""Once the work on what came takes about so long, seconds, further messages are asked for beside
-it: they say when the client is gone. Not always: that would cost every small post 60 us."""
+_LONG_WORK_S = 0.25
+"""Once the work on what came has taken so long, seconds, further messages are asked for beside it:
+they say when the client is gone. Not always: that would cost every small post 60 us."""
 _AHEAD_BYTES_MAX = 192 * 1024
 """Of messages that came so, where the body is compressed and so the work on each may be long; of
 other bodies one is enough. One more than that may come."""
@@ -39,10 +38,10 @@ fits into the buffers of the connection, or who read after a failed send, still 
 
 
 class RequestBody:
-    """Reads one body. Used by one task on one loop, as an async context manager around all that.
+    """Reads one body. Used by one task on one loop.
 
     Attributes:
-        cut: Ends that work from outside, whatever it waits for.
+        cut: Around all work on the body: ends it from outside, whatever it waits for.
         progress: What the body has been good for.
         compressed: Whether each byte of it may be much work.
 
@@ -80,7 +79,6 @@ class RequestBody:
         self._window_s = 0.0
         self._window_bytes = 0
         self._came_s: float | None = None  # when the last message came, while it is worked on
-        self._tick: asyncio.TimerHandle | None = None
         self._asked: asyncio.Future[Message] | None = None
         self._ahead: deque[Message] = deque()
         self._lost = False
@@ -102,28 +100,20 @@ class RequestBody:
             BodyTimeout: Nothing came for too long, or too little.
             BodyTooLarge: More came than is allowed; the part over the limit is not yielded.
         """
+        self.progress.begin()
         while not self.complete:
             chunk = await self._next()
             if chunk:
                 yield chunk
 
-    async def __aenter__(self) -> "RequestBody":
-        await self.cut.__aenter__()
-        self.progress.begin()
-        self._look_ahead_later()
-        return self
+    def look_ahead(self, now_s: float) -> None:
+        """Ask for one message more, if the last one has been worked on for long.
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Raises what `cut` was told, if that is what ended the work."""
-        self.progress.end()
-        if self._tick is not None:
-            self._tick.cancel()
-        await self.cut.__aexit__(kind, error, traceback)
+        Args:
+            now_s: The loop's time, seconds. To be called every now and then during that work.
+        """
+        if self._came_s is not None and now_s >= self._came_s + _LONG_WORK_S:
+            self._ask_ahead()
 
     def forget_client(self) -> None:
         """Ask for no message any more: a request that is still asked for keeps a connection open.
@@ -186,16 +176,6 @@ class RequestBody:
         if asked is None:
             return await self._receive()
         return await asked
-
-    def _look_ahead_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._tick = loop.call_later(_LOOK_AHEAD_S, self._look_ahead, loop)
-
-    def _look_ahead(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Ask for one message more, if the last one is worked on for long."""
-        if self._came_s is not None and loop.time() >= self._came_s + _LOOK_AHEAD_S / 2:
-            self._ask_ahead()
-        self._look_ahead_later()
 
     def _ask_ahead(self) -> None:
         ahead_bytes = sum(len(one.get("body", b"")) + _MESSAGE_BYTES for one in self._ahead)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from typing import Final, Protocol
 
 from utility_ts_analytics.asgi.body import RequestBody
@@ -44,14 +44,9 @@ class HeldBytes:
         self._turn = asyncio.Lock()
         self._released = asyncio.Event()
 
-    @contextlib.contextmanager
-    def share(self, body: RequestBody) -> Iterator["HeldShare"]:
-        """Account for one request until the end of the `with` block."""
-        share = HeldShare(self, body)
-        try:
-            yield share
-        finally:
-            share.release()
+    def share(self, body: RequestBody) -> "HeldShare":
+        """Account for one request until the end of a `with` block."""
+        return HeldShare(self, body)
 
     async def hold(self, body: RequestBody, size_bytes: int) -> None:
         """Hold so much more; see `HeldShare.hold`."""
@@ -101,11 +96,17 @@ class HeldBytes:
 
 
 class HeldShare:
-    """What one request holds."""
+    """What one request holds until the end of a `with` block."""
 
     def __init__(self, held: HeldBytes, body: RequestBody) -> None:
         self._held = held
         self._body = body
+
+    def __enter__(self) -> "HeldShare":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     @property
     def held_bytes(self) -> int:

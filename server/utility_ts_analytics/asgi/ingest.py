@@ -118,11 +118,12 @@ class IngestEndpoint:
         with self._admission.admitted_or_raise(body, holder, exchange.request_id) as session:
             exchange.session = session
             try:
-                async with body:
+                with body.cut:
                     await self._read(head, body, exchange)
             except ClientError as error:
                 exchange.error = error
             finally:
+                body.progress.end()
                 session.end_of_rows()
             await self._wait_until_settled(session, exchange)
 
@@ -182,8 +183,7 @@ class IngestEndpoint:
                 if session is not None:
                     raise_if(session.settlement.failure)
                     wait_s = self._settings.limits.delivery_timeout_s
-                    with body.progress:
-                        raise_if(await session.make_room(part.lines, len(part.data), wait_s))
+                    raise_if(await session.make_room(part.lines, len(part.data), wait_s))
                 decoded = self._decoder.decode(part, ts_end=ts_end)
             await self._take(decoded, head, body, exchange)
             await asyncio.sleep(0)  # one block is about 1 ms of work; let the others run
@@ -228,10 +228,7 @@ class IngestEndpoint:
             return
         raise_if(session.settlement.failure)
         wait_s = self._settings.limits.delivery_timeout_s
-        with body.progress:
-            raise_if(
-                await session.submit(decoded.rows, decoded.positions, decoded.size_bytes, wait_s)
-            )
+        raise_if(await session.submit(decoded.rows, decoded.positions, decoded.size_bytes, wait_s))
 
     def _check_counts(self, summary: ReadSummary) -> None:
         limits = self._settings.limits

@@ -7,6 +7,7 @@ which stays on one lane so that a request's rows keep the order of their lines.
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.encoded import EncodedLines
@@ -25,6 +26,7 @@ class IntakeSession:
 
     Attributes:
         settlement: The account of this request's rows.
+        waiting: Is entered for each wait for room.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class IntakeSession:
         measures: Measures,
     ) -> None:
         self.settlement = Settlement(request_id)
+        self.waiting: AbstractContextManager[None] = nullcontext()
         self._measures = measures
         self._queue = queue
         self._closed = closed
@@ -162,8 +165,9 @@ class IntakeSession:
             await self._queue.reserve(rows, size_bytes)  # does not wait; a time-out is not free
             return True
         try:
-            async with asyncio.timeout(wait_s):
-                await self._queue.reserve(rows, size_bytes)
+            with self.waiting:
+                async with asyncio.timeout(wait_s):
+                    await self._queue.reserve(rows, size_bytes)
         except TimeoutError:
             return False
         return True

@@ -1,7 +1,8 @@
 """Every wait of a body is timed, every byte counted, and only the framing's end is the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def body_of(
 
 
 async def read(body: RequestBody) -> bytes:
-    async with body:
+    with body.cut:
         return b"".join([chunk async for chunk in body.chunks()])
 
 
@@ -140,16 +141,34 @@ def test_the_earlier_of_two_cuts_holds() -> None:
         asyncio.run(run(5.0, 0.01))
 
 
+@contextlib.asynccontextmanager
+async def looked_after(body: RequestBody) -> AsyncIterator[None]:
+    """Ask for what comes beside the work every few milliseconds, as `Admission` does."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            body.look_ahead(asyncio.get_running_loop().time())
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
 def test_client_that_leaves_ends_the_work_on_what_it_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever the work waits for: here, for something that never comes."""
-    monkeypatch.setattr("utility_ts_analytics.asgi.body._LOOK_AHEAD_S", 0.02)
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
 
     async def work_for_ever(body: RequestBody) -> None:
-        async with asyncio.timeout(5.0), body:
-            async for _ in body.chunks():
-                await asyncio.Event().wait()
+        async with asyncio.timeout(5.0), looked_after(body):
+            with body.cut:
+                async for _ in body.chunks():
+                    await asyncio.Event().wait()
 
     body = body_of([b"a", 0.05, "disconnect"])
     with pytest.raises(TruncatedBody, match="before the request was answered"):
@@ -158,7 +177,7 @@ def test_client_that_leaves_ends_the_work_on_what_it_sent(
 
 
 def test_client_that_leaves_after_its_body_is_noticed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("utility_ts_analytics.asgi.body._LOOK_AHEAD_S", 0.02)
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
     messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": b"a", "more_body": False},
         {"type": "http.disconnect"},
@@ -171,23 +190,25 @@ def test_client_that_leaves_after_its_body_is_noticed_too(monkeypatch: pytest.Mo
         body = RequestBody(
             receive, bytes_max=0, limit_name="", idle_timeout_s=5.0, min_rate_bytes=0
         )
-        async with asyncio.timeout(5.0), body:
-            assert [chunk async for chunk in body.chunks()] == [b"a"]
-            await asyncio.Event().wait()
+        async with asyncio.timeout(5.0), looked_after(body):
+            with body.cut:
+                assert [chunk async for chunk in body.chunks()] == [b"a"]
+                await asyncio.Event().wait()
 
     with pytest.raises(TruncatedBody, match="before the request was answered"):
         asyncio.run(work_for_ever())
 
 
 def test_what_came_beside_long_work_is_the_next_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("utility_ts_analytics.asgi.body._LOOK_AHEAD_S", 0.01)
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
 
     async def read_slowly(body: RequestBody) -> list[bytes]:
         chunks = []
-        async with body:
-            async for chunk in body.chunks():
-                await asyncio.sleep(0.05)
-                chunks.append(chunk)
+        async with looked_after(body):
+            with body.cut:
+                async for chunk in body.chunks():
+                    await asyncio.sleep(0.05)
+                    chunks.append(chunk)
         body.forget_client()
         return chunks
 
@@ -196,14 +217,15 @@ def test_what_came_beside_long_work_is_the_next_chunk(monkeypatch: pytest.Monkey
 
 def test_answered_request_asks_for_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is still asked for keeps the connection open."""
-    monkeypatch.setattr("utility_ts_analytics.asgi.body._LOOK_AHEAD_S", 0.01)
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
 
     async def run() -> None:
         body = body_of([b"a"], end=False)
-        async with body:
-            async for _ in body.chunks():
-                await asyncio.sleep(0.05)
-                break
+        async with looked_after(body):
+            with body.cut:
+                async for _ in body.chunks():
+                    await asyncio.sleep(0.05)
+                    break
         assert len(asyncio.all_tasks()) == 2
         body.forget_client()
         await asyncio.sleep(0.03)
@@ -265,7 +287,7 @@ def test_the_rest_is_dropped_after_an_early_answer() -> None:
     body = body_of(left)
 
     async def run() -> None:
-        async with body:
+        with body.cut:
             async for _ in body.chunks():
                 break
         await body.discard_rest()
