@@ -115,10 +115,11 @@ async def read_body(chunks: Sequence[bytes], encoding: Encoding) -> int:
     plain = decompressor(encoding, 2**40)
     splitter = LineSplitter(_LINE_BYTES_MAX)
     with Admission(_intake(_queue())).admitted_or_raise(body):
-        async for chunk in body.chunks():
-            for piece in plain.feed(chunk):
-                for _ in splitter.feed(piece):
-                    pass
+        with body.cut:
+            async for chunk in body.chunks():
+                for piece in plain.feed(chunk):
+                    for _ in splitter.feed(piece):
+                        pass
         plain.finish()
         for _ in splitter.finish():
             pass

@@ -71,6 +71,12 @@ class TooManyDays(ClientError):
     status, code, title = 400, "too-many-days", "The readings lie on too many days"
 
 
+class TooManyErrors(ClientError):
+    """The body has more bad lines than allowed."""
+
+    status, code, title = 400, "too-many-errors", "Too many records were refused"
+
+
 class Unauthorized(ClientError):
     """No token, or a wrong one."""
 

@@ -13,6 +13,7 @@ from utility_ts_analytics.errors import (
     SinkUnavailable,
     TableSuspended,
     TooManyDays,
+    TooManyErrors,
     TooManyRecords,
 )
 from utility_ts_analytics.reading.summary import ReadSummary
@@ -44,11 +45,18 @@ def raise_if_too_many(summary: ReadSummary, limits: IngestLimits) -> None:
     """Go on where a request is within its limits so far.
 
     Raises:
-        ClientError: It has too many records, or its readings lie on too many days.
+        ClientError: It has too many records, too many of them were refused, or its readings lie on
+            too many days.
     """
     if 0 < limits.max_request_records < summary.lines:
         raise TooManyRecords(
             f"the body has more than {limits.max_request_records} records (max_request_records)"
+        )
+    bad = summary.lines - summary.valid_rows
+    if 0 < limits.max_request_errors < bad and bad > summary.valid_rows:
+        raise TooManyErrors(
+            f"more than {limits.max_request_errors} records were refused, and fewer were valid"
+            " (max_request_errors)"
         )
     if 0 < limits.max_request_days < len(summary.days):
         raise TooManyDays(

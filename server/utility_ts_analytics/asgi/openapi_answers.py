@@ -30,6 +30,7 @@ from utility_ts_analytics.errors import (
     StrictRejected,
     TableSuspended,
     TooManyDays,
+    TooManyErrors,
     TooManyRecords,
     TruncatedBody,
     Unauthorized,
@@ -46,6 +47,9 @@ INGEST_ERRORS: Sequence[ClientError] = (
     InvalidEncoding("cannot decompress the body: it is not gzip in its first member"),
     UnknownParameter("the query parameters are: strict, validate_only"),
     TooManyDays("the readings lie on more than 2000 different days (max_request_days)"),
+    TooManyErrors(
+        "more than 10000 records were refused, and fewer were valid (max_request_errors)"
+    ),
     Unauthorized("the Authorization header carries no valid bearer token"),
     ForeignOrigin("pages of this origin may not post here (allowed_origins)"),
     BodyTimeout("no byte of the body came for 30000 ms (body_idle_timeout_ms)"),

@@ -7,6 +7,7 @@ which stays on one lane so that a request's rows keep the order of their lines.
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.encoded import EncodedLines
@@ -25,6 +26,7 @@ class IntakeSession:
 
     Attributes:
         settlement: The account of this request's rows.
+        waiting: Is entered for each wait for room.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class IntakeSession:
         clock: Clock,
     ) -> None:
         self.settlement = Settlement(request_id)
+        self.waiting: AbstractContextManager[None] = nullcontext()
         self._measures = measures
         self._clock = clock
         self._queue = queue
@@ -171,8 +174,9 @@ class IntakeSession:
             await self._queue.reserve(rows, size_bytes)  # does not wait; a time-out is not free
             return True
         try:
-            async with asyncio.timeout(wait_s):
-                await self._queue.reserve(rows, size_bytes)
+            with self.waiting:
+                async with asyncio.timeout(wait_s):
+                    await self._queue.reserve(rows, size_bytes)
         except TimeoutError:
             return False
         return True
@@ -213,7 +217,7 @@ class Intake:
         self._rows_leaving = LeavingRate()
         self._sessions_leaving = LeavingRate()
         self._queues = queues
-        self._sessions_max = sessions_max
+        self.sessions_max = sessions_max
         self._turn = itertools.cycle(range(len(queues)))
 
     def try_open(self, request_id: str = "") -> IntakeSession | None:
@@ -239,7 +243,7 @@ class Intake:
     @property
     def has_place(self) -> bool:
         """Whether there are fewer than `sessions_max` requests."""
-        return self.sessions < self._sessions_max
+        return self.sessions < self.sessions_max
 
     def retry_after_s(self) -> int:
         """Return when a request that `try_open` refused should come again, whole seconds, 1..60.

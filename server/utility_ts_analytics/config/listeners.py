@@ -62,7 +62,9 @@ class SourceConfig(Section, frozen=True, kw_only=True):
         decompressed_bytes_max: Of any compressed body, once decompressed.
         request_records_max: Records of one request; 0 is no limit.
         request_days_max: Different days of the readings of one request; 0 is no limit.
+        request_errors_max: Bad records of one request, if fewer are good; 0 is no limit.
         line_bytes_max: Of one NDJSON line, without its newline.
+        window_bytes_max: Of the decompression windows of all requests of a worker.
         concurrent_requests_max: Per worker; beyond it 429.
         connections_max: Per worker, idle ones too; beyond it nobody is let in until one ends.
         body_idle_timeout_ms: No byte for so long ends in 408.
@@ -102,8 +104,14 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     request_days_max: Annotated[int, Meta(ge=0, le=100_000)] = field(
         name="max_request_days", default=2_000
     )
+    request_errors_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
+        name="max_request_errors", default=10_000
+    )
     line_bytes_max: Annotated[int, Meta(ge=1, le=64 * _MIB)] = field(
         name="max_line_bytes", default=_MIB
+    )
+    window_bytes_max: Annotated[int, Meta(ge=1, le=64 * _GIB)] = field(
+        name="max_window_bytes", default=32 * _MIB
     )
     concurrent_requests_max: Annotated[int, Meta(ge=1, le=10_000)] = field(
         name="max_concurrent_requests", default=128

@@ -76,4 +76,6 @@ def _slices(
         part = elements[start : start + SLICE_ROWS]
         end = start + len(part)
         share = size_bytes * end // len(elements) - size_bytes * start // len(elements)
-        yield decoder.decode_texts(part, start, ts_end=ts_end, size_bytes=share, plain=plain)
+        yield decoder.decode_texts(
+            part, range(start, end), ts_end=ts_end, size_bytes=share, plain=plain
+        )

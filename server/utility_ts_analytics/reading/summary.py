@@ -44,6 +44,10 @@ class ReadSummary:
         if not errors:
             return
         self.counts.update(error.code for error in errors)
+        if len(self._errors) == ERRORS_LISTED_MAX and self._errors[-1].position < min(
+            map(_position, errors)
+        ):
+            return
         self._errors = sorted((*self._errors, *errors), key=_position)[:ERRORS_LISTED_MAX]
 
     @property

@@ -8,7 +8,8 @@ from pathlib import Path
 from utility_ts_analytics.asgi.alive import AnsweringHealth
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
-from utility_ts_analytics.asgi.ingest import IngestEndpoint, IngestSettings
+from utility_ts_analytics.asgi.exchange import IngestSettings
+from utility_ts_analytics.asgi.ingest import IngestEndpoint
 from utility_ts_analytics.asgi.metering import MeteredApp
 from utility_ts_analytics.asgi.openapi import DescribedStream, openapi_document
 from utility_ts_analytics.asgi.openapi_schemas import Schema
@@ -194,12 +195,14 @@ def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:
         max_decompressed_bytes=source.decompressed_bytes_max,
         max_request_records=source.request_records_max,
         max_request_days=source.request_days_max,
+        max_request_errors=source.request_errors_max,
         max_line_bytes=source.line_bytes_max,
         max_future_minutes=source.future_minutes_max,
         body_idle_timeout_s=source.body_idle_timeout_ms / 1000,
         body_min_rate_bytes=source.body_rate_bytes_min,
         delivery_timeout_s=sink.delivery_timeout_ms / 1000,
         held_body_bytes=source.channel_bytes_max,
+        window_bytes=source.window_bytes_max,
     )
 
 

@@ -24,8 +24,9 @@ ROW_CODES: Final = (
 PROBLEM_CODES: Final = (
     *("invalid-json", "strict-rejected", "truncated-body", "invalid-encoding", "unknown-parameter"),
     *("unauthorized", "not-found", "method-not-allowed", "body-timeout", "body-too-large"),
-    *("too-many-days", "too-many-records", "decompressed-too-large", "unsupported-media-type"),
-    *("unsupported-encoding", "nothing-accepted", "overloaded", "sink-unavailable"),
+    *("too-many-errors", "too-many-days", "too-many-records", "decompressed-too-large"),
+    *("unsupported-media-type", "unsupported-encoding", "nothing-accepted", "overloaded"),
+    "sink-unavailable",
     *("table-suspended", "schema-missing", "draining", "internal-error"),
 )
 """What ends a whole request: `errors.ClientError`; no label, but named among the last errors."""

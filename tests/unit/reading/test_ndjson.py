@@ -240,5 +240,20 @@ def test_block_of_blank_lines_is_no_rows_and_all_of_its_bytes(data: bytes) -> No
     assert decode(data) == Decoded((), (), (), 0, len(data))
 
 
+def test_lines_between_many_blank_ones_keep_their_numbers() -> None:
+    data = b"\n" * 500 + GOOD.rstrip() + b"\n\n \r\n" + b"\n" * 300 + b"  x\n" + b"\n" * 200
+    decoded = decode(data, 7)
+    assert outcome(decoded) == ([507], [(810, "invalid-json", None)])
+    assert (decoded.line_count, decoded.size_bytes) == (2, len(data))
+
+
+def test_bad_lines_that_repeat_have_each_their_number_and_the_same_fault() -> None:
+    lines = [b"x\n", b"x\n", b"{}\n", b"\n", b"x\n", GOOD.rstrip() + b"\n", b"{}\n", b"{}\n"]
+    decoded = decode(b"".join(lines * 3), 1)
+    alone = [error for n, line in enumerate(lines * 3, 1) for error in decode(line, n).errors]
+    assert list(decoded.errors) == alone
+    assert list(decoded.positions) == [6, 14, 22]
+
+
 def test_blanks_that_json_does_not_know_are_no_blank_line() -> None:
     assert [error.code for error in decode(b"\x0b\n\x0c\n").errors] == ["invalid-json"] * 2

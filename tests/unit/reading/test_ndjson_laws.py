@@ -114,7 +114,9 @@ samples = st.lists(
 
 def plainly(lines: list[bytes], first_line: int) -> Decoded:
     """Judge every line by itself, on the path that asks every question."""
-    rows, positions, errors = DECODER._read_plainly(lines, first_line, TS_END)
+    rows, positions, errors = DECODER._read_plainly(
+        lines, range(first_line, first_line + len(lines)), TS_END
+    )
     assign_event_ids(rows, stream_number=SPEC.number)
     size_bytes = sum(map(len, lines)) + len(lines)
     return Decoded(rows, positions, errors, len(rows) + len(errors), size_bytes)
