@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from utility_ts_analytics.buffering.block import Block, Settlement
@@ -19,12 +19,9 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.closing import ClosedAtExit
 from utility_ts_analytics.ingest.pieces import START, Extent, Place, RefusedText
 from utility_ts_analytics.ingest.sources.contract import Source, SourceBlock
-from utility_ts_analytics.records.columns import Checked, check_columns, days_of_columns
+from utility_ts_analytics.records.columns import Checked, check_columns
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import RowError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class ColumnPiece:
             self._positions = [source.positions[index] for index in checked.kept.tolist()]
         self.refused: Sequence[RefusedText] = _refused(source, checked)
         self._lines: EncodedLines | None = None
-        self._days = days_of_columns(checked.batch)
+        self._days = _days_of(checked.batch)
         if rules.encode is not None and checked.batch.num_rows:
             self._lines = rules.encode(checked.batch)
             self._checked = None  # the columns are not needed any more
@@ -174,3 +171,10 @@ def _refused(source: SourceBlock, checked: Checked) -> list[RefusedText]:
     if source.refused and checked.broken:
         refused.sort(key=lambda line: line.error.position)
     return refused
+
+
+def _days_of(batch: pa.RecordBatch) -> frozenset[int]:
+    """Return the days that checked columns lie on (`records.days`)."""
+    if batch.num_rows == 0:
+        return frozenset()
+    return frozenset(pc.unique(batch.column("ts").cast(pa.date32())).cast(pa.int32()).to_pylist())

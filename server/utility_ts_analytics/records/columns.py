@@ -34,7 +34,6 @@ from utility_ts_analytics.records.validation import (
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_DAY_MICROSECONDS: Final = timedelta(days=1) // _MICROSECOND
 
 _MAY_BEGIN_BLANK: Final = np.isin(np.arange(256), [*range(0x21), 0xC2, 0xE1, 0xE2, 0xE3])
 """By the first byte of a text in UTF-8."""
@@ -145,14 +144,6 @@ def check_schema(batch: pa.RecordBatch, spec: StreamSpec) -> None:
             raise ValueError(f"cannot use column {field.name}: it is {field.type}, not {expected}")
         if len(batch.schema.get_all_field_indices(field.name)) > 1:
             raise ValueError(f"cannot use column {field.name}: there are two of that name")
-
-
-def days_of_columns(batch: pa.RecordBatch) -> frozenset[int]:
-    """Return the days that checked columns lie on (`records.days`)."""
-    if batch.num_rows == 0:
-        return frozenset()
-    instants = _fixed(batch.column("ts"), np.int64)
-    return frozenset(np.unique(instants // _DAY_MICROSECONDS).tolist())
 
 
 def rows_of_columns(batch: pa.RecordBatch, record_type: type[Reading]) -> list[Reading]:

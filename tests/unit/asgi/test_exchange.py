@@ -11,12 +11,25 @@ from utility_ts_analytics.asgi.types import IngestLimits
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import IntakeSession
 from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.errors import ClientError, TooManyErrors, TruncatedBody
 from utility_ts_analytics.reading.ndjson import Decoded
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.telemetry.measures import Measures
 
-LIMITS = IngestLimits(1, 1, 1, 0, 1, 0, 1.0, 0, 1.0)
+LIMITS = IngestLimits(
+    max_body_bytes=1,
+    max_ndjson_body_bytes=1,
+    max_decompressed_bytes=1,
+    max_request_records=0,
+    max_request_days=0,
+    max_request_errors=0,
+    max_line_bytes=1,
+    max_future_minutes=0,
+    body_idle_timeout_s=1.0,
+    body_min_rate_bytes=0,
+    delivery_timeout_s=1.0,
+)
 ERROR = RowError(2, "missing-field", "kwh", "kwh is required")
 
 
@@ -36,7 +49,11 @@ def answer_of(
     )
     exchange.error, exchange.validate_only = error, validate_only
     session = IntakeSession(
-        BlockQueue(rows_max=9, bytes_max=9), lambda: None, exchange.request_id, measures
+        BlockQueue(rows_max=9, bytes_max=9),
+        lambda: None,
+        exchange.request_id,
+        measures,
+        ManualClock(),
     )
     exchange.session, settlement = session, session.settlement
     settlement.take(stored + spooled + failed)
