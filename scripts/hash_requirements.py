@@ -1,7 +1,7 @@
 """Writes the SHA-256 of every file of every pinned package into `requirements/*.txt`.
 
-    python3 -m venv /tmp/pins && /tmp/pins/bin/pip install pip-tools==7.6.2
-    /tmp/pins/bin/python scripts/hash_requirements.py
+    python3 -m venv .pins && .pins/bin/pip install pip-tools==7.6.2
+    .pins/bin/python scripts/hash_requirements.py
 
 Run it after a version in there was changed by hand: the old hashes of that package go, and those of
 the package index that pip is set up for come in their place. No address gets into the files.

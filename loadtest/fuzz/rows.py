@@ -63,7 +63,7 @@ def _value(draws: Draws, spec: StreamSpec, name: str) -> str | float | None:
     if name in spec.numbers:
         return draws.number()
     text = draws.text(_TEXT_BYTES_MAX)
-    return text or "x" if name in needed else text
+    return "x" if name in needed and not text.strip() else text
 
 
 @functools.cache

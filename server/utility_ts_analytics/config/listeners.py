@@ -9,14 +9,8 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import (
-    Address,
-    AllowedHost,
-    BearerToken,
-    BindAddress,
-    NamedToken,
-    Origin,
-)
+from utility_ts_analytics.config.values import Address, BearerToken, BindAddress, NamedToken
+from utility_ts_analytics.config.web_names import AllowedHost, Origin
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB

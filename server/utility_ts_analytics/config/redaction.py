@@ -3,7 +3,8 @@
 import msgspec
 
 from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import Address, AllowedHost, Origin, Secret
+from utility_ts_analytics.config.values import Address, Secret
+from utility_ts_analytics.config.web_names import AllowedHost, Origin
 
 
 def redacted(section: Section) -> dict[str, object]:

@@ -184,8 +184,7 @@ def _faults(
     for column in columns:
         if column.kind == "text":
             yield from _nul_characters(arrays[column.name], column.name)
-            if column.is_identifier:
-                yield from _blank_texts(arrays[column.name], column.name)
+            yield from _blank_texts(arrays[column.name], column)
 
 
 def _not_utf8(array: pa.Array) -> Iterator[_Fault]:
@@ -272,20 +271,17 @@ def _nul_characters(array: pa.Array, name: str) -> Iterator[_Fault]:
         yield _Fault(rows, "forbidden-character", name, NO_NUL)
 
 
-def _blank_texts(array: pa.Array, name: str) -> Iterator[_Fault]:
-    """Yield the rows whose text is only blanks; looks at those that begin like one."""
+def _blank_texts(array: pa.Array, column: FieldRules) -> Iterator[_Fault]:
     ends = _text_ends(array)
-    data = array.buffers()[2]
-    if ends[-1] == ends[0]:
-        return
     filled = np.flatnonzero(ends[1:] > ends[:-1])
-    first = np.frombuffer(data, np.uint8)[ends[filled]]
-    candidates = filled[_MAY_BEGIN_BLANK[first]]
-    blank = [index for index in candidates.tolist() if (array[index].as_py() or "").isspace()]
-    if blank:
-        rows = np.zeros(len(array), np.bool_)
-        rows[blank] = True
-        yield _Fault(rows, "text-length", name, f"{name} {NOT_BLANK}")
+    if not column.is_identifier or not len(filled):
+        return
+    first = np.frombuffer(array.buffers()[2], np.uint8)[ends[filled]]
+    rows = np.zeros(len(array), np.bool_)
+    for index in filled[_MAY_BEGIN_BLANK[first]].tolist():
+        rows[index] = (array[index].as_py() or "").isspace()
+    if rows.any():
+        yield _Fault(rows, "text-length", column.name, f"{column.name} {NOT_BLANK}")
 
 
 def _present(array: pa.Array) -> _Mask:

@@ -276,13 +276,8 @@ def test_file_that_breaks_in_the_middle_gives_what_comes_before_and_says_where(
     tmp_path: Path,
 ) -> None:
     count = BLOCK_ROWS_MAX + 100
-    table = pa.table(
-        {
-            "ts": pa.array([START + timedelta(minutes=n) for n in range(count)]),
-            "meter_id": ["m-1"] * count,
-            "kwh": [float(number) for number in range(count)],
-        }
-    )
+    times = [START + timedelta(minutes=number) for number in range(count)]
+    table = pa.table({"ts": times, "meter_id": ["m-1"] * count, "kwh": [1.0] * count})
     pa.parquet.write_table(table, tmp_path / "r.parquet", row_group_size=BLOCK_ROWS_MAX)
     content = bytearray((tmp_path / "r.parquet").read_bytes())
     start = pa.parquet.ParquetFile(tmp_path / "r.parquet").metadata.row_group(1).column(0)

@@ -17,6 +17,7 @@ TEXTS = st.text(
 )
 NUMBERS = st.floats(0, allow_nan=False, allow_infinity=False)
 INSTANTS = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.just(UTC))
+IDS = TEXTS.filter(lambda text: not text.isspace())
 OFFSETS = st.integers(-12, 14).map(lambda hours: timedelta(hours=hours))
 
 
@@ -24,7 +25,7 @@ OFFSETS = st.integers(-12, 14).map(lambda hours: timedelta(hours=hours))
 def reading_values(draw: st.DrawFn) -> dict[str, str | float]:
     """One valid reading as its producer has it."""
     shifted = draw(INSTANTS) + draw(OFFSETS)
-    values: dict[str, str | float] = {"ts": shifted.isoformat(), "meter_id": draw(TEXTS)}
+    values: dict[str, str | float] = {"ts": shifted.isoformat(), "meter_id": draw(IDS)}
     values["kwh"] = draw(NUMBERS)
     for name in ("premise_id", "quality_flag", "event_id"):
         if (text := draw(st.none() | TEXTS)) is not None:

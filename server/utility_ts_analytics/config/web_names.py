@@ -1,0 +1,80 @@
+"""Config values that browsers send by themselves: the origin of a page, the name of a host.
+
+As those of `values`: each has `parse`, which raises `ValueError` with a phrase that follows "must
+be".
+"""
+
+import re
+from typing import Final, Self
+
+ANY_HOST: Final = "*"
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
+_ORIGIN = re.compile(
+    r"https?://([A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+    re.ASCII,
+)
+
+
+class Origin:
+    """Scheme, host and port of a page, as browsers write them in `Origin`; kept in lower case."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no origin.
+        """
+        if _ORIGIN.fullmatch(text) is None:
+            raise ValueError('an origin such as "https://portal.example.com", without a path')
+        return cls(text.lower())
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class AllowedHost:
+    """A host name without a port, kept in lower case; `*` stands for every name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no host name.
+        """
+        if text != ANY_HOST and _HOST_NAME.fullmatch(text) is None:
+            raise ValueError('a host name without a port, or "*" for every name')
+        return cls(text.lower())
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AllowedHost) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
