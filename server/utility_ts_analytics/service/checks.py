@@ -190,7 +190,7 @@ def _limits(config: Config) -> Iterator[CheckLine]:
 
 def _pgwire_connections(config: Config) -> CheckLine:
     """Count what all processes together may hold: health, pgwire sinks, and fallbacks in use."""
-    count = 2  # the operations server's
+    count = 2  # the operations server's: health, and once a minute its look at partitions
     for stream in config.streams.values():
         workers = stream.source.workers or len(os.sched_getaffinity(0))
         uses_pgwire = "pgwire" in (stream.sink.kind, stream.sink.fallback)

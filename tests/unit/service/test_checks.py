@@ -46,6 +46,9 @@ def test_all_is_well_with_a_database_as_the_schema_says(questdb: Database) -> No
     assert "the configuration is valid" in texts
     assert f"questdb.ilp_http_addr: {questdb.http_addr} takes connections" in texts
     assert "tables are as sql/schema says" in texts
+    assert "partitions: " in texts
+    assert "memory maps: " in texts
+    assert "this machine's vm.max_map_count is" in texts
 
 
 @pytest.mark.parametrize(
@@ -143,11 +146,11 @@ def test_open_files_that_the_hard_limit_does_not_allow_are_a_failure() -> None:
 @pytest.mark.parametrize(
     ("sink", "workers", "count", "too_many"),
     [
-        # One for the operations server and one for the worker of the other stream, with no sink.
-        ({"fallback": "none"}, 4, 6, False),
-        ({"fallback": "pgwire", "workers": 3}, 4, 18, False),
-        ({"kind": "pgwire", "fallback": "none", "workers": 3}, 4, 18, False),
-        ({"fallback": "pgwire", "workers": 3}, 16, 66, True),
+        # Two for the operations server and one for the worker of the other stream, with no sink.
+        ({"fallback": "none"}, 4, 7, False),
+        ({"fallback": "pgwire", "workers": 3}, 4, 19, False),
+        ({"kind": "pgwire", "fallback": "none", "workers": 3}, 4, 19, False),
+        ({"fallback": "pgwire", "workers": 3}, 16, 67, True),
     ],
 )
 def test_pgwire_connections_of_all_processes_are_counted(
