@@ -123,6 +123,14 @@ def test_trouble_is_red_only_where_rows_are_at_stake(
         assert level == "ok" or words in told
 
 
+def test_warning_is_told_and_is_not_red(seen: StatusPage) -> None:
+    facts = facts_with()
+    facts["warnings"] = ["QuestDB makes tables by itself"]
+    with seen.shown(facts):
+        assert seen.page.locator("#overall").get_attribute("data-level") == "note"
+        assert "QuestDB makes tables by itself" in seen.text("#troubles")
+
+
 def test_text_of_clients_and_databases_stays_text(seen: StatusPage) -> None:
     markup = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     facts = facts_with(rejected_by_reason={markup: 3})
