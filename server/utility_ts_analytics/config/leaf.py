@@ -211,7 +211,7 @@ def _value_of_text(expected: Type, text: str) -> object:
         case VarTupleType() if text.startswith("["):
             try:
                 return msgspec.json.decode(text)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 return text
         case VarTupleType():
             # A file has one on each line; blank lines are layout, an empty place is a mistake.

@@ -152,7 +152,7 @@ def _read(path: Path) -> _Content | str | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
         content = msgspec.json.decode(data, type=_Content)
         if content.version == _VERSION:
             return content

@@ -200,6 +200,8 @@ def test_text_of_the_environment_is_read_by_the_key_s_type(
         (f"{SOURCE}.auth_bearer_tokens", ""),
         (f"{SOURCE}.auth_bearer_tokens", "a,,b"),
         (f"{SOURCE}.auth_bearer_tokens", '["a"'),
+        (f"{SOURCE}.auth_bearer_tokens", "[" * 100_000),
+        (f"{SOURCE}.auth_bearer_tokens", "[\udcff"),
         (f"{SOURCE}.auth_bearer_tokens", "[1]"),
         (f"{SOURCE}.auth_bearer_tokens", "[]"),
     ],

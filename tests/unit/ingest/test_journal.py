@@ -95,7 +95,17 @@ def test_other_target_makes_it_useless_and_says_why(
         assert journal.notice == f"not the same as in the interrupted run: {names}"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"version":99,"target":{},"files":{}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"version":99,"target":{},"files":{}}',
+        b'{"other":' + b"[" * 100_000,
+        b'{"\xff":1}',
+    ],
+    ids=["empty", "cut", "version", "deep", "not UTF-8"],
+)
 def test_damaged_journal_is_none_and_is_replaced(
     folder: Path, record: FileRecord, content: bytes
 ) -> None:
