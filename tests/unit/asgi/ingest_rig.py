@@ -37,6 +37,8 @@ class Service:
     refusal: Failure | None = None
     max_request_records: int = 0
     max_request_errors: int = 0
+    delivery_timeout_s: float = 5.0
+    windows_held_bytes: int = 0
     stored: list[Any] = field(default_factory=list)
     measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
 
@@ -51,6 +53,7 @@ class Service:
         method: str = "POST",
         cut: bool = False,
         token: str | None = None,
+        encoding: str | None = None,
     ) -> tuple[int, Any]:
         queue = BlockQueue(rows_max=100, bytes_max=10_000)
         consumer = asyncio.create_task(self._consume(queue))
@@ -69,6 +72,7 @@ class Service:
             sent.append(message)
 
         headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+        headers += [(b"content-encoding", encoding.encode())] if encoding else []
         scope: dict[str, Any] = {
             "type": "http",
             "path": path,
@@ -92,7 +96,7 @@ class Service:
             max_future_minutes=0,
             body_idle_timeout_s=5.0,
             body_min_rate_bytes=0,
-            delivery_timeout_s=5.0,
+            delivery_timeout_s=self.delivery_timeout_s,
             max_request_errors=self.max_request_errors,
         )
         settings = IngestSettings("meter_usage", limits, self.strict, self.ack)
@@ -109,6 +113,7 @@ class Service:
             BearerAuth([HeldToken("head-end", token) for token in self.tokens]),
             ManualClock(),
         )
+        endpoint._windows.held_bytes = self.windows_held_bytes  # by requests of others
         return StreamApp("meter_usage", endpoint, None)  # type: ignore[arg-type]  # no lifespan here
 
     async def _consume(self, queue: BlockQueue) -> None:

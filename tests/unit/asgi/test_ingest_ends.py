@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+import zstandard
 from tests.unit.asgi.ingest_rig import ARRAY, BAD, GOOD, NDJSON, Service
 
 from utility_ts_analytics.buffering.queue import BlockQueue
@@ -93,3 +94,37 @@ def test_wait_for_room_ends_with_the_client_and_with_a_drain(
     expected = {"gone": (400, "truncated-body"), "drain": (503, "draining")}
     assert (sent[0]["status"], answer["code"]) == expected[trouble]
     assert answer["accepted"] == 0
+
+
+SMALL, LARGE = 10, 23
+"""Logarithms of windows: 1 KiB, and 8 MiB."""
+
+
+def frame(lines: str, window_log: int) -> bytes:
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=window_log)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return packer.compress(lines.encode()) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("windows", "status", "code", "accepted"),
+    [
+        ([SMALL, SMALL], 200, None, 2),
+        ([LARGE, SMALL], 429, "overloaded", 0),
+        ([SMALL, LARGE], 408, "body-timeout", 1),  # a 429 would say that nothing was taken
+    ],
+)
+def test_body_that_finds_no_room_for_its_window_in_time_says_what_is_stored(
+    windows: list[int],
+    status: int,
+    code: str | None,
+    accepted: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("utility_ts_analytics.asgi.held_bytes._LEAVING_S", 0.02)
+    service = Service(windows_held_bytes=32 * 1024 * 1024, delivery_timeout_s=0.05)
+    body = b"".join(frame(GOOD % minute, window) for minute, window in enumerate(windows))
+    seen, answer = service.post(NDJSON, body, encoding="zstd")
+    assert (seen, answer.get("code"), answer["accepted"]) == (status, code, accepted)
+    assert ("max_window_bytes" in answer.get("detail", "")) == (status != 200)
+    assert len(service.stored) == accepted
