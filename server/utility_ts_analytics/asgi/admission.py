@@ -69,9 +69,7 @@ class Admission:
         if session is None and self._make_place(holder):
             session = self._try_open(holder, request_id)
         if session is None:
-            raise Overloaded(
-                "the worker holds as much as it may just now", self._intake.retry_after_s()
-            )
+            raise Overloaded(self._why_full(holder), self._intake.retry_after_s())
         if self._cut_at_s is not None:
             body.cut.at(self._cut_at_s, _draining)
         session.waiting = body.progress
@@ -107,6 +105,12 @@ class Admission:
         if self._places.get(holder, 0) >= self._holder_places_max:
             return None
         return self._intake.try_open(request_id)
+
+    def _why_full(self, holder: str) -> str:
+        places = self._places.get(holder, 0)
+        if places >= self._holder_places_max:
+            return f"{places} requests of this client are being served (max_concurrent_requests)"
+        return "the worker holds as much as it may just now"
 
     def _make_place(self, holder: str) -> bool:
         """End an upload if it is places that are short; that one's is free at once."""

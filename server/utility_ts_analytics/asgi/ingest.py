@@ -22,8 +22,10 @@ from utility_ts_analytics.asgi.types import Receive, Scope, Send
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import (
+    BodyTimeout,
     ClientError,
     InternalError,
+    Overloaded,
     SinkUnavailable,
     StrictRejected,
 )
@@ -158,9 +160,9 @@ class IngestEndpoint:
         splitter = LineSplitter(self._settings.limits.max_line_bytes)
         async for chunk in body.chunks():
             for piece in plain.feed(chunk):
-                if not piece:
-                    await _pause(plain, window)
                 await self._take_parts(splitter.feed(piece), head, body, exchange)
+                if body.compressed:  # a piece may have no line, and be one of thousands
+                    await _pause(plain, window, exchange)
         plain.finish()
         await self._take_parts(splitter.finish(), head, body, exchange)
 
@@ -199,11 +201,11 @@ class IngestEndpoint:
             held = bytearray()
             async for chunk in body.chunks():
                 for piece in plain.feed(chunk):
-                    if not piece:
-                        await _pause(plain, window)
                     await array.hold(len(piece))
                     held += piece
                     body.progress.add_array_part(piece)
+                    if body.compressed:
+                        await _pause(plain, window, exchange)
             plain.finish()
             ts_end = latest_ts(self._clock.wall_ns(), self._settings.limits.max_future_minutes)
             for decoded in decode_array(bytes(held), self._decoder, ts_end=ts_end):
@@ -235,9 +237,14 @@ class IngestEndpoint:
         )
 
 
-async def _pause(plain: Decompressor, window: HeldShare) -> None:
-    """Let others run where a decompressor has nothing yet, and make room for what it needs next."""
+async def _pause(plain: Decompressor, window: HeldShare, exchange: Exchange) -> None:
+    """Let others run between two pieces, and make room for what the decompressor needs next."""
     if plain.window_bytes > window.held_bytes:
         window.release()  # whoever waits holds nothing that another could wait for
-        await window.hold(plain.window_bytes)
+        try:
+            await window.hold(plain.window_bytes)
+        except Overloaded as error:
+            if exchange.session is not None and exchange.session.settlement.taken_rows:
+                raise BodyTimeout(error.detail) from None  # 429 says that nothing was taken
+            raise
     await asyncio.sleep(0)

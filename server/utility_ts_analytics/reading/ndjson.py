@@ -153,7 +153,9 @@ class NdjsonDecoder:
                 faults[bytes(texts[failed])] = fault = _fault(texts[failed], error, numbers[failed])
                 if fault is not None:
                     errors.append(fault)
-                index = _pass_known(texts, failed + 1, source, numbers, faults, errors)
+                index = _pass_known(
+                    texts, numbers, failed + 1, source=source, faults=faults, errors=errors
+                )
             else:
                 if index == 0:
                     return rows, numbers, errors
@@ -209,9 +211,10 @@ def _fault(text: bytes, error: Exception, number: int) -> RowError | None:
 
 def _pass_known(
     texts: Sequence[bytes],
-    index: int,
-    source: Iterator[bytes],
     numbers: Sequence[int],
+    index: int,
+    *,
+    source: Iterator[bytes],
     faults: dict[bytes, RowError | None],
     errors: list[RowError],
 ) -> int:

@@ -219,7 +219,9 @@ def test_last_places_are_not_for_who_has_all_the_others() -> None:
         uploads = Uploads(places=32)
         crowd = [uploads.start("crowd", useful_bytes=PLENTY) for _ in range(30)]
         await started(crowd)
-        assert isinstance(await uploads.start("crowd"), Overloaded)
+        refusal = await uploads.start("crowd")
+        assert isinstance(refusal, Overloaded)
+        assert "30 requests of this client" in refusal.detail
         others = [uploads.start("other", useful_bytes=PLENTY) for _ in range(2)]
         await started([*others, *crowd])
         assert isinstance(await uploads.start("third"), Overloaded)

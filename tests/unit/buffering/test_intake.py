@@ -1,7 +1,8 @@
 """Admission, room and the account of a request."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -271,3 +272,28 @@ def test_rows_are_counted_when_they_are_taken_or_turned_away() -> None:
             assert queue.put_rows - queue.settled_rows == 4
 
     asyncio.run(check())
+
+
+def test_only_a_wait_for_room_is_told_as_one() -> None:
+    waits = []
+
+    @contextlib.contextmanager
+    def waiting() -> Iterator[None]:
+        waits.append("begins")
+        yield
+        waits.append("ends")
+
+    async def main() -> None:
+        queue = queue_of()
+        with opened(intake_of(queue)) as session:
+            session.waiting = waiting()
+            assert await session.submit(readings(10), range(10), 10, 1.0) is None
+            assert waits == []
+            other = asyncio.create_task(session.submit(readings(1), [11], 1, 5.0))
+            await asyncio.sleep(0)
+            assert waits == ["begins"]
+            queue.release(10, 10)
+            assert await other is None
+            assert waits == ["begins", "ends"]
+
+    asyncio.run(main())

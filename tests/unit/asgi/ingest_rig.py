@@ -1,0 +1,135 @@
+"""One stream's application against a real intake whose lane is a scripted consumer."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from utility_ts_analytics.asgi.app import StreamApp
+from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
+from utility_ts_analytics.asgi.exchange import Ack, IngestSettings
+from utility_ts_analytics.asgi.ingest import IngestEndpoint
+from utility_ts_analytics.asgi.types import IngestLimits
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.buffering.intake import Intake
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.reading.ndjson import NdjsonDecoder
+from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.telemetry.measures import Measures
+
+GOOD = '{"ts":"2024-01-01T00:%02d:00Z","meter_id":"m","kwh":1}\n'
+BAD = '{"ts":"2024-01-01T00:00:00Z","meter_id":"m"}\n'
+NDJSON, ARRAY = "/ingest/meter_usage/ndjson", "/ingest/meter_usage"
+
+
+@dataclass
+class Service:
+    """One stream's application with a lane that does what `fate` says with every block."""
+
+    fate: str = "store"
+    ack: Ack = "committed"
+    strict: bool = False
+    sessions_max: int = 4
+    tokens: Sequence[str] = ()
+    refusal: Failure | None = None
+    max_request_records: int = 0
+    max_request_errors: int = 0
+    max_request_days: int = 0
+    delivery_timeout_s: float = 5.0
+    windows_held_bytes: int = 0
+    stored: list[Any] = field(default_factory=list)
+    measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
+
+    def post(self, path: str, *chunks: str | bytes, **options: Any) -> tuple[int, Any]:
+        return asyncio.run(self._post(path, list(chunks), **options))
+
+    async def _post(
+        self,
+        path: str,
+        chunks: list[str | bytes],
+        query: str = "",
+        method: str = "POST",
+        cut: bool = False,
+        token: str | None = None,
+        encoding: str | None = None,
+    ) -> tuple[int, Any]:
+        queue = BlockQueue(rows_max=100, bytes_max=10_000)
+        consumer = asyncio.create_task(self._consume(queue))
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            if chunks:
+                chunk = chunks.pop(0)
+                data = chunk.encode() if isinstance(chunk, str) else chunk
+                return {"type": "http.request", "body": data, "more_body": True}
+            if cut:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+        headers += [(b"content-encoding", encoding.encode())] if encoding else []
+        scope: dict[str, Any] = {
+            "type": "http",
+            "path": path,
+            "method": method,
+            "headers": headers,
+            "query_string": query.encode(),
+        }
+        await self._app(queue)(scope, receive, send)
+        consumer.cancel()
+        assert queue.producers == 0
+        return sent[0]["status"], json.loads(sent[1]["body"])
+
+    def _app(self, queue: BlockQueue) -> StreamApp:
+        spec = STREAMS["meter_usage"]
+        limits = IngestLimits(
+            max_body_bytes=100_000,
+            max_ndjson_body_bytes=0,
+            max_decompressed_bytes=100_000,
+            max_request_records=self.max_request_records,
+            max_request_days=self.max_request_days,
+            max_line_bytes=1_000,
+            max_future_minutes=0,
+            body_idle_timeout_s=5.0,
+            body_min_rate_bytes=0,
+            delivery_timeout_s=self.delivery_timeout_s,
+            max_request_errors=self.max_request_errors,
+        )
+        settings = IngestSettings("meter_usage", limits, self.strict, self.ack)
+        intake = Intake(
+            [queue],
+            sessions_max=self.sessions_max,
+            refusal=lambda: self.refusal,
+            measures=self.measures,
+        )
+        endpoint = IngestEndpoint(
+            settings,
+            NdjsonDecoder(spec, spec.record_type),
+            intake,
+            BearerAuth([HeldToken("head-end", token) for token in self.tokens]),
+            ManualClock(),
+        )
+        endpoint._windows.held_bytes = self.windows_held_bytes  # by requests of others
+        return StreamApp("meter_usage", endpoint, None)  # type: ignore[arg-type]  # no lifespan here
+
+    async def _consume(self, queue: BlockQueue) -> None:
+        while True:
+            await queue.wait_changed()
+            for block in queue.take(1000):
+                rows = block.row_count
+                if self.fate == "store":
+                    self.stored += block.rows
+                    block.settlement.store(rows)
+                elif self.fate == "fail":
+                    block.settlement.fail(rows, Failure("sink-unavailable", "away", 7))
+                else:
+                    for position in block.positions:
+                        error = RowError(position, "sink-rejected", None, "no")
+                        block.settlement.reject(error)
+                queue.release(rows, block.size_bytes)
