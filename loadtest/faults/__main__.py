@@ -28,8 +28,8 @@ from loadtest.faults.report import (
     sequence_summary,
 )
 from loadtest.faults.scenario import Scenario, play
-from loadtest.faults.sequence_draws import draws
-from loadtest.faults.sequences import FaultSequence, play_sequence
+from loadtest.faults.sequence_draws import draw
+from loadtest.faults.sequences import FaultSequence, by_service, play_sequence
 from loadtest.faults.stage import Scale, Stage
 
 NAMES = [*SCENARIOS, *NAMED]
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = options.only or ([] if options.sequences else NAMES)
     scenarios = [SCENARIOS[name] for name in names if name in SCENARIOS]
     sequences = [NAMED[name] for name in names if name in NAMED]
-    sequences += draws(options.seed, options.sequences)
+    sequences += by_service(map(draw, range(options.seed, options.seed + options.sequences)))
     rows = rows_needed(options.seconds) if scenarios else 1
     scale = Scale(seconds=options.seconds, rows=rows)
     with (

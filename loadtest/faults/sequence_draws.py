@@ -3,8 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from loadtest.faults.sequences import FaultSequence
-from loadtest.faults.stage import Setup
+from loadtest.faults.sequences import FaultSequence, service
 
 _ACCOUNTS = 3
 _ROWS = 20
@@ -12,13 +11,12 @@ _ROUNDS_MAX = 3
 _IMPATIENT = 0.3
 """Share of the posts whose client does not wait for an answer that takes long."""
 
-SETUPS = tuple(
-    Setup(workers=workers, proxied=True, sink=(("workers", connections),), spool=spool)
-    for spool in ((), (("dir", "spool"),))
+SERVICES = tuple(
+    service(workers, connections, spooling=spooling)
+    for spooling in (False, True)
     for workers in (1, 2, 3)
     for connections in (1, 2)
 )
-"""Each service that sequences are done to."""
 
 _LINE_FAULTS = {
     "away": 4,
@@ -34,22 +32,17 @@ _QUESTDB_ENDS = 0.04
 
 
 def draw(seed: int) -> FaultSequence:
-    """Return the sequence of a seed, of all seeds about as many for each setup."""
+    """Return the sequence of a seed, of all seeds about as many for each service."""
     rng = random.Random(seed)
     rounds = [step for _ in range(rng.randint(1, _ROUNDS_MAX)) for step in _round(rng)]
     return FaultSequence(
         name=f"seed {seed}",
-        setup=SETUPS[seed % len(SETUPS)],
+        setup=SERVICES[seed % len(SERVICES)],
         steps=("post all", *rounds, "post all"),
         accounts=_ACCOUNTS,
         rows=_ROWS,
         seed=seed,
     )
-
-
-def draws(seed: int, count: int) -> Iterator[FaultSequence]:
-    """Yield the sequences of so many seeds from this one on, those for one setup together."""
-    yield from sorted(map(draw, range(seed, seed + count)), key=lambda it: SETUPS.index(it.setup))
 
 
 def _round(rng: random.Random) -> Iterator[str]:
