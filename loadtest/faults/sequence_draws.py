@@ -1,7 +1,7 @@
 """Draws sequences of posts and faults; one seed, one sequence."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from loadtest.faults.sequences import FaultSequence, service
 
@@ -69,7 +69,7 @@ def _posts(rng: random.Random, count_max: int) -> Iterator[str]:
         yield f"wait {0.02 * 30 ** rng.random():.2f}"
 
 
-def _one_of(rng: random.Random, weights: dict[str, float]) -> str:
+def _one_of(rng: random.Random, weights: Mapping[str, float]) -> str:
     """Return one of these words, or a short wait for none of them."""
     [word] = rng.choices(list(weights), list(weights.values()))
     return word or "wait 0.1"

@@ -135,6 +135,10 @@ class Player:
         for poster in self._posters:
             poster.settle()
 
+    def wait(self, seconds: str) -> None:
+        """Let things happen."""
+        threading.Event().wait(float(seconds))
+
     def insist(self) -> None:
         """Post version after version of all until one of each is acknowledged, for a while."""
         end_s = time.monotonic() + _INSIST_S_MAX
@@ -214,7 +218,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "settle": Player.settle,
     "insist": Player.insist,
     "look": Player.look,
-    "wait": lambda _, seconds: threading.Event().wait(float(seconds)),
+    "wait": Player.wait,
     "reload": Player.reload,
     "kill-worker": Player.kill_worker,
     "kill-supervisor": Player.kill_supervisor,

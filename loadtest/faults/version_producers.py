@@ -32,13 +32,13 @@ def post_version(courier: Courier, account: Corrected, version: int, ledger: Led
         ledger.note(type(error).__name__)
         return False
     ledger.note(str(answer.status))
-    match judge(answer):
-        case Acknowledged():
-            account.acknowledge(committed=answer.status == http.client.OK)
-            return True
-        case Wrong(reason):
-            ledger.note_wrong(reason)
-    return False
+    verdict = judge(answer)
+    if isinstance(verdict, Wrong):
+        ledger.note_wrong(verdict.reason)
+    if not isinstance(verdict, Acknowledged):
+        return False
+    account.acknowledge(committed=answer.status == http.client.OK)
+    return True
 
 
 def correct(
