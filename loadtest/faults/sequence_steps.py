@@ -157,6 +157,11 @@ class Player:
             with self._stage.database as database:
                 enter_committed(self.books, self.corrected, database)
 
+    def end_questdb(self, end: Callable[[Stage], None]) -> None:
+        """End QuestDB in this way, also one that is only starting."""
+        self.await_questdb()
+        end(self._stage)
+
     def begin_questdb(self) -> None:
         """Tell QuestDB to start and do not wait for it."""
         self._starting = threading.Thread(target=self._stage.start_questdb)
@@ -207,9 +212,9 @@ class Player:
         """Do something to the line of ILP."""
         self._stage.ilp.do(fault)
 
-    def with_stage(self, act: Callable[[Stage], None]) -> None:
-        """Do something to the stage."""
-        act(self._stage)
+    def mend(self) -> None:
+        """Mend the lines; what they hold passes on."""
+        self._stage.mend()
 
 
 STEPS: dict[str, Callable[..., None]] = {
@@ -223,15 +228,15 @@ STEPS: dict[str, Callable[..., None]] = {
     "kill-worker": Player.kill_worker,
     "kill-supervisor": Player.kill_supervisor,
     "restart": Player.restart,
-    "stop-questdb": lambda player: player.with_stage(Stage.stop_questdb),
-    "kill-questdb": lambda player: player.with_stage(Stage.kill_questdb),
+    "stop-questdb": lambda player: player.end_questdb(Stage.stop_questdb),
+    "kill-questdb": lambda player: player.end_questdb(Stage.kill_questdb),
     "begin-questdb": Player.begin_questdb,
     "away": Player.go_away,
     "refuse-ilp": lambda player: player.with_ilp(Proxy.refuse),
     "cut-ilp": lambda player: player.with_ilp(Proxy.cut),
     "silence-ilp": lambda player: player.with_ilp(Proxy.hold),
     "slow-ilp": Player.slow_ilp,
-    "mend": lambda player: player.with_stage(Stage.mend),
+    "mend": Player.mend,
     "lose-and-mend": Player.lose_and_mend,
 }
 """The word of each step, and what it does with the words that follow it."""

@@ -85,8 +85,11 @@ def by_service(sequences: Iterable[FaultSequence]) -> list[FaultSequence]:
 
 def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
     """Play a sequence, calm down, and balance its books. Leaves the stage for the next one."""
-    stage.set_up(sequence.setup)
-    stage.await_service()
+    try:
+        stage.set_up(sequence.setup)
+        stage.await_service()
+    except (RuntimeError, OSError) as error:
+        return Outcome(sequence, failures=[str(error)])
     corrected = [stage.versions.open(sequence.rows) for _ in range(sequence.accounts)]
     player = Player(stage, corrected, random.Random(sequence.seed))
     outcome = Outcome(sequence, player.books)
