@@ -1,5 +1,6 @@
 """Real certificates, made by the `openssl` command: an authority and what it signs."""
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ class Authority:
         subject = ["-subj", f"/CN={name}", "-days", "30", "-out", str(pair.cert)]
         openssl("req", "-x509", *_key(pair), *subject)
         return cls(pair)
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context of a client that trusts what this authority signed."""
+        return ssl.create_default_context(cafile=str(self.pair.cert))
 
     def issue(self, name: str, *, days: int = 30, usage: str = "serverAuth,clientAuth") -> Pair:
         """Return a new certificate for localhost and 127.0.0.1; the one of that name is replaced.

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from utility_ts_analytics.database import embedded_settings
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.database.schema import apply_schema
@@ -46,7 +47,8 @@ class TestQuestDB:
 
     __test__ = False
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, stock: bool = False) -> None:
+        self._stock = stock
         # Settings of whoever runs the tests must not reach the server under test.
         environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
         # Lets a test suspend a table of its own: ALTER TABLE t SUSPEND WAL.
@@ -89,8 +91,15 @@ class TestQuestDB:
 
     def start(self) -> None:
         """Start the server on the same ports and data as before, and make sure of the schema."""
-        self.running = self.server.start()
+        self.start_bare()
         assert asyncio.run(apply_schema(self.pg_uri)) == []
+
+    def start_bare(self) -> None:
+        """Start the server and leave its tables as they are; `stock` ones make tables for ILP."""
+        ours = {} if self._stock else embedded_settings.SERVICE_SETTINGS
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(embedded_settings, "SERVICE_SETTINGS", ours)
+            self.running = self.server.start()
 
     def stop(self) -> None:
         """Stop the server; `start` brings it back."""
@@ -106,6 +115,12 @@ class TestQuestDB:
             with error:
                 error.add_note(error.read().decode())
             raise
+
+    def write(self, lines: bytes) -> None:
+        """Send ILP lines past the service, as any other client may."""
+        url = f"http://{self.http_addr}/write"
+        with urllib.request.urlopen(url, data=lines, timeout=ANSWER_TIMEOUT_S):
+            pass
 
     def truncate(self, *tables: str) -> None:
         """Empty these tables; what was committed to them before is applied first."""
@@ -169,9 +184,7 @@ def _post_samples(server: TestQuestDB) -> None:
         text = gzip.decompress((SAMPLES / f"{stream.name}.ndjson.gz").read_bytes())
         decoded = decoder.decode(LineBlock.of(text, 1), ts_end=TS_END)
         lines = row_encoder(stream.name)(decoded.rows)
-        url = f"http://{server.http_addr}/write"
-        with urllib.request.urlopen(url, data=lines, timeout=ANSWER_TIMEOUT_S):
-            pass
+        server.write(lines)
 
 
 @pytest.fixture
@@ -190,6 +203,15 @@ def wait_gone() -> Callable[[int], None]:
         assert ended, f"process {pid} still runs after {GONE_TIMEOUT_S:g} s"
 
     return wait
+
+
+@pytest.fixture
+def stock_questdb(tmp_path: Path) -> Iterator[TestQuestDB]:
+    """As `own_questdb`, with QuestDB's own defaults: ILP makes tables and columns by itself."""
+    server = TestQuestDB(tmp_path / "stock_questdb", stock=True)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.reading.compression import Encoding, decompressor
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
+from utility_ts_analytics.records.days import ends_of
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
@@ -90,7 +91,7 @@ def derive_event_ids(rows: Rows) -> None:
 
 def check_block(rows: Rows) -> bool:
     """Ask whether a block keeps the rules, as is done of all; True for a clean one."""
-    return all_in_range(rows, TS_END)
+    return all_in_range(ends_of(rows), TS_END)
 
 
 def check_each_row(rows: Rows) -> bool:
@@ -114,10 +115,11 @@ async def read_body(chunks: Sequence[bytes], encoding: Encoding) -> int:
     plain = decompressor(encoding, 2**40)
     splitter = LineSplitter(_LINE_BYTES_MAX)
     with Admission(_intake(_queue())).admitted_or_raise(body):
-        async for chunk in body.chunks():
-            for piece in plain.feed(chunk):
-                for _ in splitter.feed(piece):
-                    pass
+        with body.cut:
+            async for chunk in body.chunks():
+                for piece in plain.feed(chunk):
+                    for _ in splitter.feed(piece):
+                        pass
         plain.finish()
         for _ in splitter.finish():
             pass

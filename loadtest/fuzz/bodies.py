@@ -12,7 +12,8 @@ from utility_ts_analytics.errors import ClientError, InvalidJson
 from utility_ts_analytics.reading.compression import PIECE_BYTES_MAX, Encoding, decompressor
 from utility_ts_analytics.reading.json_array import decode_array
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
-from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder, is_odd
+from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.oddities import is_odd
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 
@@ -86,7 +87,7 @@ def _plain_outcomes(
             outcomes.append((number, "too long"))
             continue
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-        alone = decoder.decode_texts([text], number, ts_end=TS_END, size_bytes=0, plain=True)
+        alone = decoder.decode_texts([text], [number], ts_end=TS_END, size_bytes=0, plain=True)
         assert alone.line_count == (1 if text.strip(_BLANKS) else 0)
         assert_same_as_plain_json(text, alone)
         outcomes += _outcomes(alone)
@@ -109,17 +110,21 @@ def fuzz_decoder(data: bytes) -> None:
     draws = Draws(data)
     decoder = decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
     texts = draws.rest().split(b"\n")
-    plain = decoder.decode_texts(texts, 1, ts_end=TS_END, size_bytes=0, plain=True)
+    plain = decoder.decode_texts(
+        texts, range(1, len(texts) + 1), ts_end=TS_END, size_bytes=0, plain=True
+    )
     for text, alone in zip(texts, _one_by_one(decoder, texts), strict=True):
         assert_same_as_plain_json(text, alone)
     if not is_odd(b"\n".join(texts)):
-        quick = decoder.decode_texts(texts, 1, ts_end=TS_END, size_bytes=0, plain=False)
+        quick = decoder.decode_texts(
+            texts, range(1, len(texts) + 1), ts_end=TS_END, size_bytes=0, plain=False
+        )
         assert _outcomes(quick) == _outcomes(plain)
 
 
 def _one_by_one(decoder: NdjsonDecoder, texts: list[bytes]) -> list[Decoded]:
     return [
-        decoder.decode_texts([text], 1, ts_end=TS_END, size_bytes=0, plain=True) for text in texts
+        decoder.decode_texts([text], [1], ts_end=TS_END, size_bytes=0, plain=True) for text in texts
     ]
 
 
@@ -138,7 +143,7 @@ def fuzz_array(data: bytes) -> None:
     assert [position for position, _ in outcomes] == list(range(len(outcomes)))
     if body.removeprefix(BYTE_ORDER_MARK).lstrip(_BLANKS).startswith(b"{"):
         text = body.removeprefix(BYTE_ORDER_MARK)
-        alone = decoder.decode_texts([text], 0, ts_end=TS_END, size_bytes=0, plain=True)
+        alone = decoder.decode_texts([text], [0], ts_end=TS_END, size_bytes=0, plain=True)
         assert outcomes == _outcomes(alone)
 
 
@@ -192,7 +197,7 @@ def _expanded(encoding: Encoding, budget_bytes: int, chunks: list[bytes]) -> byt
     try:
         for chunk in chunks:
             for piece in stream.feed(chunk):
-                assert 0 < len(piece) <= PIECE_BYTES_MAX
+                assert len(piece) <= PIECE_BYTES_MAX
                 plain += piece
                 assert len(plain) <= budget_bytes
         stream.finish()

@@ -23,8 +23,12 @@ REQUEST_KIB = 544.0
 """What one upload holds while it waits: a block, the bytes that it was cut from, read buffers."""
 GZIP_KIB = 176.0
 """On top of it: zlib's state and window, a piece of 64 KiB twice."""
-ZSTD_KIB = 8_192.0 + 512.0
-"""On top of it: the largest window that is let in, and a piece of output."""
+ZSTD_KIB = 512.0
+"""On top of it: the state of zstd, a window of up to 128 KiB, and a piece of output."""
+WINDOW_BYTES_MAX = 8 * MIB
+"""The largest that is let in (RFC 9659)."""
+AHEAD_KIB = 256.0
+"""What is read of a compressed body beside long work on what came before."""
 CONNECTION_KIB = 12.0
 HEAD_KIB = 144.0
 """While a head comes in: 64 KiB, held twice while the buffer grows."""
@@ -43,6 +47,7 @@ class Limits:
         max_concurrent_requests: Requests served at once.
         max_connections: Connections kept.
         max_line_bytes: Of one line.
+        max_window_bytes: Of the windows of all zstd bodies.
     """
 
     channel_capacity: int = 50_000
@@ -51,6 +56,7 @@ class Limits:
     max_concurrent_requests: int = 128
     max_connections: int = 4_096
     max_line_bytes: int = 1 * MIB
+    max_window_bytes: int = 32 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +96,16 @@ def bound_mib(limits: Limits, load: Load) -> float:
     # A line that grows is held twice when it is complete: as it came, and cut into a block.
     line_kib = 2 * min(load.line_bytes, limits.max_line_bytes) / KIB
     in_requests = requests * (REQUEST_KIB + line_kib) + gzip * GZIP_KIB + zstd * ZSTD_KIB
+    in_requests += (gzip + zstd) * AHEAD_KIB
+    # One window alone always fits.
+    windows_max = max(limits.max_window_bytes, WINDOW_BYTES_MAX)
+    windows = min(zstd * WINDOW_BYTES_MAX, windows_max) / MIB
     connections = min(load.connections, limits.max_connections)
     in_heads = min(load.heads, connections) * HEAD_KIB
     arrays = min(load.array_bytes, limits.channel_capacity_bytes) * ARRAY_FACTOR / MIB
     edges = (in_requests + connections * CONNECTION_KIB + in_heads) / KIB
     restored = limits.batch_size * ROW_RESTORED_BYTES / MIB if load.restored else 0.0
-    return IDLE_MIB + SEND_MIB + rows_mib(limits) + edges + arrays + restored
+    return IDLE_MIB + SEND_MIB + rows_mib(limits) + edges + windows + arrays + restored
 
 
 def worst_mib(limits: Limits) -> float:

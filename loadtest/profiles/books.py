@@ -17,7 +17,7 @@ from loadtest.profiles.verdict import Check, equal, within
 from loadtest.questdb_rest import QuestDBRest
 from loadtest.stored_comparison import TABLE
 
-_CERTAIN_STATUSES = frozenset((400, 401, 404, 405, 413, 415, 422, 429))
+_CERTAIN_STATUSES = frozenset((400, 401, 403, 404, 405, 413, 415, 422, 429))
 """Answers after which exactly the rows they call accepted are stored, of this body."""
 
 _FINDINGS_KEPT_MAX = 10

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define MICROSECONDS_END ((int64_t)1000000 << 34) /* a MessagePack timestamp of 64 bits ends there */
-
 /* One column of the Arrow format. All buffers are held from `read_column` to `drop_columns`. */
 typedef struct {
     char kind; /* `t` for instants, `s` for texts, `d` for numbers; 0 where every value is absent */

@@ -102,22 +102,22 @@ microseconds_of(PyObject *instant)
         + PyDateTime_DATE_GET_HOUR(instant) * 3600 + PyDateTime_DATE_GET_MINUTE(instant) * 60
         + PyDateTime_DATE_GET_SECOND(instant);
     int64_t microseconds = seconds * 1000000 + PyDateTime_DATE_GET_MICROSECOND(instant);
-    if (PyDateTime_DATE_GET_TZINFO(instant) == PyDateTime_TimeZone_UTC)
-        return microseconds;
-    PyObject *offset = PyObject_CallMethod(instant, "utcoffset", NULL);
-    if (offset == NULL)
-        return -1;
-    if (!PyDelta_Check(offset)) {
+    if (PyDateTime_DATE_GET_TZINFO(instant) != PyDateTime_TimeZone_UTC) {
+        PyObject *offset = PyObject_CallMethod(instant, "utcoffset", NULL);
+        if (offset == NULL)
+            return -1;
+        if (!PyDelta_Check(offset)) {
+            Py_DECREF(offset);
+            PyErr_SetString(PyExc_ValueError, "ts must have a zone");
+            return -1;
+        }
+        microseconds -= ((int64_t)PyDateTime_DELTA_GET_DAYS(offset) * 86400
+                         + PyDateTime_DELTA_GET_SECONDS(offset)) * 1000000
+            + PyDateTime_DELTA_GET_MICROSECONDS(offset);
         Py_DECREF(offset);
-        PyErr_SetString(PyExc_ValueError, "ts must have a zone");
-        return -1;
     }
-    microseconds -= ((int64_t)PyDateTime_DELTA_GET_DAYS(offset) * 86400
-                     + PyDateTime_DELTA_GET_SECONDS(offset)) * 1000000
-        + PyDateTime_DELTA_GET_MICROSECONDS(offset);
-    Py_DECREF(offset);
-    if (microseconds < 0) {
-        PyErr_SetString(PyExc_ValueError, "ts must not be before 1970");
+    if (microseconds < 0 || microseconds >= MICROSECONDS_END) {
+        PyErr_SetString(PyExc_ValueError, "ts must not be before 1970 or after 2513");
         return -1;
     }
     return microseconds;

@@ -9,6 +9,7 @@
 
 #define FIELDS_MAX 15 /* a MessagePack map of up to 15 fields has a head of one byte */
 #define NAME_BYTES_MAX 31 /* and a text of up to 31 bytes too */
+#define MICROSECONDS_END ((int64_t)1000000 << 34) /* a MessagePack timestamp of 64 bits ends there */
 
 /* What one field of one row holds. Texts are borrowed from the row or column. */
 typedef struct {
@@ -65,6 +66,7 @@ int rows_init(void);
 
 PyObject *derive_event_ids(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *ilp_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *needs_closer_look(PyObject *module, PyObject *data);
 PyObject *column_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 #endif

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utility_ts_analytics.errors import ConfigError, OperatorError
+from utility_ts_analytics.errors import EXIT_FAILED, ConfigError, OperatorError
 from utility_ts_analytics.ingest.file_kinds import FILE_KINDS
 from utility_ts_analytics.service import commands
 from utility_ts_analytics.service.balance_options import add_options as add_balance_options
 from utility_ts_analytics.service.load_plan import LoadOptions
 from utility_ts_analytics.service.report_command import add_options as add_report_options
 from utility_ts_analytics.service.report_command import options_of as report_options_of
+from utility_ts_analytics.service.standard_files import prepare_standard_files, stdout_failed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +24,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 ok, 1 failed at run time, 2 bad config or usage, 3 workers crash in a loop.
     """
+    prepare_standard_files()
+    try:
+        try:
+            return _command_line(arguments)
+        finally:
+            sys.stdout.flush()  # or it is done, and fails, when there is no exit code any more
+    except OSError:
+        if not stdout_failed():
+            raise
+        return EXIT_FAILED
+
+
+def _command_line(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _run(options)

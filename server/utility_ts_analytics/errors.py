@@ -65,6 +65,18 @@ class UnknownParameter(ClientError):
     status, code, title = 400, "unknown-parameter", "A query parameter is not known"
 
 
+class TooManyDays(ClientError):
+    """The readings of the body lie on more days than allowed."""
+
+    status, code, title = 400, "too-many-days", "The readings lie on too many days"
+
+
+class TooManyErrors(ClientError):
+    """The body has more bad lines than allowed."""
+
+    status, code, title = 400, "too-many-errors", "Too many records were refused"
+
+
 class Unauthorized(ClientError):
     """No token, or a wrong one."""
 
@@ -72,6 +84,12 @@ class Unauthorized(ClientError):
 
     def __init__(self, detail: str, challenge: str = 'Bearer realm="ingest"') -> None:
         super().__init__(detail, {"www-authenticate": challenge})
+
+
+class ForeignOrigin(ClientError):
+    """A page of another site has its visitor's browser ask, or another host was asked for."""
+
+    status, code, title = 403, "foreign-origin", "The request comes from another site"
 
 
 class NotFound(ClientError):

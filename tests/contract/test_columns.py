@@ -19,11 +19,13 @@ from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.columns import check_columns
 from utility_ts_analytics.records.validation import TS_END
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.ilp import ilp_over_http
 from utility_ts_analytics.sinks.ilp.columns import column_encoder
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.sinks.pgwire import pgwire_sink
 
 pytestmark = pytest.mark.questdb
@@ -91,6 +93,7 @@ def deliver(
             dispatch_of(sink, policy, SystemClock(), fallback=fallback),
             limits=BatchLimits(rows_max=2_500),
             delivery_timeout_s=WAIT_S,
+            order=StreamOrder(None, SystemClock()).lane(),
             clock=SystemClock(),
         )
         running = asyncio.ensure_future(lane.run())
@@ -189,7 +192,7 @@ def test_row_that_the_database_refuses_is_named_by_its_position(questdb: Databas
     questdb.query(f"DROP TABLE IF EXISTS {table}")
     questdb.query(
         f"CREATE TABLE {table} (ts TIMESTAMP, event_id UUID, meter_id SYMBOL, premise_id UUID,"
-        " kwh DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL"
+        " kwh DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, meter_id)"
     )
     start = microseconds(datetime(2026, 1, 1, tzinfo=UTC))
     premise = b"6e8bc430-9c3a-11d9-9669-0800200c9a66"

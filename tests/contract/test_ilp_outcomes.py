@@ -55,7 +55,7 @@ def test_missing_or_mistyped_column_is_the_schemas_fault(questdb: Database, colu
     table = f"ilp_outcomes_{len(columns)}"
     questdb.query(
         f"CREATE TABLE IF NOT EXISTS {table} (ts TIMESTAMP, {columns}) TIMESTAMP(ts) "
-        "PARTITION BY DAY WAL"
+        "PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, meter_id)"
     )
     outcome = send(questdb, table, [row()])
     assert isinstance(outcome, RetryLater)

@@ -22,10 +22,12 @@ from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater, Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.sinks.pgwire import pgwire_sink
 
 pytestmark = pytest.mark.questdb
@@ -261,6 +263,7 @@ def test_a_refused_row_does_not_take_others_with_it(questdb: Database, kind: str
             dispatch_of(sink, policy, SystemClock()),
             limits=BatchLimits(rows_max=1000),
             delivery_timeout_s=20.0,
+            order=StreamOrder(None, SystemClock()).lane(),
             clock=SystemClock(),
         )
         running = asyncio.ensure_future(lane.run())

@@ -31,7 +31,7 @@ def lint(text: str) -> list[str]:
 def pins(name: str) -> dict[str, str]:
     """Return the versions that a file of requirements pins."""
     text = (ROOT / "requirements" / name).read_text()
-    return dict(re.findall(r"^([\w-]+)==(\S+)$", text, re.MULTILINE))
+    return dict(re.findall(r"^([\w-]+)==(\S+) \\$", text, re.MULTILINE))
 
 
 def test_hadolint_has_nothing_to_say() -> None:

@@ -1,24 +1,35 @@
 """The proxy's files agree with each other and with the service's defaults; read as text."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
+from tests.certificates import Authority
 from tests.system_programs import system_program
 
 from utility_ts_analytics.config import Config
 
 INFRA = Path(__file__).parents[2] / "infra"
 CADDYFILE = INFRA / "caddy" / "Caddyfile"
+QUESTDB_CADDYFILE = INFRA / "caddy" / "questdb.Caddyfile"
 COMPOSE = (INFRA / "docker-compose.tls-proxy.yml").read_text()
 PLACEHOLDERS = dict(re.findall(r"\{\$(\w+):([^}]*)\}", CADDYFILE.read_text()))
 
 
-def test_caddy_takes_the_file_and_has_nothing_to_format() -> None:
+@pytest.mark.parametrize("path", [CADDYFILE, QUESTDB_CADDYFILE], ids=lambda path: path.name)
+def test_caddy_takes_the_file_and_has_nothing_to_format(path: Path, tmp_path: Path) -> None:
     caddy = system_program("caddy")
+    pair = Authority.make(tmp_path).pair
+    files = {"QUESTDB_CERT": str(pair.cert), "QUESTDB_KEY": str(pair.key)}
     for arguments in (["validate", "--adapter", "caddyfile", "--config"], ["fmt", "--diff"]):
         run = subprocess.run(
-            [caddy, *arguments, str(CADDYFILE)], capture_output=True, text=True, timeout=30
+            [caddy, *arguments, str(path)],
+            env={**os.environ, **files},
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
         assert run.returncode == 0, run.stdout + run.stderr
         assert not re.search(r"^[-+]", run.stdout, re.MULTILINE), run.stdout
@@ -30,6 +41,15 @@ def test_every_placeholder_has_its_line_in_the_head_and_in_compose() -> None:
     for name, default in PLACEHOLDERS.items():
         assert re.search(rf"^# {name} +{re.escape(default)}\b", head, re.MULTILINE)
     assert set(re.findall(r'^ +(\w+): "\$\{\1:-', COMPOSE, re.MULTILINE)) == set(PLACEHOLDERS)
+
+
+def test_every_variable_of_the_proxy_before_questdb_has_its_line_in_the_head() -> None:
+    text = QUESTDB_CADDYFILE.read_text()
+    head = text.partition("{\n")[0]
+    named = re.findall(r"\{\$(\w+)(?::([^}]*))?\}", text)
+    assert len(named) == 7
+    for name, default in named:
+        assert re.search(rf"^# {name} +{re.escape(default or 'none')}\b", head, re.MULTILINE), name
 
 
 def test_upstreams_are_where_the_service_listens_by_default() -> None:

@@ -38,10 +38,12 @@ def listeners(port: int) -> set[int]:
         if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
             inodes.add(f"socket:[{columns[9]}]")
     holders: set[int] = set()
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if str(link.readlink()) in inodes:
-                holders.add(int(link.parts[2]))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # a process that is gone meanwhile
+            for link in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):  # a file that is
+                    if str(link.readlink()) in inodes:
+                        holders.add(int(process.name))
     return holders
 
 

@@ -119,7 +119,7 @@ class Connection:
 
     def send_head(self, path: str, headers: Mapping[str, str], method: str = "POST") -> None:
         """Send the request line and exactly these headers after `Host`."""
-        lines = [f"{method} {path} HTTP/1.1", "host: test"]
+        lines = [f"{method} {path} HTTP/1.1", "host: localhost"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 

@@ -143,6 +143,7 @@ class RunningService:
     ports: ServicePorts
     output_path: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    stderr: int = subprocess.STDOUT
     process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
@@ -154,7 +155,7 @@ class RunningService:
                 env=command_environment(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=self.stderr,
             )
 
     def wait_ready(self) -> None:
@@ -259,6 +260,7 @@ def run_service(
     *,
     ready: bool = True,
     environment: Mapping[str, str] = {},
+    stderr: int = subprocess.STDOUT,
 ) -> Iterator[RunningService]:
     """Run one service in the directory `place`, for the length of a `with` block.
 
@@ -268,10 +270,11 @@ def run_service(
         overrides: Settings that differ from the defaults of these tests.
         ready: Whether to wait for `/readyz`, or only until the service answers at all.
         environment: Beside that of the tests.
+        stderr: A descriptor for standard error; the log goes into the output file by default.
     """
     ports = ServicePorts(*free_ports(3))
     config = write_config(place / "config.toml", questdb, ports, overrides)
-    service = RunningService(config, ports, place / "output.log", environment)
+    service = RunningService(config, ports, place / "output.log", environment, stderr)
     service.start()
     try:
         if ready:

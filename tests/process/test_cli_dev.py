@@ -1,6 +1,7 @@
 """The first day: everything on one machine, samples stored and counted, still there tomorrow."""
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
     first = subprocess.run(
         command("dev", "--data-dir", str(data), "--once"),
         cwd=tmp_path,
-        env=environ,
+        env={**environ, "QDB_HTTP_USER": "dev", "QDB_HTTP_PASSWORD": "d3v-pass"},
         capture_output=True,
         text=True,
         timeout=ONCE_TIMEOUT_S,
@@ -97,3 +98,21 @@ def test_dev_refuses_a_taken_port_before_it_starts_a_database(tmp_path: Path) ->
     assert done.returncode == 2
     assert f"takes port {meters}" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_dev_whose_output_nobody_reads_serves_and_stops_as_usual(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        command("dev", "--data-dir", str(tmp_path / "data"), "--once"),
+        cwd=tmp_path,
+        env=environment(*free_ports(3)),
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=ONCE_TIMEOUT_S,
+        check=False,
+    )
+    os.close(write_end)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr

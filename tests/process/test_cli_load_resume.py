@@ -240,3 +240,32 @@ def test_finished_files_of_an_interrupted_run_are_not_loaded_again(
 def apply(load: Loader, place: Path) -> None:
     done = run_command("schema", "apply", "--config", str(load.config), cwd=place)
     assert done.returncode == 0, done.stderr
+
+
+def test_load_whose_refused_name_another_one_took_meanwhile_loses_neither(
+    slow: Loader, make_id: MakeId, tmp_path: Path
+) -> None:
+    """Both run at once, over files of one name; the first to start is the last to end."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    bad = year_of(make_id("m"), tmp_path / "one" / "year.ndjson")
+    other_bad = year_of(make_id("m"), tmp_path / "two" / "year.ndjson", 10_000)
+    process = slow.start("one/year.ndjson", "--refused", "refused")
+    slow.wait_journalled(process, MET_LINES)
+    assert slow.run("two/year.ndjson", "--refused", "refused").returncode == 1  # rows were refused
+    refused = tmp_path / "refused" / "year.ndjson"
+    assert refused.read_bytes() == b"".join(other_bad)
+    code, output, _ = ended(process)
+    assert (code, "another load has taken it" in output) == (1, True)
+    assert refused.read_bytes() == b"".join(other_bad)
+    [partial] = (tmp_path / "refused").glob("year.ndjson.????????.partial")
+    assert partial.read_bytes() == b"".join(bad)
+
+    (tmp_path / "refused").rename(tmp_path / "corrected")
+    (tmp_path / "refused").mkdir()
+    for path in (tmp_path / "corrected").glob("*.partial"):
+        path.rename(tmp_path / "refused" / path.name)
+    again = slow.run("one/year.ndjson", "--refused", "refused")
+    assert (again.returncode, f"goes on behind line {ROWS:,}" in again.stderr) == (1, True)
+    assert refused.read_bytes() == b"".join(bad)
+    assert slow.leftovers() == []

@@ -1,10 +1,14 @@
 """`load` and what it cannot do: bad files, bad usage, tables that are not there, full disks."""
 
 import gzip
+import json
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from tests.process.running_load import Loader, loader
 from tests.process.running_service import MakeId, QuestDBPorts
@@ -50,6 +54,47 @@ def test_bad_file_is_refused_with_a_sentence(
     assert "Traceback" not in done.stderr
 
 
+def columns_file(path: Path, meter_id: str, flags: list[bytes]) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    table = pa.table(
+        {
+            "ts": [start + timedelta(hours=hour) for hour in range(len(flags))],
+            "meter_id": [meter_id] * len(flags),
+            "kwh": [1.0] * len(flags),
+            "quality_flag": pa.array(flags, pa.binary()).view(pa.string()),
+        }
+    )
+    pyarrow.parquet.write_table(table, path, row_group_size=2)
+
+
+def test_text_that_is_not_utf8_and_a_torn_file_keep_no_other_row_and_no_other_file_out(
+    load: Loader, tables: StoredTables, make_id: MakeId
+) -> None:
+    first, torn, last = make_id("m"), make_id("m"), make_id("m")
+    columns_file(load.place / "a.parquet", first, [b"A", b"caf\xc3", b"A"])
+    columns_file(load.place / "b.parquet", torn, [b"A"] * 4)
+    content = bytearray((load.place / "b.parquet").read_bytes())
+    group = pyarrow.parquet.ParquetFile(load.place / "b.parquet").metadata.row_group(1)
+    content[group.column(0).dictionary_page_offset] ^= 0xFF
+    (load.place / "b.parquet").write_bytes(content)
+    columns_file(load.place / "c.parquet", last, [b"A"])
+    facts = load.facts("a.parquet", "b.parquet", "c.parquet", "--refused", "refused", code=1)
+    assert [file["state"] for file in facts["files"]] == ["complete", "failed", "complete"]
+    assert facts["files"][0]["refused"] == [
+        {"code": "invalid-utf8", "field": "quality_flag", "count": 1}
+    ]
+    assert "cannot read b.parquet: " in facts["files"][1]["problem"]
+    [reason] = (load.place / "refused" / "a.parquet.ndjson.reasons").read_bytes().splitlines()
+    assert json.loads(reason) == {
+        "line": 2,
+        "code": "invalid-utf8",
+        "field": "quality_flag",
+        "detail": "the text of quality_flag is not UTF-8",
+    }
+    assert b'"caf\xc3"' in (load.place / "refused" / "a.parquet.ndjson").read_bytes()
+    assert [len(tables.meter(meter_id)) for meter_id in (first, torn, last)] == [2, 0, 1]
+
+
 def test_every_problem_of_usage_is_named_at_once(load: Loader) -> None:
     (load.place / "a.txt").write_text("")
     (load.place / "map.toml").write_text('stream = "generation_output"\nnonsense = 1\n')
@@ -92,7 +137,7 @@ def test_full_disk_for_refused_rows_ends_the_load_and_it_goes_on_with_more_room(
     (load.place / "a.ndjson").write_bytes(body + reading_lines(meter_id, 10))
     facts = load.facts("a.ndjson", "--refused", "disk/refused", code=1)
     assert "No space left on device" in facts["stopped"]
-    [partial] = (disk / "refused").glob("a.ndjson.partial")
+    [partial] = (disk / "refused").glob("a.ndjson.????????.partial")
     assert partial.read_bytes().endswith(b"}\n")
     assert body.startswith(partial.read_bytes())
     assert load.journalled() == facts["files"][0]["lines"] > 0

@@ -1,9 +1,11 @@
 """The embedded QuestDB as a real process: what ends it, what does not, and what stays."""
 
+import base64
 import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,6 +72,27 @@ def write_rows(questdb: TestQuestDB, start: int) -> None:
     url = f"http://{questdb.http_addr}/write"
     with urllib.request.urlopen(url, lines.encode(), timeout=30) as answer:
         assert answer.status == 204
+
+
+def test_its_folder_is_for_its_user_only(own_questdb: TestQuestDB) -> None:
+    """QuestDB itself makes files that everyone may read, whatever the umask: the folder guards."""
+    folder = own_questdb.running.log_path.parent.parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert any(path.stat().st_mode & 0o004 for path in folder.rglob("*"))
+
+
+def test_password_keeps_pages_from_running_sql_by_get(tmp_path: Path) -> None:
+    """What a browser sends without its user's will has no password; health needs none."""
+    environ = {**os.environ, "QDB_HTTP_USER": "dev", "QDB_HTTP_PASSWORD": "d3v-pass"}
+    questdb = EmbeddedQuestDB(tmp_path / "data", environ=environ, heap_mib=HEAP_MIB)
+    with questdb as running:
+        url = f"http://{running.http_addr}/exec?query=SELECT%201"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url, timeout=30)
+        login = base64.b64encode(b"dev:d3v-pass").decode()
+        asked = urllib.request.Request(url, headers={"authorization": f"Basic {login}"})
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert answer.status == 200
 
 
 def test_acknowledged_rows_survive_the_kill_of_the_jvm(

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 import pytest
-from tests.process.raw_http import JSON, NDJSON, ask, post
+from tests.process.raw_http import JSON, NDJSON, Answer, Connection, ask, post
 from tests.process.running_service import Launch, MakeId, RunningService
 from tests.process.sample_readings import reading_lines
+from tests.process.scraped_metrics import scrape
 from tests.process.stored_tables import StoredTables
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
@@ -54,6 +55,61 @@ def test_without_a_valid_token_nothing_is_taken(
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert OLD_TOKEN not in str(answer)
     assert tables.count_meter(meter_id) == 0
+
+
+PAGE = "https://portal.example.com"
+
+
+@pytest.fixture(scope="module")
+def with_page(launch: Launch) -> Iterator[RunningService]:
+    """A service whose first stream takes posts of one page, and whose operations have a name."""
+    overrides = {
+        "meter_usage": {"source": {"allowed_origins": [PAGE]}},
+        "metrics": {"allowed_hosts": ["ingestion"]},
+    }
+    with launch(overrides) as running:
+        yield running
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:7001"])
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", NDJSON])
+def test_posts_of_other_sites_pages_are_refused_and_nothing_is_taken(
+    origin: str, kind: str, with_page: RunningService, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id = make_id("m")
+    headers = {"content-type": kind, "origin": origin}
+    answer = with_page.post_lines(reading_lines(meter_id, 1), headers=headers)
+    problem = answer.problem(403, "foreign-origin")
+    assert (problem.retryable, problem.accepted) == (False, 0)
+    assert tables.count_meter(meter_id) == 0
+    taken = with_page.post_lines(reading_lines(meter_id, 1), headers={**headers, "origin": PAGE})
+    assert taken.accepted_all().accepted == 1
+
+
+def test_refused_posts_of_pages_are_counted(with_page: RunningService, make_id: MakeId) -> None:
+    body = reading_lines(make_id("m"), 1)
+    with_page.post_lines(body, headers={"origin": "null"}).problem(403, "foreign-origin")
+    counted = scrape(with_page).value("ingestion_requests_total", stream="meter_usage", code="403")
+    assert counted >= 1
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json", "/metrics", "/readyz", "/openapi.json"])
+def test_operations_port_answers_only_to_its_own_hosts(
+    path: str, with_page: RunningService
+) -> None:
+    port = with_page.ports.operations
+
+    def answered(host: str, **headers: str) -> Answer:
+        with Connection(port) as connection:
+            lines = [f"GET {path} HTTP/1.1", f"host: {host}", "connection: close"]
+            lines += [f"{name}: {value}" for name, value in headers.items()]
+            connection.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+            return connection.answer("GET")
+
+    answered(f"evil.example:{port}").problem(403, "foreign-origin")
+    answered("127.0.0.1", origin="https://evil.example").problem(403, "foreign-origin")
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", "[::1]", "ingestion:9090"):
+        assert answered(host).status in (200, 503)
 
 
 def test_every_token_of_a_stream_opens_it(guarded: RunningService, make_id: MakeId) -> None:

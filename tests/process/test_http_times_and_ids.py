@@ -1,10 +1,11 @@
 """Times and event ids of stored readings."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.process.raw_http import json_lines
-from tests.process.running_service import MakeId, RunningService
+from tests.process.running_service import MakeId, RunningService, StartService
 from tests.process.sample_readings import readings
 from tests.process.stored_tables import Row, StoredTables
 
@@ -21,11 +22,27 @@ def test_times_are_stored_as_utc_in_whole_microseconds(
         "2000-01-01T00:00:00Z": "2000-01-01T00:00:00.000000Z",
         "2024-02-29T23:59:59.000001-09:30": "2024-03-01T09:29:59.000001Z",
         "2024-06-01T05:30:00.999999+05:30": "2024-06-01T00:00:00.999999Z",
-        "2100-01-01T13:59:59.999999+14:00": "2099-12-31T23:59:59.999999Z",
     }
     records = [{"ts": ts, "meter_id": meter_id, "kwh": 1} for ts in sent_and_stored]
-    assert service.post_lines(json_lines(records)).accepted_all().accepted == 4
+    assert service.post_lines(json_lines(records)).accepted_all().accepted == 3
     assert [row["ts"] for row in tables.meter(meter_id)] == list(sent_and_stored.values())
+
+
+def test_readings_lie_at_most_400_days_ahead_unless_that_is_turned_off(
+    service: RunningService, start_service: StartService, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id, now = make_id("m"), datetime.now(tz=UTC)
+    ahead = [now + timedelta(days=days) for days in (399, 401)]
+    records = [{"ts": ts.isoformat(), "meter_id": meter_id, "kwh": 1} for ts in ahead]
+    answer = service.post_lines(json_lines(records))
+    [error] = answer.listed_errors()
+    assert (error.line, error.code, error.field) == (2, "timestamp-out-of-range", "ts")
+    assert "max_future_minutes" in error.detail
+    assert tables.count_meter(meter_id) == 1
+    unbound = start_service({"meter_usage": {"source": {"max_future_minutes": 0}}})
+    last = {"ts": "2100-01-01T13:59:59.999999+14:00", "meter_id": meter_id, "kwh": 1}
+    assert unbound.post_lines(json_lines([last])).accepted_all().accepted == 1
+    assert tables.meter(meter_id)[-1]["ts"] == "2099-12-31T23:59:59.999999Z"
 
 
 def test_a_client_uuid_is_kept_and_other_text_is_hashed(

@@ -18,6 +18,7 @@ CONTRACT = {
     "unsupported-encoding": (415, False),
     "body-timeout": (408, True),
     "body-too-large": (413, False),
+    "too-many-days": (400, False),
     "too-many-records": (413, False),
     "decompressed-too-large": (413, False),
     "nothing-accepted": (422, False),

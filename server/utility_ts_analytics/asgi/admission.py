@@ -1,21 +1,38 @@
 """Which requests may send their bodies just now, and which give way when all places are taken.
 
-A client that sends a byte now and then could otherwise keep a place for the whole idle time-out,
-and as many of them as there are places would shut out everybody.
+A client could otherwise keep a place with a byte now and then or with lines that are no readings,
+and as many of them as there are places would shut out everybody (docs/decisions/0028).
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.errors import BodyTimeout, Draining, Overloaded
 
 _PATIENCE_S = 3.0
-"""How long an upload may stay below the minimum rate while others find no place, seconds."""
+"""How long an upload may bring too little while others find no place, seconds."""
+_EMPTY_PATIENCE_S = 1.0
+"""The same for one that has brought nothing at all."""
 _LOOK_AGAIN_S = 0.1
-"""A look that found nobody too slow is not repeated for so long: it costs a step per request."""
+"""A look that found nobody to give way is not repeated for so long: it takes a step per request."""
+_TICK_S = 0.5
+"""How often it is looked for clients that left while their bodies are worked on, seconds."""
+_SPARE_SHARE: Final = 16
+"""One holder gets all places but a sixteenth, so that the others find one without waiting."""
+
+
+@dataclass(slots=True, eq=False)
+class _Upload:
+    """One that was admitted: whose it is, and what it has."""
+
+    holder: str
+    body: RequestBody
+    session: IntakeSession
 
 
 class Admission:
@@ -27,57 +44,130 @@ class Admission:
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
-        self._admitted: dict[RequestBody, IntakeSession] = {}
+        self._holder_places_max = intake.sessions_max - intake.sessions_max // _SPARE_SHARE
+        self._admitted: dict[RequestBody, _Upload] = {}
+        self._places: dict[str, int] = {}
         self._cut_at_s: float | None = None
-        self._looked_in_vain_s = float("-inf")
+        self._looked_in_vain_s: dict[int, float] = {}  # by the places of who asked
+        self._ticking = False
 
     @contextlib.contextmanager
-    def admitted_or_raise(self, body: RequestBody, request_id: str = "") -> Iterator[IntakeSession]:
+    def admitted_or_raise(
+        self, body: RequestBody, holder: str = "", request_id: str = ""
+    ) -> Iterator[IntakeSession]:
         """Hold a place for one request; nothing of its body has been read yet.
 
         Args:
             body: Of the request.
+            holder: Whose it is: places are shared between holders.
             request_id: As in its answer.
 
         Raises:
             Overloaded: There is no place, or no room for rows; says when to come back.
         """
-        session = self._intake.try_open(request_id)
-        if session is None and self._cut_slow_body():
-            session = self._intake.try_open(request_id)
+        session = self._try_open(holder, request_id)
+        if session is None and self._make_place(holder):
+            session = self._try_open(holder, request_id)
         if session is None:
             raise Overloaded(
                 "the worker holds as much as it may just now", self._intake.retry_after_s()
             )
         if self._cut_at_s is not None:
-            body.cut(self._cut_at_s, _draining)
-        self._admitted[body] = session
+            body.cut.at(self._cut_at_s, _draining)
+        session.waiting = body.progress
+        self._admitted[body] = _Upload(holder, body, session)
+        self._places[holder] = self._places.get(holder, 0) + 1
+        if not self._ticking:
+            self._tick_later()
         try:
             with session:
                 yield session
         finally:
-            self._admitted.pop(body, None)
+            self._forget(body)
 
     def cut_bodies(self, at_s: float) -> None:
-        """Stop waiting for unfinished bodies at loop time `at_s`, seconds: the worker drains."""
+        """Stop the work on bodies at loop time `at_s`, seconds: the worker drains."""
         self._cut_at_s = at_s
         for body in self._admitted:
-            body.cut(at_s, _draining)
+            body.cut.at(at_s, _draining)
 
-    def _cut_slow_body(self) -> bool:
-        """End the upload admitted first of those that are too slow; its place is free at once."""
-        now_s = asyncio.get_running_loop().time()
-        if self._intake.has_place or now_s - self._looked_in_vain_s < _LOOK_AGAIN_S:
+    def make_way(self, body: RequestBody, among: Container[RequestBody]) -> bool:
+        """End an upload out of `among` that brings too little, for the sake of `body`.
+
+        Returns:
+            Whether there was one; what it holds is free soon.
+        """
+        upload = self._admitted.get(body)
+        if upload is None:
             return False
-        for body, session in self._admitted.items():
-            # With rows on their way it would still hold memory of the database's pace.
-            if session.settlement.open_rows == 0 and body.is_too_slow(now_s, _PATIENCE_S):
-                del self._admitted[body]
-                body.cut(now_s, _gave_way)
-                session.leave_place()
-                return True
-        self._looked_in_vain_s = now_s
+        others = [other for other in self._admitted.values() if other.body in among]
+        return self._end_one(others, self._places[upload.holder])
+
+    def _try_open(self, holder: str, request_id: str) -> IntakeSession | None:
+        if self._places.get(holder, 0) >= self._holder_places_max:
+            return None
+        return self._intake.try_open(request_id)
+
+    def _make_place(self, holder: str) -> bool:
+        """End an upload if it is places that are short; that one's is free at once."""
+        places = self._places.get(holder, 0)
+        uploads = list(self._admitted.values())
+        if places >= self._holder_places_max:
+            uploads = [upload for upload in uploads if upload.holder == holder]
+        elif self._intake.has_place:
+            return False
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_in_vain_s.get(places, float("-inf")) < _LOOK_AGAIN_S:
+            return False
+        if self._end_one(uploads, places):
+            return True
+        self._looked_in_vain_s[places] = now_s
         return False
+
+    def _end_one(self, uploads: list[_Upload], places: int) -> bool:
+        """End that of the holder with the most places which was admitted first, if there is any.
+
+        Args:
+            uploads: Those to choose from, in the order of their admission.
+            places: Of the holder for whom one shall give way.
+        """
+        now_s = asyncio.get_running_loop().time()
+        lagging = [upload for upload in uploads if self._gives_way(upload, places, now_s)]
+        if not lagging:
+            return False
+        upload = max(lagging, key=lambda one: self._places[one.holder])
+        self._forget(upload.body)
+        upload.body.cut.at(now_s, _gave_way)
+        upload.session.leave_place()
+        return True
+
+    def _gives_way(self, upload: _Upload, places: int, now_s: float) -> bool:
+        if upload.session.settlement.open_rows:
+            return False  # it would still hold memory of the database's pace
+        patience_s = _PATIENCE_S if upload.body.progress.useful_bytes else _EMPTY_PATIENCE_S
+        if self._places[upload.holder] > places + 1:
+            patience_s = 0.0
+        return upload.body.progress.lags_s(now_s) > patience_s
+
+    def _tick_later(self) -> None:
+        """Once for all requests: a timer for each would cost every small post a microsecond."""
+        self._ticking = bool(self._admitted)
+        if self._ticking:
+            asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for body in self._admitted:
+            body.look_ahead(now_s)
+        self._tick_later()
+
+    def _forget(self, body: RequestBody) -> None:
+        upload = self._admitted.pop(body, None)
+        if upload is None:
+            return
+        self._places[upload.holder] -= 1
+        if not self._places[upload.holder]:
+            del self._places[upload.holder]
 
 
 def _draining() -> Draining:
@@ -86,6 +176,6 @@ def _draining() -> Draining:
 
 def _gave_way() -> BodyTimeout:
     return BodyTimeout(
-        f"the body came in below the minimum rate for {_PATIENCE_S:.0f} s while all places were"
-        " taken (body_min_rate_bytes, max_concurrent_requests)"
+        "the body brought fewer valid rows than the minimum rate asks for, and others found no"
+        " place (body_min_rate_bytes, max_concurrent_requests)"
     )

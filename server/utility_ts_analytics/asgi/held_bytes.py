@@ -1,48 +1,126 @@
-"""How many bytes of array bodies one worker holds: unlike lines, they are held until complete."""
+"""How many bytes of one kind the requests of a worker hold together, array bodies for instance."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Container
+from typing import Final, Protocol
 
+from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.errors import Overloaded
 
-_RETRY_AFTER_S = 2
+_RETRY_AFTER_S: Final = 2
+_LEAVING_S: Final = 1.0
+"""How long a request that was told to give way may take to let go, seconds."""
+
+
+class MakeWay(Protocol):
+    """Ends a request that brings too little: `Admission.make_way`."""
+
+    def __call__(self, body: RequestBody, among: Container[RequestBody]) -> bool:
+        """End one out of `among` for the sake of `body`; return whether there was one."""
+        ...
 
 
 class HeldBytes:
-    """The bound on all array bodies of a worker together. One event loop.
+    """The bound on what all requests of a worker hold of one kind. One event loop.
 
     Args:
-        bytes_max: Of all bodies, once decompressed. One body alone may be larger: it has a bound
-            of its own, and could otherwise never come in.
+        bytes_max: Of all requests. One alone may hold more: it has a bound of its own, and could
+            otherwise never come in.
+        full: What a request without room is told, with the setting.
+        make_way: Asked where there is no room.
+        wait_s: How long a request may wait for room, seconds, one after the other.
     """
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(
+        self, bytes_max: int, full: str, make_way: MakeWay, *, wait_s: float = 0.0
+    ) -> None:
         self.held_bytes = 0
         self._bytes_max = bytes_max
+        self._full = full
+        self._make_way = make_way
+        self._wait_s = wait_s
+        self._holding: dict[RequestBody, int] = {}
+        self._turn = asyncio.Lock()
+        self._released = asyncio.Event()
 
-    @contextlib.contextmanager
-    def body(self) -> Iterator[Callable[[int], None]]:
-        """Account for one body until the end of the `with` block.
+    def share(self, body: RequestBody) -> "HeldShare":
+        """Account for one request until the end of a `with` block."""
+        return HeldShare(self, body)
 
-        Returns:
-            What to call with the size of each piece before it is kept. It raises `Overloaded`
-            where the bodies of others leave no room; no row of an array is taken by then.
-        """
-        own_bytes = 0
+    async def hold(self, body: RequestBody, size_bytes: int) -> None:
+        """Hold so much more; see `HeldShare.hold`."""
+        if self._turn.locked() or not self._fits(body, size_bytes):
+            with body.progress:  # to wait for others is not its fault
+                await self._room(body, size_bytes)
+        self._holding[body] = self._holding.get(body, 0) + size_bytes
+        self.held_bytes += size_bytes
 
-        def hold_or_raise(size_bytes: int) -> None:
-            nonlocal own_bytes
-            others = self.held_bytes > own_bytes
-            if others and self.held_bytes + size_bytes > self._bytes_max:
-                raise Overloaded(
-                    f"the worker holds {self.held_bytes} bytes of array bodies already"
-                    " (channel_capacity_bytes); NDJSON is not held",
-                    _RETRY_AFTER_S,
-                )
-            own_bytes += size_bytes
-            self.held_bytes += size_bytes
+    def held_by(self, body: RequestBody) -> int:
+        """Return what one request holds."""
+        return self._holding.get(body, 0)
 
+    def release(self, body: RequestBody) -> None:
+        """Give back all that a request holds."""
+        size_bytes = self._holding.pop(body, 0)
+        if size_bytes:
+            self.held_bytes -= size_bytes
+            self._released.set()
+
+    def _fits(self, body: RequestBody, size_bytes: int) -> bool:
+        alone = self.held_bytes == self._holding.get(body, 0)
+        return alone or self.held_bytes + size_bytes <= self._bytes_max
+
+    async def _room(self, body: RequestBody, size_bytes: int) -> None:
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + self._wait_s
         try:
-            yield hold_or_raise
-        finally:
-            self.held_bytes -= own_bytes
+            async with asyncio.timeout_at(until_s + _LEAVING_S), self._turn:
+                while not self._fits(body, size_bytes):
+                    others = self._holding.keys() - {body}
+                    left_s = _LEAVING_S if self._make_way(body, others) else until_s - clock()
+                    await self._some_released(left_s)
+        except TimeoutError:
+            raise Overloaded(
+                f"the worker holds {self.held_bytes} bytes of {self._full}", _RETRY_AFTER_S
+            ) from None
+
+    async def _some_released(self, left_s: float) -> None:
+        """Wait until others gave something back, or until it is time to look who lags."""
+        if left_s <= 0:
+            raise TimeoutError
+        self._released.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(left_s, _LEAVING_S)):
+                await self._released.wait()
+
+
+class HeldShare:
+    """What one request holds until the end of a `with` block."""
+
+    def __init__(self, held: HeldBytes, body: RequestBody) -> None:
+        self._held = held
+        self._body = body
+
+    def __enter__(self) -> "HeldShare":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @property
+    def held_bytes(self) -> int:
+        """What it holds just now."""
+        return self._held.held_by(self._body)
+
+    async def hold(self, size_bytes: int) -> None:
+        """Hold so many bytes more, before they are allocated.
+
+        Raises:
+            Overloaded: Others left no room in time.
+        """
+        await self._held.hold(self._body, size_bytes)
+
+    def release(self) -> None:
+        """Give back all of it."""
+        self._held.release(self._body)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from utility_ts_analytics import __version__
 from utility_ts_analytics.asgi.openapi_answers import (
     CACHE_HEADER,
+    FOREIGN_HOST,
     OTHER_ERRORS,
     ingest_answers,
     problem_answers,
@@ -210,7 +211,8 @@ def _page(path: str) -> Schema:
             "description": summary,
             "headers": CACHE_HEADER,
             "content": {media_type: {"schema": schema}},
-        }
+        },
+        **problem_answers([FOREIGN_HOST], "Problem"),
     }
     if path == "/readyz":
         unready = {"allOf": [reference("Readiness")], "properties": {"ready": {"const": False}}}

@@ -17,6 +17,7 @@ from utility_ts_analytics.errors import (
     ClientError,
     DecompressedTooLarge,
     Draining,
+    ForeignOrigin,
     InternalError,
     InvalidEncoding,
     InvalidJson,
@@ -28,6 +29,8 @@ from utility_ts_analytics.errors import (
     SinkUnavailable,
     StrictRejected,
     TableSuspended,
+    TooManyDays,
+    TooManyErrors,
     TooManyRecords,
     TruncatedBody,
     Unauthorized,
@@ -43,7 +46,12 @@ INGEST_ERRORS: Sequence[ClientError] = (
     TruncatedBody("the connection ended before the body was complete"),
     InvalidEncoding("cannot decompress the body: it is not gzip in its first member"),
     UnknownParameter("the query parameters are: strict, validate_only"),
+    TooManyDays("the readings lie on more than 2000 different days (max_request_days)"),
+    TooManyErrors(
+        "more than 10000 records were refused, and fewer were valid (max_request_errors)"
+    ),
     Unauthorized("the Authorization header carries no valid bearer token"),
+    ForeignOrigin("pages of this origin may not post here (allowed_origins)"),
     BodyTimeout("no byte of the body came for 30000 ms (body_idle_timeout_ms)"),
     BodyTooLarge("the body is over 10485760 bytes (max_body_bytes)"),
     TooManyRecords("the body has more than 1000000 records (max_request_records)"),
@@ -73,6 +81,11 @@ OTHER_ERRORS: Sequence[ClientError] = (
     MethodNotAllowed("readings are posted", "POST"),
 )
 """What other paths and methods get, on every port."""
+
+FOREIGN_HOST: ClientError = ForeignOrigin(
+    "this port answers only to its own hosts (metrics.allowed_hosts)"
+)
+"""What every path of the operations port answers where another host was asked for."""
 
 CACHE_HEADER: Schema = {"Cache-Control": {"schema": {"const": "no-store"}, "required": True}}
 _ERROR_HEADERS = {

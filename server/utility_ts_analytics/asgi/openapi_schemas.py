@@ -184,5 +184,6 @@ def _readiness() -> Schema:
     properties: Schema = {
         "ready": {"type": "boolean"},
         "reasons": {"type": "array", "items": {"type": "string"}},
+        "warnings": {"type": "array", "items": {"type": "string"}},
     }
     return _object(properties, list(properties))

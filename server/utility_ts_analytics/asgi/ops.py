@@ -21,6 +21,10 @@ class Facts(Lifecycle, Protocol):
         """Return one line per reason why readings are not being stored; empty when ready."""
         ...
 
+    def warnings(self) -> Sequence[str]:
+        """Return one line per thing to put right that keeps no reading from being stored."""
+        ...
+
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics, as the `Accept` header asks for it."""
         ...
@@ -72,7 +76,11 @@ class OpsApp:
             await send_json(send, 200, {"status": "ok"})
         elif path == "/readyz":
             reasons = list(self._facts.unready_reasons())
-            document: dict[str, Json] = {"ready": not reasons, "reasons": [*reasons]}
+            document: dict[str, Json] = {
+                "ready": not reasons,
+                "reasons": [*reasons],
+                "warnings": [*self._facts.warnings()],
+            }
             await send_json(send, 503 if reasons else 200, document)
         elif path == "/openapi.json":
             await send_json(send, 200, self._openapi)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -85,6 +86,22 @@ def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHea
         strict=parameters.get("strict", strict_default),
         validate_only=parameters.get("validate_only", False),
     )
+
+
+def holder_of(scope: Scope, token_name: str | None) -> str:
+    """Return who a request counts for where places are shared: its token's holder, or its address.
+
+    An address is that of the connection: `X-Forwarded-For` says whatever its sender likes, so that
+    all who come through one proxy without a token are one holder. Of IPv6 the first 64 bits count,
+    since one machine has all addresses behind them.
+    """
+    if token_name is not None:
+        return f"token {token_name}"
+    host = str((scope.get("client") or ("",))[0])
+    if ":" not in host:
+        return host
+    address = IPv6Address(host)
+    return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
 
 
 def _text(value: bytes | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from utility_ts_analytics.buffering.encoded import EncodedLines
+from utility_ts_analytics.records.days import days_between, ends_of
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 
@@ -110,14 +111,18 @@ class Block:
         positions: Line number (or array index) of each row; as long as `rows`.
         size_bytes: Bytes of the body that the rows came from: what the byte bound counts.
         settlement: Where the end of each row is reported.
+        days: Those that the rows lie on, perhaps with more; None has them looked at when asked for.
 
     Attributes:
         lines: The rows as they came, if they came encoded; then they exist as nothing else.
+        accepted_s: When the queue took the rows, monotonic seconds; 0 before that.
     """
 
     __slots__ = (
+        "_days",
         "_restore",
         "_rows",
+        "accepted_s",
         "lines",
         "positions",
         "row_count",
@@ -131,12 +136,15 @@ class Block:
         positions: Sequence[int],
         size_bytes: int,
         settlement: Settlement,
+        days: frozenset[int] | None = None,
     ) -> None:
         self.row_count = len(rows)
         self.positions = positions
         self.size_bytes = size_bytes
         self.settlement = settlement
         self.lines: EncodedLines | None = None
+        self.accepted_s = 0.0
+        self._days = days
         self._rows: Sequence[Reading] | None = rows
         self._restore: Callable[[], Sequence[Reading]] | None = None
 
@@ -147,9 +155,10 @@ class Block:
         positions: Sequence[int],
         size_bytes: int,
         settlement: Settlement,
+        days: frozenset[int] | None = None,
     ) -> "Block":
         """Return a block of rows that came encoded: at least one, otherwise as the class says."""
-        block = cls((), positions, size_bytes, settlement)
+        block = cls((), positions, size_bytes, settlement, days)
         block.row_count = lines.row_count
         block.lines = lines
         block.let_go(lines.rows)
@@ -164,6 +173,14 @@ class Block:
             raise AssertionError("rows were let go without a way back")
         return self._restore()
 
+    @property
+    def days(self) -> frozenset[int]:
+        """Days that the rows lie on (`records.days`); of a part perhaps those of the whole."""
+        if self._days is None:
+            rows = self.rows
+            self._days = days_between(rows, ends_of(rows))
+        return self._days
+
     def part(self, start: int, stop: int, size_bytes: int) -> "Block":
         """Return the rows from index `start` up to, not including, `stop`; never empty.
 
@@ -175,8 +192,9 @@ class Block:
         positions = self.positions[start:stop]
         if self.lines is not None:
             lines = self.lines.part(start, stop)
-            return Block.encoded(lines, positions, size_bytes, self.settlement)
-        return Block(self.rows[start:stop], positions, size_bytes, self.settlement)
+            return Block.encoded(lines, positions, size_bytes, self.settlement, self._days)
+        rows = self.rows[start:stop]
+        return Block(rows, positions, size_bytes, self.settlement, self._days)
 
     def parts(self, rows_max: int) -> "Iterator[Block]":
         """Yield the block, or where it is larger than a queue, parts that leave room for others.

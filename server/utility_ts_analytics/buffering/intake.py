@@ -7,6 +7,7 @@ which stays on one lane so that a request's rows keep the order of their lines.
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.encoded import EncodedLines
@@ -25,6 +26,7 @@ class IntakeSession:
 
     Attributes:
         settlement: The account of this request's rows.
+        waiting: Is entered for each wait for room.
     """
 
     def __init__(
@@ -33,9 +35,12 @@ class IntakeSession:
         closed: Callable[[], None],
         request_id: str,
         measures: Measures,
+        clock: Clock,
     ) -> None:
         self.settlement = Settlement(request_id)
+        self.waiting: AbstractContextManager[None] = nullcontext()
         self._measures = measures
+        self._clock = clock
         self._queue = queue
         self._closed = closed
         self._adding = True
@@ -73,7 +78,12 @@ class IntakeSession:
         return None
 
     async def submit(
-        self, rows: Sequence[Reading], positions: Sequence[int], size_bytes: int, wait_s: float
+        self,
+        rows: Sequence[Reading],
+        positions: Sequence[int],
+        size_bytes: int,
+        wait_s: float,
+        days: frozenset[int] | None = None,
     ) -> Failure | None:
         """Hand valid rows over, waiting for room: this wait is the back-pressure.
 
@@ -82,6 +92,7 @@ class IntakeSession:
             positions: Line number or index of each row.
             size_bytes: Body bytes that the rows came from.
             wait_s: Longest wait for room per part, seconds.
+            days: Those that the rows lie on, where they are known already.
 
         Returns:
             None when all were taken, or the failure if room did not come in time. Rows of earlier
@@ -90,7 +101,7 @@ class IntakeSession:
         if not rows:
             self._give_back_room()
             return None
-        block = Block(rows, positions, size_bytes, self.settlement)
+        block = Block(rows, positions, size_bytes, self.settlement, days)
         return await self._submit_block(block, wait_s)
 
     async def submit_encoded(
@@ -152,6 +163,7 @@ class IntakeSession:
             return _NO_ROOM
         self._give_back_room()
         self.settlement.take(rows)
+        block.accepted_s = self._clock.monotonic_s()
         self._queue.put(block)
         self._measures.rows_taken(rows)
         return None
@@ -162,8 +174,9 @@ class IntakeSession:
             await self._queue.reserve(rows, size_bytes)  # does not wait; a time-out is not free
             return True
         try:
-            async with asyncio.timeout(wait_s):
-                await self._queue.reserve(rows, size_bytes)
+            with self.waiting:
+                async with asyncio.timeout(wait_s):
+                    await self._queue.reserve(rows, size_bytes)
         except TimeoutError:
             return False
         return True
@@ -204,7 +217,7 @@ class Intake:
         self._rows_leaving = LeavingRate()
         self._sessions_leaving = LeavingRate()
         self._queues = queues
-        self._sessions_max = sessions_max
+        self.sessions_max = sessions_max
         self._turn = itertools.cycle(range(len(queues)))
 
     def try_open(self, request_id: str = "") -> IntakeSession | None:
@@ -222,13 +235,15 @@ class Intake:
             queue = self._queues[next(self._turn)]
             if queue.has_room(1, 0):
                 self.sessions += 1
-                return IntakeSession(queue, self._close_session, request_id, self.measures)
+                return IntakeSession(
+                    queue, self._close_session, request_id, self.measures, self._clock
+                )
         return None
 
     @property
     def has_place(self) -> bool:
         """Whether there are fewer than `sessions_max` requests."""
-        return self.sessions < self._sessions_max
+        return self.sessions < self.sessions_max
 
     def retry_after_s(self) -> int:
         """Return when a request that `try_open` refused should come again, whole seconds, 1..60.

@@ -76,6 +76,11 @@ class BlockQueue:
         finally:
             self.wanted_rows -= rows
 
+    @property
+    def oldest_accepted_s(self) -> float | None:
+        """When the first block that waits was accepted; None where none waits."""
+        return self._blocks[0].accepted_s if self._blocks else None
+
     def put(self, block: Block) -> None:
         """Add a block whose room was reserved. Never waits."""
         self._blocks.append(block)

@@ -17,12 +17,12 @@ from utility_ts_analytics.config.model import (
     SinkConfig,
     StreamConfig,
 )
+from utility_ts_analytics.config.questdb_values import DatabaseUri
 from utility_ts_analytics.config.redaction import redacted
 from utility_ts_analytics.config.values import (
     Address,
     BearerToken,
     BindAddress,
-    DatabaseUri,
     NamedToken,
     Secret,
 )

@@ -143,7 +143,8 @@ def _listener_conflicts(config: Config) -> Iterator[Conflict]:
 
 
 def _login_conflicts(config: Config) -> Iterator[Conflict]:
-    user, password = config.questdb.ilp_user, config.questdb.ilp_password
+    questdb = config.questdb
+    user, password = questdb.ilp_user, questdb.ilp_password
     if (user is None) != (password is None):
         given, missing = (
             ("ilp_password", "ilp_user") if user is None else ("ilp_user", "ilp_password")
@@ -151,4 +152,15 @@ def _login_conflicts(config: Config) -> Iterator[Conflict]:
         yield Conflict(
             (f"questdb.{given}", f"questdb.{missing}"),
             f"needs {missing} beside it: set both or none",
+        )
+    if user is not None and questdb.ilp_token is not None:
+        yield Conflict(
+            ("questdb.ilp_token", "questdb.ilp_user"),
+            "cannot stand beside ilp_user: a request carries one login",
+        )
+    if questdb.tls_ca_file is not None and not questdb.ca_files:
+        yield Conflict(
+            ("questdb.tls_ca_file", "questdb.ilp_http_addr", "questdb.uri"),
+            "is used by nothing: write ilp_http_addr as https://host:port, or add "
+            "?sslmode=verify-full to uri",
         )

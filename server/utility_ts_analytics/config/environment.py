@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utility_ts_analytics.config.leaf import EnvironmentText
 from utility_ts_analytics.config.model import Config
-from utility_ts_analytics.config.problems import Problems, join_path
+from utility_ts_analytics.config.problems import Problems, join_path, unknown_key
 from utility_ts_analytics.config.tree import Leaf, leaves
 
 PREFIX = "INGESTION__"
@@ -35,8 +35,10 @@ def with_environment(
     for name in sorted(name for name in environ if name.startswith(PREFIX)):
         leaf = variables.get(files.get(name, name))
         if leaf is None:
-            suggestion = _suggestion(name, [*variables, *files])
-            problems.add(join_path("", name), f"is no known key{suggestion}")
+            known = [*variables, *files]
+            shown = unknown_key(name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known])
+            path = join_path("", name) if name.endswith(shown) else f"{PREFIX}{shown}"
+            problems.add(path, f"is no known key{_suggestion(name, known)}")
         elif name in variables:
             value = EnvironmentText(environ[name], name, is_from_file=False)
             merged = _with_value(merged, leaf.keys, value)

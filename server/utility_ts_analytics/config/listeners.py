@@ -9,12 +9,20 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import Address, BearerToken, BindAddress, NamedToken
+from utility_ts_analytics.config.values import (
+    Address,
+    AllowedHost,
+    BearerToken,
+    BindAddress,
+    NamedToken,
+    Origin,
+)
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
 
 FilePath = Annotated[str, Meta(min_length=1, max_length=4096)]
+_ALLOWED = Meta(min_length=0, max_length=64)
 _TOKENS = Meta(min_length=1, max_length=64)
 """At least one: an empty list would open the stream to everyone without saying so."""
 
@@ -53,7 +61,10 @@ class SourceConfig(Section, frozen=True, kw_only=True):
         ndjson_body_bytes_max: Of an NDJSON body, also once decompressed; 0 is no limit.
         decompressed_bytes_max: Of any compressed body, once decompressed.
         request_records_max: Records of one request; 0 is no limit.
+        request_days_max: Different days of the readings of one request; 0 is no limit.
+        request_errors_max: Bad records of one request, if fewer are good; 0 is no limit.
         line_bytes_max: Of one NDJSON line, without its newline.
+        window_bytes_max: Of the decompression windows of all requests of a worker.
         concurrent_requests_max: Per worker; beyond it 429.
         connections_max: Per worker, idle ones too; beyond it nobody is let in until one ends.
         body_idle_timeout_ms: No byte for so long ends in 408.
@@ -61,6 +72,7 @@ class SourceConfig(Section, frozen=True, kw_only=True):
         ndjson_strict: Whether the first bad line ends a request, unless the request says.
         allow_negative: Whether energy and power below zero are readings.
         future_minutes_max: How far `ts` may lie after now, minutes; 0 is no such bound.
+        allowed_origins: Of pages whose scripts and forms may post; of others they get 403.
         auth_bearer_token: One token; not together with `auth_bearer_tokens`.
         auth_bearer_tokens: Several tokens, each as good as the other.
         auth_named_tokens: Tokens with the name that logs and metrics call their holder by.
@@ -89,8 +101,17 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     request_records_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
         name="max_request_records", default=0
     )
+    request_days_max: Annotated[int, Meta(ge=0, le=100_000)] = field(
+        name="max_request_days", default=2_000
+    )
+    request_errors_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
+        name="max_request_errors", default=10_000
+    )
     line_bytes_max: Annotated[int, Meta(ge=1, le=64 * _MIB)] = field(
         name="max_line_bytes", default=_MIB
+    )
+    window_bytes_max: Annotated[int, Meta(ge=1, le=64 * _GIB)] = field(
+        name="max_window_bytes", default=32 * _MIB
     )
     concurrent_requests_max: Annotated[int, Meta(ge=1, le=10_000)] = field(
         name="max_concurrent_requests", default=128
@@ -105,8 +126,9 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     ndjson_strict: bool = False
     allow_negative: bool = False
     future_minutes_max: Annotated[int, Meta(ge=0, le=52_560_000)] = field(
-        name="max_future_minutes", default=0
+        name="max_future_minutes", default=576_000
     )
+    allowed_origins: Annotated[tuple[Origin, ...], _ALLOWED] = ()
     auth_bearer_token: BearerToken | None = None
     auth_bearer_tokens: Annotated[tuple[BearerToken, ...], _TOKENS] | None = None
     auth_named_tokens: Annotated[tuple[NamedToken, ...], _TOKENS] | None = None
@@ -139,12 +161,15 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         bind_address_set: Where it listens; None leaves that to `bind_address`.
+        allowed_hosts: Names under which it may be asked, besides IP addresses, localhost and the
+            machine's own; others get 403.
         auth_bearer_token: Asked for by everything but `/healthz` and `/readyz`.
         tls_cert_file: As for a stream.
         tls_key_file: As for a stream.
     """
 
     bind_address_set: BindAddress | None = field(name="bind_addr", default=None)
+    allowed_hosts: Annotated[tuple[AllowedHost, ...], _ALLOWED] = ()
     auth_bearer_token: BearerToken | None = None
     tls_cert_file: FilePath | None = None
     tls_key_file: FilePath | None = None

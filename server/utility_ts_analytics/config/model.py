@@ -12,9 +12,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from utility_ts_analytics.config.listeners import MetricsConfig, SourceConfig
+from utility_ts_analytics.config.listeners import FilePath, MetricsConfig, SourceConfig
+from utility_ts_analytics.config.questdb_values import DatabaseUri, HttpAddress
 from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import Address, BindAddress, DatabaseUri, Secret
+from utility_ts_analytics.config.values import (
+    Address,
+    BearerToken,
+    BindAddress,
+    Secret,
+)
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -41,22 +47,34 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
         ilp_tcp_address: ILP over TCP, for sinks with `transport = "tcp"`.
         ilp_user: For HTTP basic authentication; None without.
         ilp_password: Set if and only if `ilp_user` is.
+        ilp_token: Sent as bearer token instead of user and password.
+        tls_ca_file: Authorities that sign the certificates of QuestDB, over HTTP and pgwire; None
+            takes the system's.
     """
 
     uri: DatabaseUri = DatabaseUri("postgresql://admin:quest@localhost:8812/qdb")
     connections_max: Annotated[int, Meta(ge=1, le=1000)] = field(name="max_connections", default=10)
     wal_lag_transactions_max: Annotated[int, Meta(ge=0, le=10**9)] = 1000
-    ilp_http_address: Address = field(name="ilp_http_addr", default=Address("127.0.0.1", 9000))
+    ilp_http_address: HttpAddress = field(
+        name="ilp_http_addr", default=HttpAddress("127.0.0.1", 9000)
+    )
     ilp_tcp_address: Address = field(name="ilp_tcp_addr", default=Address("127.0.0.1", 9009))
     ilp_user: UserName | None = None
     ilp_password: Secret | None = None
 
+    ilp_token: BearerToken | None = None
+    tls_ca_file: FilePath | None = None
+
     @property
-    def ilp_login(self) -> tuple[str, str] | None:
-        """User and password for ILP over HTTP; None where QuestDB asks for none."""
-        if self.ilp_user is None or self.ilp_password is None:
-            return None
-        return self.ilp_user, self.ilp_password.reveal()
+    def pgwire_uri(self) -> str:
+        """`uri` with its password and with `tls_ca_file`; never to be shown."""
+        return self.uri.with_ca_file(self.tls_ca_file)
+
+    @property
+    def ca_files(self) -> tuple[str, ...]:
+        """Files with authorities that TLS to QuestDB needs."""
+        uses_tls = self.ilp_http_address.tls or self.uri.is_encrypted
+        return (self.tls_ca_file,) if uses_tls and self.tls_ca_file is not None else ()
 
 
 class SinkConfig(Section, frozen=True, kw_only=True):

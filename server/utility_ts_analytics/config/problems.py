@@ -1,10 +1,13 @@
 """The list of what is wrong with a configuration, and how a value is shown in it."""
 
+import difflib
 import json
+from collections.abc import Iterable
 
 from utility_ts_analytics.errors import ConfigError
 
 _SHOWN_CHARACTERS_MAX = 60
+_SHORT_CHARACTERS_MAX = 3
 
 
 class Problems:
@@ -47,6 +50,16 @@ def join_path(path: str, key: str) -> str:
     bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
     shown = key if bare and len(key) <= _SHOWN_CHARACTERS_MAX else shown_value(key)
     return f"{path}.{shown}" if path else shown
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Return a key that nobody knows as a problem may show it: it may be a secret that slipped.
+
+    Shown is what is like a known key, and what is too short for a secret.
+    """
+    if len(key) <= _SHORT_CHARACTERS_MAX or difflib.get_close_matches(key, list(known), n=1):
+        return key
+    return f"(a key of {len(key)} characters)"
 
 
 def shown_value(value: object) -> str:

@@ -3,7 +3,7 @@
 import msgspec
 
 from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import Address, Secret
+from utility_ts_analytics.config.values import Address, AllowedHost, Origin, Secret
 
 
 def redacted(section: Section) -> dict[str, object]:
@@ -25,7 +25,7 @@ def _shown(value: object) -> object:
             return redacted(value)
         case tuple():
             return [_shown(item) for item in value]
-        case Secret() | Address():
+        case Secret() | Address() | Origin() | AllowedHost():
             return str(value)
         case _:
             return value

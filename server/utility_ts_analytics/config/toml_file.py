@@ -1,11 +1,19 @@
 """Reads a TOML file that a person wrote: bounded, and with an error that names the file."""
 
+import re
 import tomllib
 from pathlib import Path
 
 from utility_ts_analytics.errors import ConfigError
 
 FILE_BYTES_MAX = 1_048_576
+
+_KEYS = re.compile(
+    r"(?P<before>Cannot declare |Cannot (?:redefine|mutate immutable) namespace |inline table key )"
+    r".*(?= twice| \(at )",
+    re.DOTALL,
+)
+"""What the parser says of a key holds the key, which may be a secret that slipped."""
 
 
 def read_toml(path: Path, what: str, *, hint: str = "") -> dict[str, object]:
@@ -35,4 +43,5 @@ def read_toml(path: Path, what: str, *, hint: str = "") -> dict[str, object]:
         # An editor of Windows may have put a byte order mark first.
         return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ConfigError([f"{path}: cannot parse the {what}: {error}"]) from error
+        cause = _KEYS.sub(r"\g<before>a key", str(error))
+        raise ConfigError([f"{path}: cannot parse the {what}: {cause}"]) from error

@@ -14,7 +14,7 @@ from msgspec.inspect import Type, type_info
 
 from utility_ts_analytics.config.leaf import read_leaf
 from utility_ts_analytics.config.model import Config
-from utility_ts_analytics.config.problems import Problems, join_path, shown_value
+from utility_ts_analytics.config.problems import Problems, join_path, shown_value, unknown_key
 from utility_ts_analytics.config.section import Section
 
 _SectionT = TypeVar("_SectionT", bound=Section)
@@ -70,10 +70,11 @@ def overlay(
     infos = {info.encode_name: info for info in msgspec.structs.fields(defaults)}
     changes: dict[str, object] = {}
     for key, value in table.items():
-        where = join_path(path, key)
         if key not in infos:
+            where = _unknown_path(path, key, infos)
             problems.add(where, "is no known key" + _suggestion(key, infos, path))
             continue
+        where = join_path(path, key)
         info = infos[key]
         current = getattr(defaults, info.name)
         if not isinstance(current, Section):
@@ -85,6 +86,11 @@ def overlay(
         else:
             problems.add(where, f"must be a table, is {_kind(value)}")
     return msgspec.structs.replace(defaults, **changes)
+
+
+def _unknown_path(path: str, key: str, keys: Iterable[str]) -> str:
+    shown = unknown_key(key, {*keys, *(leaf.keys[-1] for leaf in leaves(Config()))})
+    return join_path(path, key) if shown == key else f"{path}.{shown}".removeprefix(".")
 
 
 def _suggestion(key: str, keys: Iterable[str], path: str) -> str:

@@ -8,13 +8,16 @@ dataclass field by field, secrets included; a plain class it refuses.
 import ipaddress
 import re
 from typing import Final, Self
-from urllib.parse import SplitResult, urlsplit
 
 MASK = "***"
 SECRET_CHARACTERS_MAX = 4096
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", re.ASCII)
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})", re.ASCII)
+_ORIGIN = re.compile(
+    r"https?://([A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+    re.ASCII,
+)
 _VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
 _TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _UNNAMED = re.compile(r"token-[0-9]+", re.ASCII)
@@ -103,6 +106,70 @@ class BindAddress(Address):
     def is_loopback(self) -> bool:
         """Whether only programs on this machine reach it."""
         return ipaddress.ip_address(self.host).is_loopback
+
+
+class Origin:
+    """Scheme, host and port of a page, as browsers write them in `Origin`; kept in lower case."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no origin.
+        """
+        if _ORIGIN.fullmatch(text) is None:
+            raise ValueError('an origin such as "https://portal.example.com", without a path')
+        return cls(text.lower())
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class AllowedHost:
+    """A host name without a port, kept in lower case; `*` stands for every name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no host name.
+        """
+        if text != "*" and _HOST_NAME.fullmatch(text) is None:
+            raise ValueError('a host name without a port, or "*" for every name')
+        return cls(text.lower())
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AllowedHost) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 class Secret:
@@ -205,39 +272,3 @@ class NamedToken(Secret):
 
     def __hash__(self) -> int:
         return hash((self.name, self._text))
-
-
-class DatabaseUri(Secret):
-    """A `postgresql://user:password@host:port/database` URI; only the password is masked."""
-
-    __slots__ = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `text`.
-
-        Raises:
-            ValueError: It is no such URI. The message does not hold the text.
-        """
-        expected = "postgresql://user:password@host:port/database"
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port, parts = None, None, SplitResult("", "", "", "", "")
-        if parts.scheme not in {"postgresql", "postgres"} or not host or not text.isprintable():
-            raise ValueError(expected)
-        # An unescaped "/", "?" or "#" in a password moves its rest into a later part of the URI,
-        # where it would be shown; such a password must be escaped.
-        if port == 0 or parts.fragment or "@" in parts.path + parts.query:
-            raise ValueError(f"{expected}, special characters of the password as %XX")
-        return cls(text)
-
-    def masked(self) -> str:
-        """Return the URI without its password and without its query, which may hold another."""
-        parts = urlsplit(self._text)
-        user, has_password, _ = parts.netloc.rpartition("@")[0].partition(":")
-        place = parts.netloc.rpartition("@")[2]
-        login = f"{user}:{MASK}" if has_password else user
-        query = f"?{MASK}" if parts.query else ""
-        return f"{parts.scheme}://{login}{'@' if login else ''}{place}{parts.path}{query}"

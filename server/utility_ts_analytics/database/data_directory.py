@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import threading
+from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
 
@@ -14,12 +15,18 @@ from utility_ts_analytics.errors import OperatorError
 LOG_BYTES_MAX = 8 * 1024 * 1024
 """A `questdb.log` over this is moved to `questdb.log.1` at the next start, replacing the last."""
 
+FOLDER_MODE = 0o700
+"""Of the directory: readings are personal data, and nothing below it is for other users."""
+
 _LOG_TAIL_BYTES = 8192
 _POLL_S = 0.05
 
 
 class DataDirectory:
-    """One directory, used by one QuestDB at a time. `conf/` and `log/` beside QuestDB's own."""
+    """One directory, used by one QuestDB at a time, and seen by its user only.
+
+    `conf/` and `log/` stand beside QuestDB's own folders.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -75,10 +82,14 @@ class DataDirectory:
 
     def _open_lock_file(self) -> int:
         try:
+            self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            # Earlier versions made it for everyone. Somebody else's stays as it is.
+            with suppress(PermissionError):
+                self.path.chmod(FOLDER_MODE)
             # QuestDB does not start without conf/.
             for name in ("conf", "log"):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
-            return os.open(self.path / "embedded.lock", os.O_RDWR | os.O_CREAT, 0o644)
+                (self.path / name).mkdir(mode=FOLDER_MODE, exist_ok=True)
+            return os.open(self.path / "embedded.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise OperatorError(
                 f"cannot write to {self.path}: {error.strerror}; choose another --data-dir"

@@ -14,11 +14,20 @@ HOST = "127.0.0.1"
 USER = "admin"
 PASSWORD = "quest"  # noqa: S105 - QuestDB's documented default; the server listens on loopback only
 
+HTTP_LOGIN: Mapping[str, str] = MappingProxyType(
+    {"ilp_user": "QDB_HTTP_USER", "ilp_password": "QDB_HTTP_PASSWORD"}
+)
+"""Where the environment has these, QuestDB's HTTP port asks for them; by the key of `[questdb]`."""
+
 SERVICE_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         # A misspelt table or column must be an error, not a new table or column.
         "QDB_LINE_AUTO_CREATE_NEW_TABLES": "false",
         "QDB_LINE_AUTO_CREATE_NEW_COLUMNS": "false",
+        # A reader keeps what a query has mapped, ten maps for each day of meter_usage: without this
+        # one query over 6,500 days leaves none of Linux's 65,530 for anything else, and the next
+        # commit suspends its table (docs/decisions/0025-days-and-memory-maps.md).
+        "QDB_CAIRO_INACTIVE_READER_MAX_OPEN_PARTITIONS": "100",
         "QDB_METRICS_ENABLED": "true",
         "QDB_TELEMETRY_ENABLED": "false",
     }
@@ -128,6 +137,8 @@ def server_environment(ports: Ports, *, cores: int) -> dict[str, str]:
         "QDB_PG_NET_BIND_TO": f"{HOST}:{ports.pg}",
         "QDB_LINE_TCP_NET_BIND_TO": f"{HOST}:{ports.ilp}",
         "QDB_HTTP_MIN_NET_BIND_TO": f"{HOST}:{ports.health}",
+        # Health says nothing but that it is well, and asks for no password that guards the rest.
+        "QDB_HTTP_HEALTH_CHECK_AUTHENTICATION_REQUIRED": "false",
         "QDB_PG_USER": USER,
         "QDB_PG_PASSWORD": PASSWORD,
     }

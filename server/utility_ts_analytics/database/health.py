@@ -6,10 +6,11 @@ themselves are asked, over one connection that is kept.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from utility_ts_analytics.database.auto_creation import auto_creation
 from utility_ts_analytics.database.crashed_tables import reopen
 from utility_ts_analytics.database.live_table import LiveTable, read_tables
 from utility_ts_analytics.database.pool import Connection, StatementRefused, connect
@@ -59,11 +60,13 @@ class QuestDBHealth:
         up: Whether QuestDB answered.
         reason: One line why not; "" while up. Never holds a password.
         tables: Every watched table by the name it is watched under; empty while not up.
+        warnings: One line per setting of QuestDB that should be another; refuses no rows.
     """
 
     up: bool
     reason: str
     tables: Mapping[str, TableHealth]
+    warnings: tuple[str, ...] = ()
 
 
 UNKNOWN = QuestDBHealth(False, "QuestDB has not been asked yet", MappingProxyType({}))
@@ -150,6 +153,7 @@ class HealthPoller:
         self._tables = tuple(tables)
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
+        self._warnings: tuple[str, ...] = ()
         self._health = UNKNOWN
 
     @property
@@ -172,6 +176,8 @@ class HealthPoller:
         if self._connection is None or self._connection.closed:
             try:
                 self._connection = await connect(self._uri, timeout_s=self._timeout_s)
+                self._warnings = await auto_creation(self._connection, timeout_s=self._timeout_s)
             except QuestDBUnavailable as error:
                 return QuestDBHealth(False, str(error), MappingProxyType({}))
-        return await read_health(self._connection, self._tables, timeout_s=self._timeout_s)
+        health = await read_health(self._connection, self._tables, timeout_s=self._timeout_s)
+        return replace(health, warnings=self._warnings) if health.up else health

@@ -8,21 +8,23 @@ only its text says what happened.
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from utility_ts_analytics.database.client_tls import client_context, tls_cause
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
 
 ResultT = TypeVar("ResultT")
 
 Row = tuple[object, ...]
 
-_DEFAULT_PORT = 8812
+DEFAULT_PORT = 8812
 _NO_HOME = "/nonexistent"
 
 
@@ -32,6 +34,10 @@ class ConnectFailed(QuestDBUnavailable):
 
 class AnswerLost(QuestDBUnavailable):
     """The statement was sent and no answer came: it may have been carried out or not."""
+
+
+class AnswerLate(AnswerLost):
+    """No answer came in time: the statement may still be carried out."""
 
 
 class StatementRefused(OperatorError):
@@ -117,7 +123,7 @@ class Connection:
                 return await operation(self._connection)
         except TimeoutError:
             self._connection.terminate()
-            raise AnswerLost(
+            raise AnswerLate(
                 f"QuestDB at {self._address} gave no answer within {timeout_s:g} s"
             ) from None
         except asyncio.CancelledError:
@@ -137,7 +143,9 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
     """Return a new connection to the QuestDB at `uri`, logged in.
 
     Args:
-        uri: `postgresql://user:password@host:port/database`; QuestDB ignores the database.
+        uri: `postgresql://user:password@host:port/database`; QuestDB ignores the database. With
+            `sslmode=verify-full` over TLS: `sslrootcert` names the authorities,
+            `sslnegotiation=direct` leaves out PostgreSQL's own request for TLS.
         timeout_s: For everything: name, connect, log-in.
 
     Raises:
@@ -147,9 +155,12 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
     _leave_closed_home()
     try:
         async with asyncio.timeout(timeout_s):
-            return Connection(await asyncpg.connect(uri, timeout=timeout_s), address)
+            connection = await asyncpg.connect(uri, timeout=timeout_s, ssl=_tls(uri))
+            return Connection(connection, address)
     except TimeoutError:
         cause = f"no answer within {timeout_s:g} s"
+    except ssl.SSLError as error:  # a refused certificate is a ValueError, too
+        cause = tls_cause(error)
     except ValueError:
         # Its text may quote parts of the URI, such as the password.
         cause = "the URI is not postgresql://user:password@host:port/database"
@@ -188,7 +199,7 @@ def address_of(uri: str) -> str:
     """Return `host:port` of a URI, for messages: no user, no password; `?` if unreadable."""
     try:
         parts = urlsplit(uri)
-        port = parts.port or _DEFAULT_PORT
+        port = parts.port or DEFAULT_PORT
     except ValueError:
         return "?"
     return f"{parts.hostname or '?'}:{port}"
@@ -252,6 +263,14 @@ class Pool:
             if not connection.closed:
                 return connection
         return None
+
+
+def _tls(uri: str) -> ssl.SSLContext | None:
+    """Return what TLS needs where the URI asks for it; else asyncpg does as the URI says."""
+    parameters = parse_qs(urlsplit(uri).query)
+    if parameters.get("sslmode") != ["verify-full"]:
+        return None
+    return client_context(parameters.get("sslrootcert", [None])[-1])
 
 
 def _cause(error: BaseException) -> str:

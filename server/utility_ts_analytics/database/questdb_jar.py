@@ -2,11 +2,11 @@
 
 import hashlib
 import importlib
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from utility_ts_analytics.errors import OperatorError
+from utility_ts_analytics.owned_folder import owned_folder
 
 QUESTDB_VERSION = "9.3.4"
 QUESTDB_JAR_SHA256 = "939bc53ab22f93dbaa6545143a6e7c536d4904c07b7f2d381e8eef10436be062"
@@ -48,8 +48,9 @@ def find_jar(
     """Return the path of the QuestDB jar, fetching it once per user if need be.
 
     `QUESTDB_JAR` is taken as it is. Otherwise the file lives in `$XDG_CACHE_HOME` or `~/.cache`,
-    under `utility-ts-analytics/`; it is checked against `QUESTDB_JAR_SHA256` before it gets its
-    name there, so that a download cut short is never taken for a jar.
+    under `utility-ts-analytics/`; it is checked against `QUESTDB_JAR_SHA256` each time (30 ms), and
+    before it gets its name there, so that no download cut short and nothing that was changed
+    since is ever run. What is not right is fetched again.
 
     Args:
         environ: Where to look for `QUESTDB_JAR`, `XDG_CACHE_HOME` and `HOME`.
@@ -65,19 +66,31 @@ def find_jar(
             raise OperatorError(f"cannot start QuestDB: QUESTDB_JAR={given} is not a file")
         return jar
     jar = _cache_dir(environ) / _JAR_NAME
-    if not jar.is_file():
-        notify(f"fetching QuestDB {QUESTDB_VERSION} (30 MB, once) into {jar.parent}")
+    if not _is_right(jar):
+        why = "its copy there is damaged" if jar.exists() else "once"
+        notify(f"fetching QuestDB {QUESTDB_VERSION} (30 MB, {why}) into {jar.parent}")
         _fetch(jar, download)
     return jar
+
+
+def _is_right(jar: Path) -> bool:
+    try:
+        return _sha256_of(jar) == QUESTDB_JAR_SHA256
+    except OSError:
+        return False
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetch(jar: Path, download: Download) -> None:
     try:
         jar.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=jar.parent, prefix="download-") as repository:
-            fetched = download(Path(repository))
-            with fetched.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+        with owned_folder("download-", jar.parent) as repository:
+            fetched = download(repository)
+            found = _sha256_of(fetched)
             if found != QUESTDB_JAR_SHA256:
                 raise OperatorError(
                     f"cannot use {_JAR_NAME} as downloaded: its SHA-256 is {found}, not "

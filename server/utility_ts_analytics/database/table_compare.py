@@ -99,8 +99,29 @@ def _compare_table(live: LiveTable | None, spec: TableSpec) -> Iterator[Differen
             f"the table is suspended{cause}: rows are acknowledged but not visible; remove the "
             f"cause, then run ALTER TABLE {_shown(name)} RESUME WAL",
         )
+    if _made_by_ilp(live, spec):
+        yield Difference(name, "missing-column", _foreign_table(spec))
+        return
     yield from _compare_columns(live, spec)
     yield from _compare_shape(live, spec)
+
+
+def _made_by_ilp(live: LiveTable, spec: TableSpec) -> bool:
+    """Tell whether QuestDB made the table itself, out of lines that had none."""
+    names = {column.name.lower() for column in live.columns}
+    return live.timestamp == "timestamp" and spec.timestamp.lower() not in names
+
+
+def _foreign_table(spec: TableSpec) -> str:
+    """Return the way out; nothing is dropped but by the operator, who knows what is in it."""
+    old = f"{spec.name}_made_by_ilp"
+    return (
+        f"column {spec.timestamp} is missing: QuestDB made this table by itself; set "
+        "line.auto.create.new.tables=false there, look at its rows, run "
+        f"RENAME TABLE {_shown(spec.name)} TO {_shown(old)} or DROP TABLE {_shown(spec.name)}, "
+        "then 'ingestion-service schema apply'; a running service refuses rows until then and "
+        "goes on by itself"
+    )
 
 
 def _compare_columns(live: LiveTable, spec: TableSpec) -> Iterator[Difference]:

@@ -19,7 +19,7 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.closing import ClosedAtExit
 from utility_ts_analytics.ingest.pieces import START, Extent, Place, RefusedText
 from utility_ts_analytics.ingest.sources.contract import Source, SourceBlock
-from utility_ts_analytics.records.columns import Checked, check_columns
+from utility_ts_analytics.records.columns import Checked, check_columns, days_of_columns
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import RowError
 
@@ -49,7 +49,16 @@ class ColumnRules:
 class ColumnPiece:
     """A block of columns, checked and encoded; a `Piece`."""
 
-    __slots__ = ("_checked", "_key_field", "_lines", "_positions", "_source", "place", "refused")
+    __slots__ = (
+        "_checked",
+        "_days",
+        "_key_field",
+        "_lines",
+        "_positions",
+        "_source",
+        "place",
+        "refused",
+    )
 
     def __init__(self, source: SourceBlock, rules: ColumnRules, place: Place) -> None:
         checked = check_columns(
@@ -67,6 +76,7 @@ class ColumnPiece:
             self._positions = [source.positions[index] for index in checked.kept.tolist()]
         self.refused: Sequence[RefusedText] = _refused(source, checked)
         self._lines: EncodedLines | None = None
+        self._days = days_of_columns(checked.batch)
         if rules.encode is not None and checked.batch.num_rows:
             self._lines = rules.encode(checked.batch)
             self._checked = None  # the columns are not needed any more
@@ -91,7 +101,7 @@ class ColumnPiece:
         lines, self._lines = self._lines, None
         if lines is None:
             raise AssertionError("the lines of a piece are handed over once")
-        return Block.encoded(lines, self._positions, lines.size_bytes, settlement)
+        return Block.encoded(lines, self._positions, lines.size_bytes, settlement, self._days)
 
     def text_of(self, position: int) -> bytes:
         """Return the text of the row at this position, the first of several."""

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from utility_ts_analytics.sinks.spool.directories import sync_directory
+from utility_ts_analytics.sinks.spool.files import sync_directory
 
 FILE_MODE: Final = 0o600  # readings are personal data
 FOLDER_MODE: Final = 0o700

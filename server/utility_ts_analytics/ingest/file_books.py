@@ -4,9 +4,12 @@ Pieces are settled here in the order of the input, each once all its rows have a
 refused rows are written, and only then may the journal say that everything up to it is settled.
 """
 
+import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from utility_ts_analytics.buffering.block import Settlement
 from utility_ts_analytics.ingest.account import Account
@@ -14,6 +17,8 @@ from utility_ts_analytics.ingest.identity import FileIdentity
 from utility_ts_analytics.ingest.journal import FileRecord, Journal
 from utility_ts_analytics.ingest.pieces import START, Piece, Place, RefusedText
 from utility_ts_analytics.ingest.refused_files import RefusedFile, finish_refused
+
+_OWNER_DIGITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,12 @@ class Kept:
 
     journal: Journal
     identity: FileIdentity
+
+    @property
+    def owner(self) -> str:
+        """Return what names the files of this input and command, the same in each of its runs."""
+        named = f"{self.journal.path.absolute()}\0{self.identity.path}"
+        return hashlib.sha256(named.encode(errors="surrogateescape")).hexdigest()[:_OWNER_DIGITS]
 
 
 class FileBooks:
@@ -51,6 +62,8 @@ class FileBooks:
         self._refused_path = refused_path
         self._refused: RefusedFile | None = None
         self._kept = kept
+        # What is not resumed leaves its partial files to nobody.
+        self._owner = secrets.token_hex(_OWNER_DIGITS // 2) if kept is None else kept.owner
         self._lengths = (0, 0)
         if found is not None:
             self.place = found.place
@@ -67,7 +80,7 @@ class FileBooks:
             OperatorError: They cannot be kept.
         """
         if self._refused_path is not None and self._refused is None:
-            self._refused = RefusedFile(self._refused_path, head, self._lengths)
+            self._refused = RefusedFile(self._refused_path, self._owner, head, self._lengths)
 
     def settle(self, piece: Piece, settlement: Settlement) -> None:
         """Enter a piece of which every row has its end, and none was given back.
@@ -139,7 +152,7 @@ class FileBooks:
             OperatorError: That failed.
         """
         if self._refused_path is not None:
-            finish_refused(self._refused_path, kept=self._lengths[1] > 0)
+            finish_refused(self._refused_path, self._owner, kept=self._lengths[1] > 0)
 
     def close(self) -> None:
         """Leave everything for a later run. Idempotent."""

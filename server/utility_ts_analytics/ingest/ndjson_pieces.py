@@ -90,7 +90,7 @@ class NdjsonPiece:
         decoded, self._decoded = self._decoded, None
         if decoded is None:
             raise AssertionError("the rows of a piece are handed over once")
-        return Block(decoded.rows, decoded.positions, decoded.size_bytes, settlement)
+        return Block(decoded.rows, decoded.positions, decoded.size_bytes, settlement, decoded.days)
 
     def text_of(self, position: int) -> bytes:
         """Return the line with this number."""

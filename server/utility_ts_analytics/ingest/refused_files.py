@@ -1,10 +1,14 @@
 """Refused rows of one input, in a file that can be corrected and loaded like the input itself.
 
 Beside it `<name>.reasons` says why, one JSON object per line: `line` of the input, `code`, `field`,
-`detail`. While the load runs both end in `.partial`; they get their names when the input was read
-to its end, so that a file with its name is complete. Without refused rows there is no file.
+`detail`. While the load runs both end in `.<owner>.partial`; they get their names when the input
+was read to its end, so that a file with its name is complete. Without refused rows there is none.
+
+Two loads never write to one file: the owner tells their partial ones apart, and a name that another
+load took meanwhile is not taken again.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -16,7 +20,7 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.durable_files import FILE_MODE, make_folder
 from utility_ts_analytics.ingest.inputs import PARTIAL_SUFFIX, REASONS_SUFFIX
 from utility_ts_analytics.ingest.pieces import RefusedText
-from utility_ts_analytics.sinks.spool.directories import sync_directory
+from utility_ts_analytics.sinks.spool.files import sync_directory
 
 
 class RefusedFile:
@@ -24,6 +28,8 @@ class RefusedFile:
 
     Args:
         path: Of the refused rows. Its folder is made when the first comes.
+        owner: In the names of the partial files: the same in every run of one load over one input,
+            and in no other load.
         head: What the file begins with, such as the header of a CSV file.
         lengths: Of rows and reasons, bytes, as an interrupted run has recorded them: what it wrote
             after that is cut off.
@@ -32,12 +38,15 @@ class RefusedFile:
         OperatorError: It cannot be written to, or lacks what the interrupted run had written.
     """
 
-    def __init__(self, path: Path, head: bytes, lengths: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, path: Path, owner: str, head: bytes, lengths: tuple[int, int] = (0, 0)
+    ) -> None:
         self._path = path
+        self._owner = owner
         self._head = head
         self.lengths = lengths
         self._files: tuple[_Appended, _Appended] | None = None
-        partial = _partials(path)
+        partial = _partials(path, owner)
         if any(lengths) or any(part.exists() for part in partial):
             self._files = self._opened(lengths)
 
@@ -87,12 +96,12 @@ class RefusedFile:
         """
         self.sync()
         self.close()
-        finish_refused(self._path, kept=self.lengths[1] > 0)
+        finish_refused(self._path, self._owner, kept=self.lengths[1] > 0)
 
     def _opened(self, lengths: tuple[int, int]) -> "tuple[_Appended, _Appended]":
         try:
             make_folder(self._path.parent)
-            texts, reasons = _partials(self._path)
+            texts, reasons = _partials(self._path, self._owner)
             return _Appended(texts, lengths[0]), _Appended(reasons, lengths[1])
         except OSError as error:
             raise self._problem(error) from error
@@ -104,31 +113,56 @@ class RefusedFile:
         )
 
 
-def finish_refused(path: Path, *, kept: bool) -> None:
+def finish_refused(path: Path, owner: str, *, kept: bool) -> None:
     """Do what `RefusedFile.finish` does, also where a run ended in the middle of that.
 
     Raises:
-        OperatorError: That failed.
+        OperatorError: That failed; another load may have taken the name.
     """
+    partials = _partials(path, owner)
     try:
-        for partial, final in zip(_partials(path), (path, reasons_path(path)), strict=True):
+        for partial, final in zip(partials, (path, reasons_path(path)), strict=True):
             if not partial.exists():
                 continue
             if kept:
-                partial.replace(final)
-            else:
-                partial.unlink()
+                _take_name(partial, final)
+            partial.unlink(missing_ok=True)
         if path.parent.exists():
             sync_directory(path.parent)
+    except FileExistsError as error:
+        raise OperatorError(
+            f"cannot give {path} its name: another load has taken it; the refused rows are in"
+            f" {partials[0]}: move {path} and {reasons_path(path)} away, then run the same"
+            " command again"
+        ) from error
     except OSError as error:
         raise OperatorError(
-            f"cannot give {path} its name: {error.strerror}; its rows are in {path}{PARTIAL_SUFFIX}"
+            f"cannot give {path} its name: {error.strerror}; its rows are in {partials[0]}"
         ) from error
 
 
 def reasons_path(path: Path) -> Path:
     """Return where the reasons of refused rows stand."""
     return path.with_name(path.name + REASONS_SUFFIX)
+
+
+def _take_name(partial: Path, final: Path) -> None:
+    """Give a file its name, unless somebody else has it.
+
+    Raises:
+        FileExistsError: Somebody else has.
+    """
+    try:
+        os.link(partial, final)
+    except FileExistsError:
+        if not final.samefile(partial):  # else a run ended right here
+            raise
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        # A file system without hard links, such as FAT: take the name, then put the file there.
+        os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+        partial.replace(final)
 
 
 class _Appended:
@@ -175,11 +209,10 @@ class _Appended:
         os.close(self._fd)
 
 
-def _partials(path: Path) -> tuple[Path, Path]:
+def _partials(path: Path, owner: str) -> tuple[Path, Path]:
+    suffix = f".{owner}{PARTIAL_SUFFIX}"
     reasons = reasons_path(path)
-    return path.with_name(path.name + PARTIAL_SUFFIX), reasons.with_name(
-        reasons.name + PARTIAL_SUFFIX
-    )
+    return path.with_name(path.name + suffix), reasons.with_name(reasons.name + suffix)
 
 
 def _whole(text: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Decompress bodies as they arrive, in pieces of bounded size and with a bound on their sum.
 
 Neither a small chunk that expands a million times nor a header that asks for a huge window makes
-these hold more than a few hundred KiB of output, plus 8 MiB of window for zstd.
+these hold more than a few hundred KiB of output, plus a window of up to 8 MiB for zstd, which is
+told before it is allocated.
 """
 
 import zlib
@@ -30,8 +31,19 @@ _GZIP_WBITS: Final = 31
 class Decompressor(Protocol):
     """One body on its way. Not to be used after it raised."""
 
+    @property
+    def window_bytes(self) -> int:
+        """What a frame of zstd that is about to be expanded needs beside its output.
+
+        0 where that is too little to count.
+        """
+        ...
+
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what `chunk` expands to. Run the iterator to its end before the next call.
+
+        A piece is empty where `window_bytes` has grown, before that much is allocated, and where
+        much input has come to nothing yet.
 
         Raises:
             InvalidEncoding: The bytes are not what the encoding says.
@@ -92,6 +104,8 @@ class _Budget:
 class _Identity:
     """A body that is not compressed."""
 
+    window_bytes = 0
+
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         yield chunk
 
@@ -102,6 +116,8 @@ class _Identity:
 class _Gzip:
     """RFC 1952: one or more members, nothing after the last."""
 
+    window_bytes = 0
+
     def __init__(self, budget: _Budget) -> None:
         self._budget = budget
         self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
@@ -110,6 +126,8 @@ class _Gzip:
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         for start in range(0, len(chunk), _GZIP_INPUT_BYTES):
+            if start:
+                yield b""
             rest = chunk[start : start + _GZIP_INPUT_BYTES]
             while rest:
                 self._inside = True
@@ -152,6 +170,10 @@ class _Zstd:
     def __init__(self, budget: _Budget) -> None:
         self._budget = budget
         self._stream = ZstdStream()
+
+    @property
+    def window_bytes(self) -> int:
+        return self._stream.window_bytes
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         for piece in self._stream.feed(chunk):

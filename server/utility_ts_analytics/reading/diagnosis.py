@@ -6,6 +6,7 @@ field names only.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -83,7 +84,8 @@ def diagnose(text: bytes, error: Exception, position: int) -> RowError:
         return RowError(position, "invalid-json", None, TOO_DEEP)
     if isinstance(error, UnicodeDecodeError):
         return invalid_utf8(position)
-    return _broken_type(error, position)
+    code, field, detail = _broken_type(str(error))
+    return RowError(position, code, field, detail)
 
 
 def invalid_utf8(position: int) -> RowError:
@@ -91,18 +93,20 @@ def invalid_utf8(position: int) -> RowError:
     return RowError(position, "invalid-utf8", None, "the text is not UTF-8")
 
 
-def _broken_type(error: Exception, position: int) -> RowError:
-    parts = _AT.fullmatch(str(error))
+@lru_cache(maxsize=256)
+def _broken_type(message: str) -> tuple[RowCode, str | None, str]:
+    """Return code, field and sentence for a decoder's message; there are few different ones."""
+    parts = _AT.fullmatch(message)
     if parts is None:
-        raise AssertionError("a decoder message is not known") from error
+        raise AssertionError("a decoder message is not known")
     what, field = parts["what"], parts["field"]
     if (missing := _MISSING.fullmatch(what)) is not None:
-        return RowError(position, "missing-field", missing[1], f"{missing[1]} is required")
+        return "missing-field", missing[1], f"{missing[1]} is required"
     if what in _RULES:
         code, demand = _RULES[what]
-        return RowError(position, code, field, f"{field} {demand}")
+        return code, field, f"{field} {demand}"
     wrong = _WRONG_TYPE.fullmatch(what)
     if wrong is None or wrong[1] not in _TYPES:
-        raise AssertionError("a decoder message is not known") from error
+        raise AssertionError("a decoder message is not known")
     demand = _TYPES[wrong[1]]
-    return RowError(position, "wrong-type", field, f"{field} {demand}" if field else demand)
+    return "wrong-type", field, f"{field} {demand}" if field else demand

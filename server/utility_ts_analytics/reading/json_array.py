@@ -8,7 +8,8 @@ import msgspec
 
 from utility_ts_analytics.errors import InvalidJson
 from utility_ts_analytics.reading.diagnosis import TOO_DEEP, malformed
-from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder, is_odd
+from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.oddities import is_odd
 
 SLICE_ROWS: Final = 500
 """Elements decoded in one go, about 0.5 ms of work."""
@@ -75,4 +76,6 @@ def _slices(
         part = elements[start : start + SLICE_ROWS]
         end = start + len(part)
         share = size_bytes * end // len(elements) - size_bytes * start // len(elements)
-        yield decoder.decode_texts(part, start, ts_end=ts_end, size_bytes=share, plain=plain)
+        yield decoder.decode_texts(
+            part, range(start, end), ts_end=ts_end, size_bytes=share, plain=plain
+        )

@@ -17,12 +17,14 @@ class ReadSummary:
     Attributes:
         lines: Lines (or elements) that are not blank.
         valid_rows: Lines that were a valid record, whatever became of them later.
+        days: Those that the valid rows lie on (`records.days`).
         counts: Errors by code; codes that did not occur are absent.
     """
 
     def __init__(self) -> None:
         self.lines = 0
         self.valid_rows = 0
+        self.days: set[int] = set()
         self.counts: Counter[RowCode] = Counter()
         self._errors: list[RowError] = []
 
@@ -30,6 +32,7 @@ class ReadSummary:
         """Count what some lines came to."""
         self.lines += decoded.line_count
         self.valid_rows += len(decoded.rows)
+        self.days |= decoded.days
         self.add_errors(decoded.errors)
 
     def add_errors(self, errors: Sequence[RowError]) -> None:
@@ -41,6 +44,10 @@ class ReadSummary:
         if not errors:
             return
         self.counts.update(error.code for error in errors)
+        if len(self._errors) == ERRORS_LISTED_MAX and self._errors[-1].position < min(
+            map(_position, errors)
+        ):
+            return
         self._errors = sorted((*self._errors, *errors), key=_position)[:ERRORS_LISTED_MAX]
 
     @property

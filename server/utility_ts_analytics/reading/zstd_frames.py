@@ -16,6 +16,12 @@ from utility_ts_analytics.errors import InvalidEncoding
 WINDOW_BYTES_MAX: Final = 8_388_608
 """Largest window of a frame: RFC 9659 allows the coding no more; levels up to 19 keep it."""
 
+SMALL_WINDOW_BYTES: Final = 131_072
+"""Up to here a window is no more than the block of output that each frame needs anyhow."""
+
+_HEADS_AT_ONCE: Final = 512
+"""So many heads of blocks and frames are about 1 ms of work, if nothing else is in them."""
+
 _MAGIC: Final = 0xFD2FB528
 _SKIPPABLE_MAGIC: Final = 0x184D2A50
 _MAGIC_BYTES: Final = 4
@@ -32,16 +38,24 @@ _Part = Literal["magic", "skip size", "descriptor", "frame header", "block heade
 
 
 class ZstdStream:
-    """Decompresses frame after frame. Not to be used after it raised."""
+    """Decompresses frame after frame. Not to be used after it raised.
+
+    Attributes:
+        window_bytes: The largest window of a frame so far; 0 if none was over
+            `SMALL_WINDOW_BYTES`. Its memory is held until the end.
+    """
 
     def __init__(self) -> None:
-        self._context = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+        self.window_bytes = 0
+        self._context = _context()
+        self._opening = b""
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._part: _Part = "magic"
         self._part_bytes = _MAGIC_BYTES
         self._head = bytearray()
         self._body_left_bytes = 0
         self._has_checksum = False
+        self._has_window = False
         self._size_field_bytes = 0
         self._content_left_bytes: int | None = None
         self._frames_seen = False
@@ -53,12 +67,15 @@ class ZstdStream:
         return between and self._frames_seen
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what `chunk` expands to, in pieces of at most 256 KiB, none empty.
+        """Yield what `chunk` expands to, in pieces of at most 256 KiB.
+
+        A piece is empty where `window_bytes` has grown: nothing is allocated before the iterator
+        goes on. Some are where there is much input without content.
 
         Raises:
             InvalidEncoding: The bytes are not zstd, are damaged, or need too large a window.
         """
-        start = 0
+        start = heads = 0
         while start < len(chunk):
             if self._body_left_bytes:
                 data = chunk[start : start + self._body_left_bytes]
@@ -72,22 +89,31 @@ class ZstdStream:
                     return
                 data = bytes(self._head)
                 self._head.clear()
-                self._read_head(int.from_bytes(data, "little"))
+                window_bytes = self.window_bytes
+                data = self._read_head(data)
+                heads += 1
+                if self.window_bytes > window_bytes:
+                    self._context = _context()  # lets the smaller window go
+                    yield b""
+                elif heads % _HEADS_AT_ONCE == 0:
+                    yield b""
             piece = self._expand(data)
             self._check_content_size(len(piece))
             if piece:
                 yield piece
 
     def _expand(self, data: bytes) -> bytes:
+        if not data:
+            return b""
+        if self._opening:
+            self._frame = self._context.decompressobj()
+            data, self._opening = self._opening + data, b""
         if self._frame is None:
             return b""
         try:
             return self._frame.decompress(data)
         except zstandard.ZstdError as error:
-            cause = "its zstd data is damaged"
-            if "too much memory" in str(error):
-                cause = f"its zstd window is over {WINDOW_BYTES_MAX} bytes (RFC 9659)"
-            raise InvalidEncoding(f"cannot decompress the body: {cause}") from error
+            raise InvalidEncoding("cannot decompress the body: its zstd data is damaged") from error
 
     def _check_content_size(self, piece_bytes: int) -> None:
         """Hold the frame to the size that its header names, if it does."""
@@ -103,26 +129,31 @@ class ZstdStream:
     def _expect(self, part: _Part, size_bytes: int) -> None:
         self._part, self._part_bytes = part, size_bytes
 
-    def _read_head(self, value: int) -> None:
-        """Learn from a complete head what follows it."""
+    def _read_head(self, head: bytes) -> bytes:
+        """Learn from a complete head what follows it; return what of it to decompress now."""
+        value = int.from_bytes(head, "little")
         match self._part:
             case "magic":
                 self._read_magic(value)
+                return b""
             case "skip size":
                 self._body_left_bytes = value
                 self._expect("magic", _MAGIC_BYTES)
             case "descriptor":
                 self._read_descriptor(value)
+                self._opening = _MAGIC.to_bytes(_MAGIC_BYTES, "little") + head
+                return b""
             case "frame header":
                 self._read_frame_header(value)
             case "block header":
                 self._read_block_header(value)
+        return head
 
     def _read_magic(self, value: int) -> None:
         """Section 3.1.1 for frames, 3.1.2 for the skippable ones, whose magic ends in any digit."""
         self._frames_seen = True
         if value == _MAGIC:
-            self._frame = self._context.decompressobj()
+            self._frame = None
             self._expect("descriptor", 1)
         elif value >> 4 == _SKIPPABLE_MAGIC >> 4:
             self._frame = self._content_left_bytes = None
@@ -135,6 +166,7 @@ class ZstdStream:
     def _read_descriptor(self, value: int) -> None:
         """Section 3.1.1.1.1: which fields the rest of the frame header has."""
         single_segment = value >> 5 & 1
+        self._has_window = not single_segment
         self._has_checksum = bool(value >> 2 & 1)
         self._size_field_bytes = _CONTENT_SIZE_BYTES[value >> 6] or single_segment
         window = 1 - single_segment
@@ -147,6 +179,14 @@ class ZstdStream:
         before_bits = 8 * (self._part_bytes - field_bytes)
         size_bytes = (value >> before_bits) + _CONTENT_SIZE_OFFSETS.get(field_bytes, 0)
         self._content_left_bytes = size_bytes if field_bytes else None
+        window_bytes = _window_bytes(value & 255) if self._has_window else size_bytes
+        if window_bytes > WINDOW_BYTES_MAX:
+            raise InvalidEncoding(
+                "cannot decompress the body: its zstd window is over"
+                f" {WINDOW_BYTES_MAX} bytes (RFC 9659)"
+            )
+        if window_bytes > max(SMALL_WINDOW_BYTES, self.window_bytes):
+            self.window_bytes = window_bytes
         self._expect("block header", _BLOCK_HEADER_BYTES)
 
     def _read_block_header(self, value: int) -> None:
@@ -156,3 +196,13 @@ class ZstdStream:
         if last:
             self._body_left_bytes += _CHECKSUM_BYTES if self._has_checksum else 0
             self._expect("magic", _MAGIC_BYTES)
+
+
+def _context() -> zstandard.ZstdDecompressor:
+    return zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+
+
+def _window_bytes(descriptor: int) -> int:
+    """Section 3.1.1.1.2: five bits of exponent, three of mantissa."""
+    base = 1 << (10 + (descriptor >> 3))
+    return base + (base >> 3) * (descriptor & 7)

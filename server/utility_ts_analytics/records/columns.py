@@ -23,6 +23,7 @@ from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import (
     FITS_FLOAT,
     NO_NUL,
+    NOT_BLANK,
     NOT_EMPTY,
     NOT_NEGATIVE,
     NOT_TOO_LONG,
@@ -33,6 +34,10 @@ from utility_ts_analytics.records.validation import (
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_DAY_MICROSECONDS: Final = timedelta(days=1) // _MICROSECOND
+
+_MAY_BEGIN_BLANK: Final = np.isin(np.arange(256), [*range(0x21), 0xC2, 0xE1, 0xE2, 0xE3])
+"""By the first byte of a text in UTF-8."""
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -142,6 +147,14 @@ def check_schema(batch: pa.RecordBatch, spec: StreamSpec) -> None:
             raise ValueError(f"cannot use column {field.name}: there are two of that name")
 
 
+def days_of_columns(batch: pa.RecordBatch) -> frozenset[int]:
+    """Return the days that checked columns lie on (`records.days`)."""
+    if batch.num_rows == 0:
+        return frozenset()
+    instants = _fixed(batch.column("ts"), np.int64)
+    return frozenset(np.unique(instants // _DAY_MICROSECONDS).tolist())
+
+
 def rows_of_columns(batch: pa.RecordBatch, record_type: type[Reading]) -> list[Reading]:
     """Return the rows of a batch as records, in order; their times as UTC. Checks nothing.
 
@@ -180,6 +193,8 @@ def _faults(
     for column in columns:
         if column.kind == "text":
             yield from _nul_characters(arrays[column.name], column.name)
+            if column.is_identifier:
+                yield from _blank_texts(arrays[column.name], column.name)
 
 
 def _not_utf8(array: pa.Array) -> Iterator[_Fault]:
@@ -264,6 +279,22 @@ def _nul_characters(array: pa.Array, name: str) -> Iterator[_Fault]:
     rows = pc.fill_null(pc.match_substring(array, "\0"), False).to_numpy(zero_copy_only=False)
     if rows.any():
         yield _Fault(rows, "forbidden-character", name, NO_NUL)
+
+
+def _blank_texts(array: pa.Array, name: str) -> Iterator[_Fault]:
+    """Yield the rows whose text is only blanks; looks at those that begin like one."""
+    ends = _text_ends(array)
+    data = array.buffers()[2]
+    if ends[-1] == ends[0]:
+        return
+    filled = np.flatnonzero(ends[1:] > ends[:-1])
+    first = np.frombuffer(data, np.uint8)[ends[filled]]
+    candidates = filled[_MAY_BEGIN_BLANK[first]]
+    blank = [index for index in candidates.tolist() if (array[index].as_py() or "").isspace()]
+    if blank:
+        rows = np.zeros(len(array), np.bool_)
+        rows[blank] = True
+        yield _Fault(rows, "text-length", name, f"{name} {NOT_BLANK}")
 
 
 def _present(array: pa.Array) -> _Mask:

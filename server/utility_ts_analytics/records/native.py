@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"
 derive_event_ids: "Callable[[Sequence[Reading], int], list[Reading]] | None"
+needs_closer_look: "Callable[[bytes], bool] | None"
 ilp_lines: "Callable[[Sequence[Reading], bytes], bytes] | None"
 
 try:
-    from utility_ts_analytics.records._native import column_lines, derive_event_ids, ilp_lines
+    from utility_ts_analytics.records._native import (
+        column_lines,
+        derive_event_ids,
+        ilp_lines,
+        needs_closer_look,
+    )
 except ImportError:
-    column_lines = derive_event_ids = ilp_lines = None
+    column_lines = derive_event_ids = ilp_lines = needs_closer_look = None

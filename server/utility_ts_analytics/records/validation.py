@@ -1,7 +1,8 @@
 """The rules a record must keep beyond its types, and the names of all the ways to fail.
 
 Types, lengths and signs are checked by the decoder from the record type's annotations; what is
-left here are the rules that msgspec cannot state: the range of `ts` and U+0000.
+left here are the rules that msgspec cannot state: the range of `ts`, U+0000, and identifiers that
+are more than blanks (as `str.isspace` knows them).
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
+from utility_ts_analytics.records.days import Ends
+from utility_ts_analytics.records.field_rules import fields_of
 from utility_ts_analytics.records.reading import TEXT_CHARACTERS_MAX, Reading
 
 ParseCode = Literal[
@@ -42,6 +45,7 @@ TS_END = datetime(2100, 1, 1, tzinfo=UTC)
 """First instant that is no longer stored."""
 
 NOT_EMPTY: Final = "must not be empty"
+NOT_BLANK: Final = "must not be only blanks"
 NOT_TOO_LONG: Final = f"must not be over {TEXT_CHARACTERS_MAX} characters"
 NOT_NEGATIVE: Final = "must not be negative"
 FITS_FLOAT: Final = "must fit a 64-bit float"
@@ -77,10 +81,9 @@ def latest_ts(now_ns: int, max_future_minutes: int) -> datetime:
     return min(TS_END, now + timedelta(minutes=max_future_minutes, seconds=1))
 
 
-def all_in_range(rows: Sequence[Reading], ts_end: datetime) -> bool:
-    """Tell whether every `ts` is in [2000-01-01, `ts_end`)."""
-    instants = [row.ts for row in rows]
-    return not instants or (min(instants) >= TS_MIN and max(instants) < ts_end)
+def all_in_range(ends: Sequence[Ends], ts_end: datetime) -> bool:
+    """Tell whether every `ts` of rows with these ends is in [2000-01-01, `ts_end`)."""
+    return all(earliest >= TS_MIN and latest < ts_end for earliest, latest in ends)
 
 
 def range_detail(ts_end: datetime, *, too_late: bool) -> str:
@@ -95,8 +98,12 @@ def broken_rule(row: Reading, position: int, ts_end: datetime) -> RowError | Non
     if not TS_MIN <= row.ts < ts_end:
         detail = range_detail(ts_end, too_late=row.ts >= ts_end)
         return RowError(position, "timestamp-out-of-range", "ts", detail)
-    for name in row.__struct_fields__:
-        value = getattr(row, name)
-        if isinstance(value, str) and "\x00" in value:
-            return RowError(position, "forbidden-character", name, NO_NUL)
+    for field in fields_of(type(row)):
+        value = getattr(row, field.name)
+        if not isinstance(value, str):
+            continue
+        if "\x00" in value:
+            return RowError(position, "forbidden-character", field.name, NO_NUL)
+        if field.is_identifier and value.isspace():
+            return RowError(position, "text-length", field.name, f"{field.name} {NOT_BLANK}")
     return None

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from utility_ts_analytics.asgi.alive import AnsweringHealth
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
-from utility_ts_analytics.asgi.ingest import IngestEndpoint, IngestSettings
+from utility_ts_analytics.asgi.exchange import IngestSettings
+from utility_ts_analytics.asgi.ingest import IngestEndpoint
 from utility_ts_analytics.asgi.metering import MeteredApp
 from utility_ts_analytics.asgi.openapi import DescribedStream, openapi_document
 from utility_ts_analytics.asgi.openapi_schemas import Schema
@@ -25,6 +27,7 @@ from utility_ts_analytics.config import (
     StreamConfig,
     url_of,
 )
+from utility_ts_analytics.database.http_access import access_of
 from utility_ts_analytics.database.ping import answers_ping
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
@@ -35,11 +38,15 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.delivery_lane import shared_refusal
 from utility_ts_analytics.service.lane_assembly import make_lanes
 from utility_ts_analytics.service.lane_counts import LaneCounts
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.operations import OperationsFacts
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
+from utility_ts_analytics.service.port_probe import Port
+from utility_ts_analytics.service.port_watch import PortWatch
 from utility_ts_analytics.service.ports import Listener
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
 from utility_ts_analytics.service.tls import check_tls_or_raise
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.telemetry.logs import name_process
 
 OPERATIONS = "operations"
@@ -94,11 +101,20 @@ def server_plans(config: Config) -> list[ServerPlan]:
 def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port; runs in its worker."""
     watch = _watch(config, list(config.streams))
-    facts = OperationsFacts(config, watch, Beacon(runtime_dir, OPERATIONS), runtime_dir)
+    ports = PortWatch(
+        [_port(plan) for plan in server_plans(config)],
+        runtime_dir,
+        SystemClock(),
+        stuck_s_max=config.server.worker_silent_s,
+    )
+    maps = MapWatch(config, SystemClock())
+    beacon = Beacon(runtime_dir, OPERATIONS)
+    facts = OperationsFacts(config, watch, beacon, runtime_dir, ports=ports, maps=maps)
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     ops = OpsApp(facts, describe(config))
-    return OpsGuard(ops, BearerAuth(held, realm=OPERATIONS, basic=True))
+    hosts = [host.name for host in config.metrics.allowed_hosts]
+    return OpsGuard(ops, BearerAuth(held, realm=OPERATIONS, basic=True), hosts)
 
 
 def describe(config: Config) -> Schema:
@@ -132,7 +148,13 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     def refusal() -> Failure | None:
         return drain.failure() or shared_refusal(lanes, trouble)
 
-    lanes = make_lanes(config, name, LaneCounts(measures, clock, name), trouble=trouble)
+    lanes = make_lanes(
+        config,
+        name,
+        LaneCounts(measures, clock, name),
+        trouble=trouble,
+        order=StreamOrder(runtime_dir / f"{name}.order", clock, lambda: watch.answered_s),
+    )
     intake = Intake(
         [lane.queue for lane in lanes],
         sessions_max=stream.source.concurrent_requests_max,
@@ -153,7 +175,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         drain_timeout_s=config.server.drain_timeout_s,
         clock=clock,
     )
-    return MeteredApp(StreamApp(name, endpoint, worker), measures, clock)
+    return AnsweringHealth(MeteredApp(StreamApp(name, endpoint, worker), measures, clock))
 
 
 def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
@@ -162,6 +184,7 @@ def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
         limits=_limits(stream.source, stream.sink),
         strict=stream.source.ndjson_strict,
         ack=stream.sink.ack,
+        allowed_origins=frozenset(map(str, stream.source.allowed_origins)),
     )
 
 
@@ -171,12 +194,15 @@ def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:
         max_ndjson_body_bytes=source.ndjson_body_bytes_max,
         max_decompressed_bytes=source.decompressed_bytes_max,
         max_request_records=source.request_records_max,
+        max_request_days=source.request_days_max,
+        max_request_errors=source.request_errors_max,
         max_line_bytes=source.line_bytes_max,
         max_future_minutes=source.future_minutes_max,
         body_idle_timeout_s=source.body_idle_timeout_ms / 1000,
         body_min_rate_bytes=source.body_rate_bytes_min,
         delivery_timeout_s=sink.delivery_timeout_ms / 1000,
         held_body_bytes=source.channel_bytes_max,
+        window_bytes=source.window_bytes_max,
     )
 
 
@@ -186,6 +212,17 @@ def _stream_app_maker(config: Config, name: str) -> Callable[[Path], AsgiApp]:
 
 def _listener(setting: str, address: Address) -> Listener:
     return Listener(setting, address.host, address.port)
+
+
+def _port(plan: ServerPlan) -> Port:
+    return Port(
+        plan.name,
+        plan.listener.host,
+        plan.listener.port,
+        tls=plan.tls is not None,
+        connections_max=plan.connections_max,
+        workers=plan.workers,
+    )
 
 
 def _watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
@@ -201,10 +238,10 @@ def _watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
         questdb.ilp_http_address.host,
         questdb.ilp_http_address.port,
         timeout_s=_PING_TIMEOUT_S,
-        credentials=questdb.ilp_login,
+        access=access_of(questdb),
     )
     return DatabaseWatch(
-        questdb.uri.reveal(),
+        questdb.pgwire_uri,
         [specs[name].named(stream.table) for name, stream in streams.items()],
         SystemClock(),
         lag_transactions_max=questdb.wal_lag_transactions_max,

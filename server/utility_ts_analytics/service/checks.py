@@ -9,13 +9,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from utility_ts_analytics.config import Address, Config
+from utility_ts_analytics.config import Address, Config, QuestDBConfig
+from utility_ts_analytics.database.auto_creation import auto_creation
+from utility_ts_analytics.database.http_access import access_of
+from utility_ts_analytics.database.ping import ping_trouble
+from utility_ts_analytics.database.pool import address_of, connected
 from utility_ts_analytics.database.schema import check_schema, specs_for
 from utility_ts_analytics.database.views import check_views
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.records import native
+from utility_ts_analytics.service.map_watch import limit_text, look, partitions_text, warnings
 from utility_ts_analytics.service.open_files import files_needed
-from utility_ts_analytics.service.tls import others_can_read, tls_sections, unusable, valid_until
+from utility_ts_analytics.service.tls import (
+    others_can_read,
+    tls_sections,
+    unusable,
+    unusable_authorities,
+    valid_until,
+)
 
 _CONNECT_TIMEOUT_S = 3.0
 _PGWIRE_LIMIT = 64
@@ -23,6 +34,9 @@ _PGWIRE_LIMIT = 64
 
 _TOKEN_CHARACTERS_FEW = 16
 """Shorter ones are in reach of those who try: 2 attempts per ms are nothing to a server."""
+
+_SETTINGS_TIMEOUT_S = 5.0
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _CERTIFICATE_SHORT = timedelta(days=14)
 
@@ -54,8 +68,10 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines += _limits(config)
     lines.append(_pgwire_connections(config))
     lines += _folders(config)
-    lines += _listeners(config)
+    lines += await _listeners(config)
+    lines += _authorities(config)
     lines += await _schema(config)
+    lines += await _memory_maps(config)
     return lines
 
 
@@ -136,10 +152,31 @@ def _certificates(config: Config) -> Iterator[CheckLine]:
         yield CheckLine(text, ok=True)
 
 
+def _authorities(config: Config) -> Iterator[CheckLine]:
+    """Look at the way to QuestDB: plain where another machine is at its end, or over TLS."""
+    questdb = config.questdb
+    yield from (CheckLine(text, ok=False) for text in unusable_authorities(config))
+    plain = {} if questdb.ilp_http_address.tls else {"questdb.ilp_http_addr": "https://host:port"}
+    if not questdb.uri.is_encrypted:
+        plain["questdb.uri"] = "?sslmode=verify-full"
+    hosts = {"questdb.ilp_http_addr": questdb.ilp_http_address.host, "questdb.uri": _host(questdb)}
+    for setting, remedy in plain.items():
+        if hosts[setting] not in _THIS_MACHINE:
+            text = (
+                f"{setting}: the way to {hosts[setting]} is plain: whoever is on it reads readings"
+                f" and passwords; {remedy} with a proxy before QuestDB (docs/OPERATIONS.md)"
+            )
+            yield CheckLine(text, ok=True)
+
+
+def _host(questdb: QuestDBConfig) -> str:
+    return address_of(questdb.uri.reveal()).rpartition(":")[0]
+
+
 def _limits(config: Config) -> Iterator[CheckLine]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for name, stream in config.streams.items():
-        needed = files_needed(stream.source.connections_max)
+        needed = files_needed(stream.source.connections_max, tls=stream.source.tls is not None)
         if hard != resource.RLIM_INFINITY and hard < needed:
             text = (
                 f"open files of {name}: limited to {hard}, {needed} needed: raise the hard limit"
@@ -153,7 +190,7 @@ def _limits(config: Config) -> Iterator[CheckLine]:
 
 def _pgwire_connections(config: Config) -> CheckLine:
     """Count what all processes together may hold: health, pgwire sinks, and fallbacks in use."""
-    count = 1  # the operations server's
+    count = 2  # the operations server's
     for stream in config.streams.values():
         workers = stream.source.workers or len(os.sched_getaffinity(0))
         uses_pgwire = "pgwire" in (stream.sink.kind, stream.sink.fallback)
@@ -184,39 +221,69 @@ def _folders(config: Config) -> Iterator[CheckLine]:
                 yield CheckLine(text, ok=False)
 
 
-def _listeners(config: Config) -> Iterator[CheckLine]:
+async def _listeners(config: Config) -> list[CheckLine]:
     """Try the ILP addresses that the streams use."""
-    used: dict[str, Address] = {}
-    for stream in config.streams.values():
-        if stream.sink.kind == "ilp" and stream.sink.transport == "http":
-            used["questdb.ilp_http_addr"] = config.questdb.ilp_http_address
-        elif stream.sink.kind == "ilp":
-            used["questdb.ilp_tcp_addr"] = config.questdb.ilp_tcp_address
-    for setting, address in used.items():
-        try:
-            with socket.create_connection((address.host, address.port), _CONNECT_TIMEOUT_S):
-                yield CheckLine(f"{setting}: {address} takes connections", ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            text = f"{setting}: cannot connect to {address}: {reason}; start QuestDB or change it"
-            yield CheckLine(text, ok=False)
+    questdb = config.questdb
+    sinks = [stream.sink for stream in config.streams.values() if stream.sink.kind == "ilp"]
+    lines = []
+    if any(sink.transport == "http" for sink in sinks):
+        trouble = await ping_trouble(
+            questdb.ilp_http_address.host,
+            questdb.ilp_http_address.port,
+            timeout_s=_CONNECT_TIMEOUT_S,
+            access=access_of(questdb),
+        )
+        lines.append(_listener("questdb.ilp_http_addr", questdb.ilp_http_address, trouble))
+    if any(sink.transport == "tcp" for sink in sinks):
+        trouble = _connect_trouble(questdb.ilp_tcp_address)
+        lines.append(_listener("questdb.ilp_tcp_addr", questdb.ilp_tcp_address, trouble))
+    return lines
+
+
+def _listener(setting: str, address: Address, trouble: str | None) -> CheckLine:
+    if trouble is None:
+        return CheckLine(f"{setting}: {address} takes connections", ok=True)
+    text = f"{setting}: cannot connect to {address}: {trouble}; start QuestDB or change it"
+    return CheckLine(text, ok=False)
+
+
+def _connect_trouble(address: Address) -> str | None:
+    try:
+        socket.create_connection((address.host, address.port), _CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 async def _schema(config: Config) -> Iterable[CheckLine]:
     specs = specs_for((name, stream.table) for name, stream in config.streams.items())
+    uri = config.questdb.pgwire_uri
     try:
-        differences = await check_schema(config.questdb.uri.reveal(), specs)
+        differences = await check_schema(uri, specs)
         views = await _views(config)
+        async with connected(uri) as connection:
+            created = await auto_creation(connection, timeout_s=_SETTINGS_TIMEOUT_S)
     except OperatorError as error:
         return [CheckLine(str(error), ok=False)]
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if all(line.ok for line in lines):
         lines.append(CheckLine(f"{len(specs)} tables are as sql/schema says", ok=True))
+    lines += [CheckLine(warning, ok=True) for warning in created]
     return lines + views
+
+
+async def _memory_maps(config: Config) -> list[CheckLine]:
+    """Look how near QuestDB is to the kernel's limit; that it is away is told by others."""
+    try:
+        facts = await look(config)
+    except OperatorError:
+        return []
+    texts = [partitions_text(facts), limit_text(facts), *(f"WARNING {w}" for w in warnings(facts))]
+    return [CheckLine(text, ok=True) for text in texts]
 
 
 async def _views(config: Config) -> list[CheckLine]:
     """Look at the materialized views that exist: `sql/views` is optional."""
     table = config.streams["meter_usage"].table
-    found = await check_views(config.questdb.uri.reveal(), meter_table=table)
+    found = await check_views(config.questdb.pgwire_uri, meter_table=table)
     return [CheckLine(view.text, ok=view.ok) for view in found]

@@ -22,6 +22,7 @@ from utility_ts_analytics.config import Config, load_config, parse_config
 from utility_ts_analytics.config.load import read_tables
 from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError, OperatorError
 from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.telemetry.log_relay import LogRelay
 from utility_ts_analytics.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ SAMPLES_DIR = Path(__file__).parents[3] / "data-samples"
 """In a checkout; an installed package has none."""
 
 _STATUS_TIMEOUT_S = 5.0
+_STATUS_MEMBERS = frozenset({"version", "ready", "streams", "questdb", "errors"})
+"""What another server at the port, or another version of the service, would not tell."""
 
 _log = structlog.get_logger("supervisor")
 
@@ -53,17 +56,18 @@ def serve(config_path: Path | None) -> int:
 
     plan = load()
     configure_logs(level=plan.log_level, log_format=plan.log_format)
-    for weakness in plan.weaknesses:
-        _log.warning("a port is less guarded than it could be", weakness=weakness)
     clock = SystemClock()
-    manager = ServiceManager(environ, clock)
-    return Supervisor(plan, load=load, clock=clock, manager=manager).run()
+    with LogRelay():
+        for weakness in plan.weaknesses:
+            _log.warning("a port is less guarded than it could be", weakness=weakness)
+        manager = ServiceManager(environ, clock)
+        return Supervisor(plan, load=load, clock=clock, manager=manager).run()
 
 
 def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
     """Run everything on this machine: QuestDB, schema, samples, server."""
     from utility_ts_analytics.database.embedded import EmbeddedQuestDB
-    from utility_ts_analytics.database.embedded_settings import Ports
+    from utility_ts_analytics.database.embedded_settings import HTTP_LOGIN, Ports
     from utility_ts_analytics.database.schema import apply_schema
     from utility_ts_analytics.service.assembly import server_plans, service_plan
     from utility_ts_analytics.service.first_day import FirstDay
@@ -85,12 +89,14 @@ def dev(config_path: Path | None, *, data_dir: Path, once: bool) -> int:
             "uri": running.pg_uri,
             "ilp_http_addr": running.http_addr,
             "ilp_tcp_addr": running.ilp_tcp_addr,
+            **{key: environ[name] for key, name in HTTP_LOGIN.items() if environ.get(name)},
         }
         config = parse_config({**tables, "questdb": where}, environ)
         asyncio.run(apply_schema(running.pg_uri))
         first_day = FirstDay(config, f"http://{running.http_addr}/", SAMPLES_DIR, SystemClock())
         supervisor = Supervisor(service_plan(config), load=None, clock=SystemClock())
-        return supervisor.run(first_day.run, once=once)
+        with LogRelay():
+            return supervisor.run(first_day.run, once=once)
 
 
 def check(config_path: Path | None, *, as_json: bool) -> int:
@@ -110,7 +116,7 @@ def schema_apply(config_path: Path | None, *, views_zone: str | None, as_json: b
     from utility_ts_analytics.service.checks import CheckLine
 
     config = load_config(config_path, os.environ)
-    uri = config.questdb.uri.reveal()
+    uri = config.questdb.pgwire_uri
     differences = asyncio.run(apply_schema(uri))
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if not lines:
@@ -222,12 +228,12 @@ def _fetch_status(config: Config) -> dict[str, object]:
             timeout_s=_STATUS_TIMEOUT_S,
             headers=headers,
         )
-        facts: dict[str, object] | None = json.loads(body) if status == HTTPStatus.OK else None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        facts = json.loads(body) if status == HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise OperatorError(
             f"cannot read the service's status at {metrics.bind_address}: {error}; is it running?"
         ) from error
-    if facts is None:
+    if not isinstance(facts, dict) or not _STATUS_MEMBERS.issubset(facts):
         raise OperatorError(
             f"cannot read the service's status at {metrics.bind_address}: it answers {status};"
             " does it run with this configuration?"

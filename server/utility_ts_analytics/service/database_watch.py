@@ -4,6 +4,7 @@ Also what is no reason to refuse, but one not to be ready: a lag that grows, or 
 be looked at while readings still go through.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 from utility_ts_analytics.asgi.responses import Json
@@ -34,6 +35,9 @@ class DatabaseWatch:
         lag_transactions_max: WAL lag that is never a reason not to be ready; 0 = none is.
         ping: Whether QuestDB's HTTP server answers; asked only while pgwire does not.
         pinged: Tables written over ILP/HTTP: for them `ping` is good enough for a while.
+
+    Attributes:
+        answered_s: When the last question that QuestDB has answered was asked, monotonic seconds.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class DatabaseWatch:
         self._poller = HealthPoller(uri, [spec.name for spec in self._specs])
         self._trends = {spec.name: LagTrend(lag_transactions_max) for spec in self._specs}
         self._lag_max = lag_transactions_max
+        self.answered_s = -math.inf
         self._seen: LastSeen | None = None
         self._polled: QuestDBHealth = UNKNOWN
         self._trusted: QuestDBHealth = UNKNOWN
@@ -79,8 +84,11 @@ class DatabaseWatch:
 
     async def poll(self) -> None:
         """Ask now; bounded by the poller's time-outs."""
+        asked_s = self._clock.monotonic_s()
         polled = await self._poller.poll()
         ilp_answers = not polled.up and self._ping is not None and await self._ping()
+        if polled.up or ilp_answers:
+            self.answered_s = asked_s
         now_s = self._clock.monotonic_s()
         if polled.up:
             self._seen = LastSeen(polled, now_s)
@@ -107,6 +115,10 @@ class DatabaseWatch:
                 f" {SEEN_AGE_S_MAX:.0f} s on what was seen last: {self._polled.reason}"
             ]
         return list(dict.fromkeys([*refused, *unwatched, *self._lagging()]))
+
+    def warnings(self) -> list[str]:
+        """Return one line per setting of QuestDB that should be another; refuses no rows."""
+        return list(self._polled.warnings)
 
     def facts(self) -> dict[str, Json]:
         """Return what is known, for the status."""

@@ -76,17 +76,14 @@ class DeliveryLane:
         """Whether there is a spool with room for what the database does not take."""
         return self.spool is not None and self.spool.forward.takes_rows
 
-    @property
-    def spooled_rows(self) -> int:
-        """Rows that wait on this machine's disk."""
-        return 0 if self.spool is None else self.spool.spool.pending_rows
-
     async def drain(self, timeout_s: float) -> None:
         """Send or spool what is held within the time, give back the rest; see `Lane.drain`."""
         await self.lane.drain(timeout_s)
 
     async def close(self) -> None:
         """Stop working and release everything; spooled rows stay where they are."""
+        if self.spool is not None:
+            await self.spool.forward.stop(_CLOSE_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

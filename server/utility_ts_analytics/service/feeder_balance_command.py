@@ -34,7 +34,7 @@ def balance_feeders(config: Config, job: BalanceJob, *, as_json: bool) -> int:
         OperatorError: As `run_balance`.
     """
     _refuse_other_tables(config)
-    report = asyncio.run(_run(config.questdb.uri.reveal(), job))
+    report = asyncio.run(_run(config.questdb.pgwire_uri, job))
     if as_json:
         print(json.dumps(_facts(job, report), indent=2))
     else:

@@ -8,6 +8,7 @@ from utility_ts_analytics.service.beacon import STATE_NAMES, Sign
 from utility_ts_analytics.service.departed import Books
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.exposition import Figures, Samples
+from utility_ts_analytics.telemetry.log_stream import DROPS
 
 
 def scrape_figures(
@@ -43,6 +44,7 @@ def scrape_figures(
             (stream, token): float(numbers.rows) for stream, token, numbers in by_token
         },
         registry.READY.name: {(): float(ready)},
+        registry.LOG_LINES_DROPPED.name: {(): float(DROPS.total)},
         registry.BUILD_INFO.name: {(__version__,): 1.0},
     }
     return Figures({name: books.of(name) for name in streams}, found)

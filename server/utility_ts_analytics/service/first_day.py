@@ -6,7 +6,7 @@ Runs as the supervisor's companion, in a process of its own, while the service s
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +18,7 @@ from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.ingest.reference_csv import insert_csv
 from utility_ts_analytics.service.local_http import ask_listener
+from utility_ts_analytics.service.standard_files import stdout_failed
 
 _REFERENCE_OF = {
     "meter_usage": ("meter_id", "meters"),
@@ -87,20 +88,20 @@ class FirstDay:
         try:
             return asyncio.run(self._run())
         except OperatorError as error:
-            print(f"ingestion-service: {error}", file=sys.stderr, flush=True)
+            print(f"ingestion-service: {error}", file=sys.stderr)
             return error.exit_code
 
     async def _run(self) -> int:
         samples = Samples.read(self.samples_dir)
         await self._wait_until_ready()
-        async with connected(self.config.questdb.uri.reveal()) as connection:
+        async with connected(self.config.questdb.pgwire_uri) as connection:
             await self._load(connection, samples)
             stored = await self._wait_until_stored(connection, samples)
-        self._print(stored)
+        _say(*self._facts(stored))
         if stored != samples.rows:
             print(f"the sample is not whole: expected {dict(samples.rows)}", file=sys.stderr)
             return 1
-        print("verified: every row of data-samples/ is stored, once", flush=True)
+        _say("verified: every row of data-samples/ is stored, once")
         return 0
 
     async def _wait_until_ready(self) -> None:
@@ -169,14 +170,22 @@ class FirstDay:
         name = self.config.streams[table].table
         return f'SELECT count() FROM "{name}" WHERE {period} AND {own}'  # noqa: S608
 
-    def _print(self, stored: Mapping[str, int]) -> None:
-        print("stored rows of the sample:")
+    def _facts(self, stored: Mapping[str, int]) -> Iterator[str]:
+        yield "stored rows of the sample:"
         for table, rows in stored.items():
-            print(f"  {table:24} {rows:>9,}")
+            yield f"  {table:24} {rows:>9,}"
         for stream, settings in self.config.streams.items():
-            print(f"post {stream} to {url_of(settings.source)}/ingest/{stream}/ndjson")
-        print(f"operations   {url_of(self.config.metrics)}/readyz")
-        print(f"QuestDB      {self.console_url}", flush=True)
+            yield f"post {stream} to {url_of(settings.source)}/ingest/{stream}/ndjson"
+        yield f"operations   {url_of(self.config.metrics)}/readyz"
+        yield f"QuestDB      {self.console_url}"
+
+
+def _say(*lines: str) -> None:
+    """Print lines; who closed standard output wants no more of them, but the service goes on."""
+    try:
+        print(*lines, sep="\n", flush=True)
+    except OSError:
+        stdout_failed()
 
 
 def _existing(folder: Path, *names: str) -> Path | None:

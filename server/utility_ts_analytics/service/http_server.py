@@ -91,7 +91,7 @@ def serve(
     Raises:
         SystemExit: With code 1 when the workers die faster than Granian replaces them.
     """
-    raise_soft_limit(files_needed(connections_max))
+    raise_soft_limit(files_needed(connections_max, tls=tls is not None))
     server = _NoticeGivingGranian(
         "utility_ts_analytics",
         address=host,

@@ -10,16 +10,19 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config, SinkConfig, StreamConfig
+from utility_ts_analytics.database.http_access import access_of
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.service.delivery_lane import Closable, DeliveryLane, SpoolParts
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits, Settler
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.dead_letter import DeadLetters
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.dispatch import Dispatch
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane, Settler
+from utility_ts_analytics.sinks.lane import Lane
 from utility_ts_analytics.sinks.observer import LaneObserver, ReplayObserver
+from utility_ts_analytics.sinks.order import LaneOrder, StreamOrder
 from utility_ts_analytics.sinks.pgwire import pgwire_sink
 from utility_ts_analytics.sinks.route import Route
 from utility_ts_analytics.sinks.spool import Spool
@@ -42,6 +45,7 @@ class _Plan:
         observer: Counters and logs.
         trouble: Returns why the table cannot take rows, or None.
         spools: Whether to use the spool, if there is one.
+        order: Of all lanes of the stream.
     """
 
     config: Config
@@ -50,6 +54,7 @@ class _Plan:
     observer: LaneObserver
     trouble: Callable[[], Failure | None]
     spools: bool
+    order: StreamOrder
 
 
 def make_lanes(
@@ -59,6 +64,7 @@ def make_lanes(
     *,
     trouble: Callable[[], Failure | None] = lambda: None,
     spools: bool = True,
+    order: StreamOrder | None = None,
 ) -> list[DeliveryLane]:
     """Build the lanes of one stream. The stream's capacity is shared equally between them.
 
@@ -68,8 +74,10 @@ def make_lanes(
         observer: Counters and logs.
         trouble: Returns why the table cannot take rows just now, as far as is known.
         spools: False leaves a configured spool alone.
+        order: Shared with the other workers of the stream; None where these lanes are alone.
     """
-    plan = _Plan(config, config.streams[name], STREAMS[name], observer, trouble, spools)
+    order = order or StreamOrder(None, SystemClock())
+    plan = _Plan(config, config.streams[name], STREAMS[name], observer, trouble, spools, order)
     return [_lane(plan) for _ in range(plan.stream.sink.lanes)]
 
 
@@ -79,16 +87,18 @@ def _lane(plan: _Plan) -> DeliveryLane:
     fallback = _fallback(plan)
     letters = _dead_letters(plan)
     observer = ReplayObserver(plan.observer)
+    order = plan.order.lane()
     route = Route(
         sink,
         fallback=fallback,
         policy=_retry_policy(settings),
+        order=order,
         clock=clock,
         random=_jitter,
         observer=observer,
     )
     dispatch = Dispatch(sink, route, clock=clock, observer=observer, dead_letters=letters)
-    spool = _spool(plan, dispatch, sink, observer)
+    spool = _spool(plan, dispatch, sink, observer, order)
     queue = _queue(plan.stream)
     settler: Settler[Any] = dispatch if spool is None else spool.forward
     lane = Lane(
@@ -99,6 +109,7 @@ def _lane(plan: _Plan) -> DeliveryLane:
             rows_max=settings.batch_rows_max, linger_s=settings.batch_linger_ms_max / 1000
         ),
         delivery_timeout_s=settings.delivery_timeout_ms / 1000,
+        order=order,
         clock=clock,
         observer=observer,
     )
@@ -128,17 +139,17 @@ def _retry_policy(settings: SinkConfig) -> RetryPolicy:
 def _sink(plan: _Plan) -> Sink[Any]:
     questdb, settings, table = plan.config.questdb, plan.stream.sink, plan.stream.table
     if settings.kind == "pgwire":
-        return pgwire_sink(questdb.uri.reveal(), table, plan.spec)
+        return pgwire_sink(questdb.pgwire_uri, table, plan.spec)
     if settings.transport == "tcp":
         return ilp_over_tcp(str(questdb.ilp_tcp_address), table)
-    return ilp_over_http(str(questdb.ilp_http_address), table, credentials=questdb.ilp_login)
+    return ilp_over_http(questdb.ilp_http_address.addr, table, access=access_of(questdb))
 
 
 def _fallback(plan: _Plan) -> Sink[Any] | None:
     """Return the second choice; pgwire has none behind it."""
     if plan.stream.sink.fallback == "none" or plan.stream.sink.kind == "pgwire":
         return None
-    return pgwire_sink(plan.config.questdb.uri.reveal(), plan.stream.table, plan.spec)
+    return pgwire_sink(plan.config.questdb.pgwire_uri, plan.stream.table, plan.spec)
 
 
 def _dead_letters(plan: _Plan) -> DeadLetters | None:
@@ -154,16 +165,21 @@ def _dead_letters(plan: _Plan) -> DeadLetters | None:
 
 
 def _spool(
-    plan: _Plan, dispatch: Dispatch[Any], sink: Sink[Any], observer: ReplayObserver
+    plan: _Plan,
+    dispatch: Dispatch[Any],
+    sink: Sink[Any],
+    observer: ReplayObserver,
+    order: LaneOrder,
 ) -> SpoolParts | None:
     settings = plan.stream.spool
     if settings.folder is None or not plan.spools:
         return None
-    spool = Spool(Path(settings.folder), plan.spec, bytes_max=settings.bytes_max)
+    spool = Spool(Path(settings.folder), plan.spec, bytes_max=settings.bytes_max, order=order)
     forward = StoreForward(
         dispatch,
         sink,
         spool,
+        order,
         delivery_timeout_s=plan.stream.sink.delivery_timeout_ms / 1000,
         clock=SystemClock(),
         observer=observer,

@@ -52,9 +52,9 @@ class LaneCounts:
         """Take rows off the spool."""
         self._measures.rows_leave_spool(rows)
 
-    def spool_emptied(self) -> None:
+    def lost(self, rows: int) -> None:
         """Count what the disk has lost."""
-        self._measures.spool_is_empty()
+        self._measures.rows_lost_in_spool(rows)
 
     def dead_letter(self, *, kept: bool) -> None:
         """Count a dead letter."""

@@ -174,7 +174,7 @@ class LoadRun:
 
     def _poller(self) -> HealthPoller:
         table = self._config.streams[self._stream].table
-        return HealthPoller(self._config.questdb.uri.reveal(), [table])
+        return HealthPoller(self._config.questdb.pgwire_uri, [table])
 
     async def _table_trouble(self, poller: HealthPoller) -> str | None:
         """Return why rows must not be sent, as far as QuestDB can be asked.

@@ -2,13 +2,18 @@
 
 import resource
 
+from utility_ts_analytics.service.handshakes import HEADROOM_FILES
+
 _OTHERS = 512
 """What a worker has open besides connections: itself, QuestDB, logs, and room for surprises."""
 
 
-def files_needed(connections_max: int) -> int:
-    """Return the open files that a worker with so many connections needs."""
-    return connections_max + _OTHERS
+def files_needed(connections_max: int, *, tls: bool) -> int:
+    """Return the open files that a worker with so many connections needs.
+
+    With TLS there are those that have not finished their handshake, too.
+    """
+    return connections_max + _OTHERS + (HEADROOM_FILES if tls else 0)
 
 
 def raise_soft_limit(files: int) -> int:

@@ -21,6 +21,8 @@ from utility_ts_analytics.service.database_watch import DatabaseWatch
 from utility_ts_analytics.service.departed import Books, read_books
 from utility_ts_analytics.service.figures import scrape_figures
 from utility_ts_analytics.service.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.map_watch import MapWatch
+from utility_ts_analytics.service.port_watch import PortWatch
 from utility_ts_analytics.service.status import stream_status
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
 from utility_ts_analytics.telemetry.layout import NS_PER_S
@@ -41,6 +43,8 @@ class OperationsFacts:
         watch: The database's health.
         beacon: This worker's own signs of life.
         runtime_dir: Where all workers' signs are.
+        ports: Whether the service's own ports answer.
+        maps: How near QuestDB is to a limit of the kernel.
         clock: Time.
     """
 
@@ -50,10 +54,15 @@ class OperationsFacts:
         watch: DatabaseWatch,
         beacon: Beacon,
         runtime_dir: Path,
+        *,
+        ports: PortWatch,
+        maps: MapWatch,
         clock: Clock | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
+        self._ports = ports
+        self._maps = maps
         self._beacon = beacon
         self._runtime_dir = runtime_dir
         self._clock = clock or SystemClock()
@@ -69,6 +78,8 @@ class OperationsFacts:
         """Start watching."""
         self._tasks = [
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._ports.run()),
+            asyncio.create_task(self._maps.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
@@ -83,6 +94,10 @@ class OperationsFacts:
     def unready_reasons(self) -> Sequence[str]:
         """Return one line per reason why readings are not being stored."""
         return self._unready_reasons(read_books(self._runtime_dir))
+
+    def warnings(self) -> Sequence[str]:
+        """Return one line per thing to put right that keeps no reading from being stored."""
+        return [*self._watch.warnings(), *self._maps.warnings]
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
@@ -102,6 +117,7 @@ class OperationsFacts:
             "uptime_s": int(self._clock.monotonic_s() - self._service_started_s),
             "ready": not reasons,
             "reasons": [*reasons],
+            "warnings": [*self.warnings()],
             "questdb": self._watch.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {
@@ -112,7 +128,7 @@ class OperationsFacts:
         }
 
     def _unready_reasons(self, books: Books) -> list[str]:
-        return [*self._watch.reasons(), *self._silent_streams(books)]
+        return [*self._watch.reasons(), *self._silent_streams(books), *self._ports.reasons()]
 
     def _silent_streams(self, books: Books) -> list[str]:
         now_s = self._clock.monotonic_s()

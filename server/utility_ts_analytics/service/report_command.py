@@ -130,7 +130,7 @@ def write_report(config: Config, terms: ReportTerms, out: Path, *, clock: Clock)
             f"cannot draw a report: {error.name} is not installed; run pip install '{_EXTRA}'"
         ) from error
     request = ReportRequest(terms.time_range, terms.zone, terms.tariff)
-    report = asyncio.run(make_report(config.questdb.uri.reveal(), request, clock=clock))
+    report = asyncio.run(make_report(config.questdb.pgwire_uri, request, clock=clock))
     _replace(out, page_of(report).encode())
     return f"{out}: {report.title}"
 

@@ -3,16 +3,21 @@
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
 
 from utility_ts_analytics.asgi.types import AsgiApp, Message, Receive, Scope, Send
+from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.service import http_server
 from utility_ts_analytics.service.beacon import REFUSING, SERVING, Sign
 from utility_ts_analytics.service.child import start_child
+from utility_ts_analytics.service.handshakes import HandshakeBound
 from utility_ts_analytics.service.last_words import LastWords, how_it_ended
 from utility_ts_analytics.service.orphans import stop_with_parent
 from utility_ts_analytics.service.plans import ServerPlan
+from utility_ts_analytics.service.standard_files import STDOUT_FD
+from utility_ts_analytics.telemetry.log_stream import STDERR_FD
 
 
 class ServerProcess:
@@ -136,6 +141,9 @@ def _serve(
 ) -> int | None:
     """Be one server: the body of a child process."""
     own_pid = os.getpid()
+    # Granian logs to standard output, which the log's relay does not stand in front of.
+    os.dup2(STDERR_FD, STDOUT_FD)
+    sys.stdout = sys.stderr
 
     def make_app() -> AsgiApp:
         # Granian's handlers come with the fork and would only note a signal for the server.
@@ -143,10 +151,13 @@ def _serve(
         signal.signal(http_server.DRAIN_SIGNAL, signal.SIG_IGN)
         stop_with_parent(own_pid)
         try:
-            return _heard(plan.make_app(runtime_dir), words)
+            app = _heard(plan.make_app(runtime_dir), words)
         except Exception as error:
             words.say(f"{type(error).__name__}: {error}")
             raise
+        if plan.tls is None:
+            return app
+        return HandshakeBound(app, plan.listener.port, SystemClock())
 
     http_server.serve(
         make_app,

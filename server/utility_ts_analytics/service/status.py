@@ -3,6 +3,7 @@
 The document (times are seconds since 1970, sizes bytes; null: not known, or there was nothing):
 
     version, uptime_s, now, ready, reasons[]
+    warnings[]       what to put right in QuestDB although readings are stored
     questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions}
     streams{name}
       table          its table's name in `questdb.tables`, while that is known

@@ -30,6 +30,10 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield from textwrap.wrap(
             f"! {reason}", WIDTH, initial_indent="  ", subsequent_indent="    "
         )
+    for warning in facts["warnings"]:
+        yield from textwrap.wrap(
+            f"- {warning}", WIDTH, initial_indent="  ", subsequent_indent="    "
+        )
     for name, stream in facts["streams"].items():
         yield ""
         yield from _stream(name, stream, facts["now"])

@@ -1,14 +1,14 @@
 """The one process that owns the others: starts them, replaces them, stops them, reports.
 
 One child per server (a stream, or operations); each child is a Granian that forks its own workers.
-The supervisor does no I/O of its own and stays single-threaded, so that forking is safe.
+The supervisor does no I/O of its own. Its only threads are the log's, which hold nothing that a
+forked child needs (`telemetry.log_relay`), so that forking is safe.
 """
 
 import os
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkProcess
@@ -18,7 +18,8 @@ from types import FrameType
 import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK
+from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK, OperatorError
+from utility_ts_analytics.owned_folder import make_owned_folder
 from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, note_start, read_signs
 from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
 from utility_ts_analytics.service.departed import fold
@@ -29,6 +30,7 @@ from utility_ts_analytics.service.reload import LoadPlan, Reloads
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.service_manager import ServiceManager
 from utility_ts_analytics.service.silence import SilenceWatch
+from utility_ts_analytics.service.stuck_notes import take_stuck
 from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
 from utility_ts_analytics.telemetry.logs import report_left_out
 
@@ -80,10 +82,11 @@ class Supervisor:
             The exit code of CONTRACT section 2.
 
         Raises:
-            OperatorError: An address is taken; nothing was started then.
+            OperatorError: An address is taken, or there is no room for a temporary folder;
+                nothing was started then.
         """
         self._guards = [claim_or_raise(server.listener) for server in self._plan.servers]
-        self._runtime_dir = Path(tempfile.mkdtemp(prefix="ingestion-service-"))
+        self._runtime_dir = _runtime_folder()
         note_start(self._runtime_dir, self._clock.monotonic_s())
         self._servers += [
             Generations(
@@ -165,6 +168,21 @@ class Supervisor:
                 state=STATE_NAMES[sign.state],
             )
             os.kill(sign.pid, signal.SIGKILL)
+        self._end_stuck(ours)
+
+    def _end_stuck(self, workers: Iterable[Sign]) -> None:
+        """Kill the workers that take no connections: they heed no other signal either."""
+        notes = take_stuck(self._runtime_dir)
+        for sign in workers:
+            reason = notes.get(sign.identity)
+            if reason is not None and sign.alive:
+                _log.error(
+                    "a worker takes no connections and is killed",
+                    stream=sign.stream,
+                    pid=sign.pid,
+                    reason=reason,
+                )
+                os.kill(sign.pid, signal.SIGKILL)
 
     def _look_after_servers(self, signs: Iterable[Sign]) -> None:
         for server in self._servers:
@@ -227,3 +245,13 @@ class Supervisor:
                 given_back_rows=rows.given_back_rows,
                 note='none of them was acknowledged, unless ack = "enqueued"',
             )
+
+
+def _runtime_folder() -> Path:
+    try:
+        return make_owned_folder("ingestion-service-")
+    except OSError as error:
+        raise OperatorError(
+            f"cannot make a temporary folder: {error.strerror}; make room, or set TMPDIR to a "
+            "folder that the service's user can write to"
+        ) from error

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from utility_ts_analytics.config import Config, TlsFiles
+from utility_ts_analytics.database.client_tls import client_context
 from utility_ts_analytics.errors import ConfigError
 
 _CERT, _KEY, _CLIENT_CA = "tls_cert_file", "tls_key_file", "tls_client_ca_file"
@@ -34,6 +35,7 @@ def check_tls_or_raise(config: Config) -> None:
         for path, files in tls_sections(config).items()
         for problem in unusable(files)
     ]
+    problems += unusable_authorities(config)
     if problems:
         raise ConfigError(problems)
 
@@ -63,6 +65,17 @@ def unusable(files: TlsFiles) -> Iterator[str]:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(files.client_ca)
         except ssl.SSLError as error:
             yield f"{_CLIENT_CA}: {files.client_ca} holds no certificates: {_cause(error)}"
+
+
+def unusable_authorities(config: Config) -> Iterator[str]:
+    """Yield `path: what is wrong` for each file of authorities that TLS to QuestDB needs."""
+    for path in config.questdb.ca_files:
+        try:
+            client_context(path)
+        except ssl.SSLError as error:
+            yield f"questdb.tls_ca_file: {path} holds no certificates: {_cause(error)}"
+        except OSError as error:
+            yield f"questdb.tls_ca_file: cannot read {path}: {error.strerror}"
 
 
 def trusting_context(files: TlsFiles) -> ssl.SSLContext:

@@ -3,12 +3,40 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from utility_ts_analytics.buffering.block import Block, Failure
+from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.records.days import day_numbers
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dead_letter import Letter
+
+_GivenT = TypeVar("_GivenT", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How far a batch grows.
+
+    Attributes:
+        rows_max: Most rows of one send, >= 1.
+        days_max: Most days of one send, >= 1: QuestDB applies a commit as a whole, a day in 1 to 5
+            ms, and what is committed behind it is not visible meanwhile (decision 0025).
+        bytes_max: Most body bytes behind one send; a single share, of up to `ENCODE_ROWS_MAX` rows
+            of a lane, may be larger. It bounds the payload: an encoded row is at most its body
+            bytes twice over plus about 150 bytes.
+        linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
+        quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
+            as a slow upload, does not hold up the others.
+    """
+
+    rows_max: int
+    bytes_max: int = 16 * 1024 * 1024
+    linger_s: float = 0.2
+    quiet_s: float = 0.02
+    days_max: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +74,56 @@ class Share:
         return Share(self.block, self.start, middle), Share(self.block, middle, self.stop)
 
 
+class WaitingShares:
+    """The rows of a queue that no batch has yet, in order, a share at a time.
+
+    Args:
+        queue: Nobody else takes from it.
+    """
+
+    def __init__(self, queue: BlockQueue) -> None:
+        self._queue = queue
+        self._first: Share | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return self.cut or self._queue.waiting_rows > 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether a block was cut, or a share put back: the batch before it is complete."""
+        return self._first is not None
+
+    @property
+    def oldest_accepted_s(self) -> float | None:
+        """When the first of them was accepted, monotonic seconds; None where there is none."""
+        return (
+            self._queue.oldest_accepted_s if self._first is None else self._first.block.accepted_s
+        )
+
+    def take(self, rows_max: int) -> Share | None:
+        """Take the next rows, of one block; None where there are none.
+
+        Args:
+            rows_max: Most rows, >= 1; what is left of the block comes next.
+        """
+        share, self._first = self._first, None
+        if share is None:
+            blocks = self._queue.take(1)
+            if not blocks:
+                return None
+            share = Share(blocks[0], 0, blocks[0].row_count)
+        if share.rows > rows_max:
+            share, self._first = share.split(rows_max)
+        return share
+
+    def put_back(self, share: Share) -> None:
+        """Put the share that was taken last in front again."""
+        stop = share.stop if self._first is None else self._first.stop
+        self._first = Share(share.block, share.start, stop)
+
+
 class Batch:
     """Shares in the order in which their rows reach the table.
 
@@ -61,12 +139,50 @@ class Batch:
         self.size_bytes = 0
         self.shares: list[Share] = []
         self._release = release
+        self._days: set[int] = set()
 
     def add(self, share: Share) -> None:
         """Append a share."""
         self.shares.append(share)
         self.rows += share.rows
         self.size_bytes += share.size_bytes
+
+    def add_within(self, share: Share, limits: BatchLimits) -> Share | None:
+        """Append the rows of a share that fit, in order: every row of a commit comes by this.
+
+        Args:
+            share: At most as many rows as there is room for (`limits.rows_max`).
+            limits: Of bytes and days. An empty batch takes a row at least, and bytes as they come.
+
+        Returns:
+            The rows that belong into the next batch, or None if there are none.
+        """
+        if self.rows and self.size_bytes + share.size_bytes > limits.bytes_max:
+            return share
+        days, share_days = self._days, share.block.days
+        most = limits.days_max
+        if len(days) + len(share_days) <= most or len(days | share_days) <= most:
+            days |= share_days
+            self.add(share)
+            return None
+        return self._add_first_days(share, most)
+
+    def _add_first_days(self, share: Share, days_max: int) -> Share | None:
+        """Append the rows up to the first that would lie on one day too many; return the rest."""
+        days, rows = self._days, 0
+        for day in day_numbers(share.as_block().rows):
+            if day not in days and len(days) == days_max:
+                break
+            days.add(day)
+            rows += 1
+        if rows == 0:
+            return share
+        if rows == share.rows:
+            self.add(share)
+            return None
+        fitting, rest = share.split(rows)
+        self.add(fitting)
+        return rest
 
     def store(self) -> None:
         """Settle every row as stored."""
@@ -151,6 +267,14 @@ class Batch:
             before.append(share)
             rows -= share.rows
         return before, []
+
+
+class Settler(Protocol[_GivenT]):
+    """What a lane hands its batches to, one after the other."""
+
+    async def settle(self, batch: Batch, payload: _GivenT, deadline_s: float) -> None:
+        """Settle every row of a batch; see `Dispatch.settle`."""
+        ...
 
 
 async def encode_batch(sink: Sink[PayloadT], batch: Batch, payload: PayloadT) -> None:

@@ -48,9 +48,15 @@ class InDoubt:
     """The connection broke after bytes left; rows may or may not be stored.
 
     Safe to resend only where the table deduplicates on its business key.
+
+    Attributes:
+        reason: One line without payload or secret.
+        may_come_late: Whether the server may still carry the request out: nobody waited for its
+            answer any longer. False where the server itself ended the connection or answered.
     """
 
     reason: str
+    may_come_late: bool = False
 
 
 Outcome = Delivered | RetryLater | Rejected | InDoubt

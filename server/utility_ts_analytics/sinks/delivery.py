@@ -18,6 +18,11 @@ from utility_ts_analytics.sinks.contract import (
     RetryLater,
     Sink,
 )
+from utility_ts_analytics.sinks.order import LaneOrder
+
+EARLIER_IN_DOUBT = (
+    "cannot send the rows: QuestDB does not answer, and may still carry out an earlier request"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ async def deliver(
     *,
     policy: RetryPolicy,
     deadline_s: float,
+    order: LaneOrder,
     clock: Clock,
     random: Callable[[], float],
     retried: Callable[[RetryLater | InDoubt], None],
@@ -57,6 +63,7 @@ async def deliver(
         payload: Encoded rows; unchanged afterwards, so that it can be sent again.
         policy: Bounds and waits.
         deadline_s: Time of `clock` by which this returns, given that the sink keeps its time-out.
+        order: Holds each attempt up while an earlier request may still be carried out.
         clock: Time.
         random: Returns numbers in [0, 1), for the jitter.
         retried: Told of each outcome that leads to another attempt, before the wait.
@@ -70,7 +77,11 @@ async def deliver(
         left_s = deadline_s - clock.monotonic_s()
         if left_s <= 0:
             return RetryLater("cannot send the rows: the time for their delivery has run out")
-        outcome = await sink.send(payload, timeout_s=min(policy.attempt_timeout_s, left_s))
+        if not await order.clear_to_send(deadline_s):
+            return RetryLater(EARLIER_IN_DOUBT)
+        left_s = max(deadline_s - clock.monotonic_s(), 0.0)
+        timeout_s = min(policy.attempt_timeout_s, left_s)
+        outcome = await order.watched(sink.send(payload, timeout_s=timeout_s))
         if isinstance(outcome, Delivered | Rejected):
             return outcome
         if isinstance(outcome, InDoubt) and not policy.table_deduplicates:

@@ -8,18 +8,18 @@ one send at a time, and a retry is over before the next batch goes.
 import asyncio
 import itertools
 import math
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import structlog
 
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.sinks.batch import Batch, Share
+from utility_ts_analytics.sinks.batch import Batch, BatchLimits, Settler, Share, WaitingShares
 from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dispatch import BROKEN
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
+from utility_ts_analytics.sinks.order import LaneOrder
 
 ENCODE_ROWS_MAX = 1_024
 """Rows encoded in one go: as many as a block of lines has, so that such a block is encoded as a
@@ -33,40 +33,16 @@ as much as lines (118 instead of 110 MiB, `python -m loadtest.memory --only uplo
 _TICK_S = 1e-6
 """Times that differ by less are the same: sums of floats are not exact."""
 
+_LOOK_AGAIN_S = 0.01
+"""How often a lane looks whether earlier rows of other lanes have their end."""
+
 _DRAINING = Failure("draining", "the service stopped before the rows were stored; send them again")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How far a batch grows.
-
-    Attributes:
-        rows_max: Most rows of one send, >= 1.
-        bytes_max: Most body bytes behind one send; a single part of up to `ENCODE_ROWS_MAX` rows
-            may be larger. It bounds the payload: an encoded row is at most its body bytes twice
-            over plus about 150 bytes.
-        linger_s: Longest wait for more rows after the first of a batch, seconds, >= 0.
-        quiet_s: Longest wait since rows last came, seconds, >= 0: whoever adds that seldom, such
-            as a slow upload, does not hold up the others.
-    """
-
-    rows_max: int
-    bytes_max: int = 16 * 1024 * 1024
-    linger_s: float = 0.2
-    quiet_s: float = 0.02
-
-
-_GivenT = TypeVar("_GivenT", contravariant=True)
-
-
-class Settler(Protocol[_GivenT]):
-    """What a lane hands its batches to, one after the other."""
-
-    async def settle(self, batch: Batch, payload: _GivenT, deadline_s: float) -> None:
-        """Settle every row of a batch; see `Dispatch.settle`."""
-        ...
+_BEHIND_OTHERS = Failure(
+    "sink-unavailable", "earlier readings of this stream are still on their way into QuestDB"
+)
 
 
 class Lane(Generic[PayloadT]):
@@ -77,7 +53,9 @@ class Lane(Generic[PayloadT]):
         sink: Encodes; whoever made it closes it, after `run` has ended.
         settler: Sends what the sink encoded; only this lane uses it.
         limits: Size and age of a batch.
-        delivery_timeout_s: Longest delivery of one batch with all attempts and waits, seconds.
+        delivery_timeout_s: Longest delivery of one batch with all attempts and waits, seconds; and
+            longest wait for earlier rows of other lanes.
+        order: Its place in the order of the stream.
         clock: Time.
         observer: Counters and logs.
     """
@@ -90,6 +68,7 @@ class Lane(Generic[PayloadT]):
         *,
         limits: BatchLimits,
         delivery_timeout_s: float,
+        order: LaneOrder,
         clock: Clock,
         observer: LaneObserver | None = None,
     ) -> None:
@@ -98,11 +77,14 @@ class Lane(Generic[PayloadT]):
         self._settler = settler
         self._limits = limits
         self._delivery_timeout_s = delivery_timeout_s
+        self._order = order
         self._clock = clock
         self._observer: LaneObserver = observer or SilentObserver()
-        self._carry: Share | None = None
+        self._waiting = WaitingShares(queue)
+        self._filling: Batch | None = None
         self._sending: asyncio.Task[None] | None = None
         self._in_flight = False
+        self._behind_others = False
         self._draining = False
         self._gave_up = False
         self._settled = asyncio.Event()
@@ -165,7 +147,7 @@ class Lane(Generic[PayloadT]):
 
     async def _send_next(self, payload: PayloadT, group: asyncio.TaskGroup) -> None:
         """Fill one batch while its predecessor is on its way, then start sending it."""
-        batch = Batch(self._queue.release)
+        batch = self._filling = Batch(self._queue.release)
         first_s = send_at_s = math.inf
         self._sink.clear(payload)
         try:
@@ -188,9 +170,12 @@ class Lane(Generic[PayloadT]):
             self._fail(batch, _DRAINING)
         elif batch.rows:
             self._start_sending(batch, payload, group)
+        self._filling = None
 
     async def _wait_changed(self, send_at_s: float, group: asyncio.TaskGroup) -> None:
         """Return when the queue has changed, a send has ended, or it is time to send."""
+        if self._behind_others:
+            send_at_s = min(send_at_s, self._clock.monotonic_s() + _LOOK_AGAIN_S)
         if self._in_flight or send_at_s == math.inf:
             await self._queue.wait_changed()
             return
@@ -204,42 +189,42 @@ class Lane(Generic[PayloadT]):
         """Encode what waits, in order, until the batch is full; tell whether there was anything."""
         rows_before = batch.rows
         resumed_s = self._clock.monotonic_s()
+        limit_s = self._order.limit_s()
+        self._behind_others = False
         while batch.rows < self._limits.rows_max:
-            share = self._next_share(self._limits.rows_max - batch.rows)
+            rows_max = min(self._limits.rows_max - batch.rows, ENCODE_ROWS_MAX)
+            share = self._waiting.take(rows_max)
             if share is None:
                 break
-            if batch.rows and batch.size_bytes + share.size_bytes > self._limits.bytes_max:
-                self._put_back(share)
+            if share.block.accepted_s > limit_s:
+                if self._waits_behind_others(share, resumed_s):
+                    break
+                continue
+            rest = batch.add_within(share, self._limits)
+            if rest is not share:
+                if len(batch.shares) == 1:
+                    self._say_oldest()
+                self._sink.encode(batch.shares[-1].as_block(), payload)
+            if rest is not None:
+                self._waiting.put_back(rest)
                 break
-            batch.add(share)
-            self._sink.encode(share.as_block(), payload)
             now_s = self._clock.monotonic_s()
-            if now_s - resumed_s >= _ENCODE_S or not self._waits():
+            if now_s - resumed_s >= _ENCODE_S or not self._waiting.any:
                 await asyncio.sleep(0)
                 resumed_s = self._clock.monotonic_s()
         return batch.rows > rows_before
 
-    def _waits(self) -> bool:
-        """Tell whether there is more to encode now."""
-        return self._carry is not None or self._queue.waiting_rows > 0
-
-    def _next_share(self, room_rows: int) -> Share | None:
-        """Take the next rows of the queue: at most `room_rows`, and quick to encode."""
-        share, self._carry = self._carry, None
-        if share is None:
-            blocks = self._queue.take(1)
-            if not blocks:
-                return None
-            share = Share(blocks[0], 0, blocks[0].row_count)
-        rows = min(room_rows, ENCODE_ROWS_MAX)
-        if share.rows > rows:
-            share, self._carry = share.split(rows)
-        return share
-
-    def _put_back(self, share: Share) -> None:
-        """Keep a share that was taken for the next batch, in front of the rest of its block."""
-        stop = self._carry.stop if self._carry is not None else share.stop
-        self._carry = Share(share.block, share.start, stop)
+    def _waits_behind_others(self, share: Share, now_s: float) -> bool:
+        """Keep rows until earlier ones of other lanes have their end; False: they gave up."""
+        if now_s - share.block.accepted_s > self._delivery_timeout_s:
+            batch = Batch(self._queue.release)
+            batch.add(share)
+            self._fail(batch, _BEHIND_OTHERS)
+            return False
+        self._behind_others = True
+        self._waiting.put_back(share)
+        self._say_oldest()
+        return True
 
     def _due(self, batch: Batch, *, lingered: bool) -> bool:
         """Tell whether to send now rather than wait for more."""
@@ -249,7 +234,7 @@ class Lane(Generic[PayloadT]):
             return False
         if batch.rows == 0:
             return self._over()
-        full = self._carry is not None or batch.rows >= self._limits.rows_max
+        full = self._waiting.cut or batch.rows >= self._limits.rows_max
         # Whoever waits for room can add nothing before this batch is settled, so waiting for more
         # would only be waiting (test_lane: a producer without room is not lingered for).
         nothing_can_come = self._queue.producers == 0 or not self._queue.has_room(1, 0)
@@ -262,6 +247,7 @@ class Lane(Generic[PayloadT]):
             # Rows are left only if the task was cancelled, perhaps before its first step.
             self._fail(batch, _DRAINING)
             self._in_flight = False
+            self._say_oldest()
             self._wake()
 
         self._in_flight = True
@@ -272,6 +258,15 @@ class Lane(Generic[PayloadT]):
         deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s
         await self._settler.settle(batch, payload, deadline_s)
 
+    def _say_oldest(self) -> None:
+        """Say when the oldest row without an end was accepted; while one is sent, it stays."""
+        if self._in_flight:
+            return
+        if self._filling is not None and self._filling.shares:
+            self._order.say_oldest(self._filling.shares[0].block.accepted_s)
+        else:
+            self._order.say_oldest(self._waiting.oldest_accepted_s)
+
     # Ends other than stored
 
     def _fail(self, batch: Batch, failure: Failure) -> None:
@@ -279,15 +274,13 @@ class Lane(Generic[PayloadT]):
         if rows:
             batch.fail(failure)
             self._observer.failed(rows, failure.code)
+            self._say_oldest()
 
     def _fail_waiting(self) -> None:
         """Settle everything that waits, and what was taken but not sent."""
         batch = Batch(self._queue.release)
-        if self._carry is not None:
-            batch.add(self._carry)
-            self._carry = None
-        for block in self._queue.take(self._queue.rows_max):
-            batch.add(Share(block, 0, block.row_count))
+        while (share := self._waiting.take(self._queue.rows_max)) is not None:
+            batch.add(share)
         self._fail(batch, _DRAINING)
 
     async def _wake_after(self, duration_s: float) -> None:

@@ -28,13 +28,13 @@ class LaneObserver(Protocol):
         """`rows` are on this machine's disk, to be stored later; then `delivered` counts them."""
 
     def recovered(self, rows: int) -> None:
-        """The lane has taken over `rows` that a worker or service before it had spooled."""
+        """`rows` in the spool were in nobody's books: of a service before, or of a dead worker."""
 
     def left_spool(self, rows: int) -> None:
         """`rows` of the spool have an end; which one, is told next."""
 
-    def spool_emptied(self) -> None:
-        """There is nothing in the spool: what else was there is lost."""
+    def lost(self, rows: int) -> None:
+        """`rows` that were in the spool cannot be read any more."""
 
     def dead_letter(self, *, kept: bool) -> None:
         """A row that is about to be rejected was written to the dead letters, or could not be."""
@@ -67,7 +67,7 @@ class SilentObserver:
     def left_spool(self, rows: int) -> None:
         """Do nothing."""
 
-    def spool_emptied(self) -> None:
+    def lost(self, rows: int) -> None:
         """Do nothing."""
 
     def dead_letter(self, *, kept: bool) -> None:
@@ -91,7 +91,7 @@ class ReplayObserver:
         self._observer = observer
         self._held: list[Callable[[], None]] | None = None
         self.recovered = observer.recovered
-        self.spool_emptied = observer.spool_emptied
+        self.lost = observer.lost
         self.left_spool = observer.left_spool
         self.spooled = observer.spooled
         self.failed = observer.failed

@@ -15,8 +15,9 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.sinks.batch import Batch, encode_batch
 from utility_ts_analytics.sinks.breaker import Breaker
 from utility_ts_analytics.sinks.contract import InDoubt, Outcome, PayloadT, RetryLater, Sink
-from utility_ts_analytics.sinks.delivery import RetryPolicy, deliver
+from utility_ts_analytics.sinks.delivery import EARLIER_IN_DOUBT, RetryPolicy, deliver
 from utility_ts_analytics.sinks.observer import LaneObserver
+from utility_ts_analytics.sinks.order import LaneOrder
 
 TRIAL_TIMEOUT_S = 2.0
 """Longest time that a batch is held up by trying the first choice again."""
@@ -39,6 +40,7 @@ class Route(Generic[PayloadT]):
         sink: The first choice.
         fallback: The second; None leaves the rows to the first alone.
         policy: Attempts and time-outs, of each choice.
+        order: The lane's place in the order of its stream.
         clock: Time.
         random: Returns numbers in [0, 1), for the jitter.
         observer: Counters and logs.
@@ -49,6 +51,7 @@ class Route(Generic[PayloadT]):
         sink: Sink[PayloadT],
         *,
         policy: RetryPolicy,
+        order: LaneOrder,
         clock: Clock,
         random: Callable[[], float],
         observer: LaneObserver,
@@ -57,6 +60,7 @@ class Route(Generic[PayloadT]):
         self._sink = sink
         self._fallback = fallback
         self._policy = policy
+        self._order = order
         self._clock = clock
         self._random = random
         self._observer = observer
@@ -70,6 +74,9 @@ class Route(Generic[PayloadT]):
             payload: The same rows, encoded for the first choice; unchanged afterwards.
             deadline_s: Time of the clock by which this returns.
         """
+        self._order.begin_batch()
+        if not await self._order.clear_to_send(deadline_s):
+            return Sent(RetryLater(EARLIER_IN_DOUBT), self._sink.name)
         if self._fallback is None:
             outcome = await self._send(self._sink, payload, self._policy, deadline_s)
             return Sent(outcome, self._sink.name)
@@ -131,6 +138,7 @@ class Route(Generic[PayloadT]):
             payload,
             policy=policy,
             deadline_s=deadline_s,
+            order=self._order,
             clock=self._clock,
             random=self._random,
             retried=note_retry,

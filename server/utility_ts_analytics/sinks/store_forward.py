@@ -1,11 +1,13 @@
 """Store and forward: rows that the database does not take now go to the spool, and on from there.
 
-While anything is spooled, every new batch of the lane is spooled behind it, so that the rows of one
-lane reach the table in the order in which they were taken. Records are delivered one at a time, and
-removed only once the database has them; one that is repeated leaves the table as it was (DEDUP).
+While anything of the stream is spooled, by whichever worker, every new batch is spooled behind it,
+so that rows reach the table in the order in which they were accepted. One lane of the stream
+delivers: one record at a time, removed only once the database has it; one that is repeated leaves
+the table as it was (DEDUP). When that lane's process ends, another lane goes on.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Generic, assert_never
 
@@ -13,7 +15,6 @@ import structlog
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.sinks.backoff import Backoff
 from utility_ts_analytics.sinks.batch import Batch, Share, encode_batch
 from utility_ts_analytics.sinks.breaker import Breaker
@@ -21,12 +22,19 @@ from utility_ts_analytics.sinks.contract import PayloadT, Sink
 from utility_ts_analytics.sinks.dispatch import BROKEN, Dispatch
 from utility_ts_analytics.sinks.lane import ENCODE_ROWS_MAX
 from utility_ts_analytics.sinks.observer import ReplayObserver
-from utility_ts_analytics.sinks.spool import Appended, Spool, SpoolBroken, SpoolFull
+from utility_ts_analytics.sinks.order import LaneOrder
+from utility_ts_analytics.sinks.spool import Appended, Record, Spool, SpoolBroken, SpoolFull
 
-ADOPT_EVERY_S = 10.0
-"""How often an idle lane looks for the spool of a worker that died."""
+LOOK_EVERY_S = 0.25
+"""How often a lane looks for records of others, and whether the one that delivers is gone."""
 
 _RETRY = Backoff(0.25, 2.0)
+
+_LOOKS = 40
+"""Looks at the number of spooled rows before the database itself is asked again."""
+
+_STOPPING = Failure("draining", "the service is stopping")
+_NOT_REMOVED = Failure("sink-unavailable", "stored rows cannot be taken off the spool")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -38,6 +46,7 @@ class StoreForward(Generic[PayloadT]):
         dispatch: Delivers; used for one batch at a time.
         sink: What encodes for `dispatch`.
         spool: Opened, and closed after `run` has ended, by whoever made it.
+        order: The lane's place in the order of its stream.
         delivery_timeout_s: Longest delivery of one spooled record, seconds.
         clock: Time.
         observer: Counters and logs; the same that `dispatch` tells.
@@ -49,6 +58,7 @@ class StoreForward(Generic[PayloadT]):
         dispatch: Dispatch[PayloadT],
         sink: Sink[PayloadT],
         spool: Spool,
+        order: LaneOrder,
         *,
         delivery_timeout_s: float,
         clock: Clock,
@@ -58,13 +68,15 @@ class StoreForward(Generic[PayloadT]):
         self._dispatch = dispatch
         self._sink = sink
         self._spool = spool
+        self._order = order
         self._delivery_timeout_s = delivery_timeout_s
         self._clock = clock
         self._observer = observer
         self._trouble = trouble
         self._room = Breaker(wait_first_s=1.0, wait_max_s=5.0)
         self._sink_free = asyncio.Lock()
-        self._spooled = asyncio.Event()
+        self._lost_rows = 0
+        self._stopping = False
 
     @property
     def takes_rows(self) -> bool:
@@ -75,8 +87,8 @@ class StoreForward(Generic[PayloadT]):
         """Deliver a batch if nothing is spooled before it, else spool it; settle every row.
 
         Raises:
-            asyncio.CancelledError: The rows still in `batch` are the caller's to settle. They may
-                be in the spool all the same, and reach the table later.
+            asyncio.CancelledError: The rows still in `batch` are the caller's to settle; none of
+                them is in the spool.
         """
         if self._spool.pending_rows == 0 and not self._is_away():
             async with self._sink_free:
@@ -89,25 +101,28 @@ class StoreForward(Generic[PayloadT]):
         await self._keep(batch)
 
     async def run(self) -> None:
-        """Deliver what is spooled, by this worker and by those that died, until cancelled."""
-        failures = adopted_rows = 0
-        while True:
-            if self._spool.adopted_rows > adopted_rows:
-                self._observer.recovered(self._spool.adopted_rows - adopted_rows)
-                adopted_rows = self._spool.adopted_rows
-            rows = await self._spool.oldest()
-            if rows is None:
-                if self._spool.pending_bytes == 0:
-                    self._observer.spool_emptied()
+        """Deliver what is spooled while no other lane does, until `stop` or cancelled."""
+        delivers = False
+        failures = 0
+        while not self._stopping:
+            if not delivers:
+                delivers = await self._spool.try_to_deliver()
+                if not delivers:
+                    await self._clock.sleep(LOOK_EVERY_S)
+                    continue
+                recovered_rows = await self._spool.adopt()
+                if recovered_rows:
+                    self._observer.recovered(recovered_rows)
+            record = await self._spool.oldest()
+            self._count_lost()
+            if record is None:
                 await self._wait_for_work()
                 continue
             # A suspended table would acknowledge the rows, and nobody would see them.
             failure = self._trouble()
-            ends: Sequence[Callable[[], None]] = ()
             if failure is None:
-                failure, ends = await self._replay(rows)
+                failure = await self._replay(record)
             if failure is None:
-                await self._remove_oldest(ends)
                 self._room.succeeded()
                 failures = 0
                 continue
@@ -116,20 +131,36 @@ class StoreForward(Generic[PayloadT]):
             await self._clock.sleep(_RETRY.wait_s(failures, lambda: 1.0))
             failures += 1
 
+    async def stop(self, timeout_s: float) -> None:
+        """Have `run` begin no other record; wait for the end of the one under way."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._sink_free:
+                return
+
     def _is_away(self) -> bool:
         """Tell whether it is known that a delivery would fail for lack of a database."""
         failure = self._trouble() or self._dispatch.refusal()
         return failure is not None and failure.code == "sink-unavailable"
 
     async def _keep(self, batch: Batch) -> None:
+        """Append the rows; a cancellation waits until it is known whether they are there."""
         rows = batch.rows
-        result = await self._spool.append(await batch.all_rows())
+        appending = asyncio.ensure_future(self._spool.append(await batch.all_rows()))
+        try:
+            result = await asyncio.shield(appending)
+        except asyncio.CancelledError:
+            self._kept(batch, rows, await appending)
+            raise
+        self._kept(batch, rows, result)
+
+    def _kept(self, batch: Batch, rows: int, result: Appended | SpoolFull | SpoolBroken) -> None:
         match result:
-            case Appended():
+            case Appended(number):
                 self._room.succeeded()
                 batch.spool()
                 self._observer.spooled(rows)
-                self._spooled.set()
+                self._order.say_counted(number)
             case SpoolFull(reason) | SpoolBroken(reason):
                 self._room.failed(self._clock.monotonic_s())
                 failure = Failure("sink-unavailable", f"QuestDB is away, and {reason}")
@@ -137,53 +168,58 @@ class StoreForward(Generic[PayloadT]):
             case _:
                 assert_never(result)
 
-    async def _remove_oldest(self, ends: Sequence[Callable[[], None]]) -> None:
-        """Take a record off the spool, and tell what became of its rows."""
-        try:
-            await self._spool.remove_oldest()
-        finally:  # it is removed also if this is cancelled
-            for tell in ends:
-                tell()
-
-    async def _replay(
-        self, rows: Sequence[Reading]
-    ) -> tuple[Failure | None, Sequence[Callable[[], None]]]:
-        """Deliver one record.
-
-        Returns:
-            None if the database has, or has refused, each row of it; and what to tell once the
-            record is removed.
-        """
+    async def _replay(self, record: Record) -> Failure | None:
+        """Deliver one record and take it off the spool; None if that went well."""
         settlement = Settlement()
-        settlement.take(len(rows))
+        settlement.take(len(record.rows))
         batch = Batch(_release_nothing)
         payload = self._sink.new_payload()
-        for start in range(0, len(rows), ENCODE_ROWS_MAX):
-            part = rows[start : start + ENCODE_ROWS_MAX]
+        for start in range(0, len(record.rows), ENCODE_ROWS_MAX):
+            part = record.rows[start : start + ENCODE_ROWS_MAX]
             block = Block(part, range(start, start + len(part)), 0, settlement)
             batch.add(Share(block, 0, len(part)))
         await encode_batch(self._sink, batch, payload)
         async with self._sink_free:
+            if self._stopping:
+                return _STOPPING
             deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s
             self._observer.hold()
             try:
                 failure = await self._dispatch.deliver(batch, payload, deadline_s)
             finally:
                 ends = self._observer.take_held()
-            return failure, ends
+            return failure or await self._remove(record, ends)
+
+    async def _remove(self, record: Record, ends: Sequence[Callable[[], None]]) -> Failure | None:
+        """Take a delivered record off the spool, and tell what became of its rows."""
+        removing = asyncio.ensure_future(self._spool.remove(record))
+        try:
+            removed = await asyncio.shield(removing)
+        except asyncio.CancelledError:
+            self._tell(record, ends, removed=await removing)
+            raise
+        self._tell(record, ends, removed=removed)
+        return None if removed else _NOT_REMOVED
+
+    def _tell(self, record: Record, ends: Sequence[Callable[[], None]], *, removed: bool) -> None:
+        if not removed:
+            return
+        if not self._order.stream.counted_by_its_worker(record.origin, record.number):
+            self._observer.recovered(len(record.rows))
+        for tell in ends:
+            tell()
+
+    def _count_lost(self) -> None:
+        lost_rows, self._lost_rows = self._spool.lost_rows - self._lost_rows, self._spool.lost_rows
+        if lost_rows:
+            self._observer.lost(lost_rows)
 
     async def _wait_for_work(self) -> None:
-        """Return when something was spooled, or after a look for what a dead worker left."""
-        self._spooled.clear()
-        if await self._spool.adopt():
-            return
-        timer = asyncio.ensure_future(self._clock.sleep(ADOPT_EVERY_S))
-        spooled = asyncio.ensure_future(self._spooled.wait())
-        try:
-            await asyncio.wait({timer, spooled}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            spooled.cancel()
+        """Return when something is spooled, by any lane, or a moment later."""
+        for _ in range(_LOOKS):
+            if self._spool.pending_rows or self._stopping:
+                return
+            await self._clock.sleep(LOOK_EVERY_S)
 
 
 def _release_nothing(_rows: int, _size_bytes: int) -> None:

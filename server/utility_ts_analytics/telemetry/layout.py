@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 
 from utility_ts_analytics.telemetry.metric import STREAM, Metric
 from utility_ts_analytics.telemetry.registry import (
-    HANDED_OVER,
     LAST_STORED,
     METRICS,
     ROWS_FAILED,
@@ -94,7 +93,6 @@ _LARGEST: Final = frozenset({_LATEST, offset_of(WORKER_MEMORY)})
 _IN_FLIGHT: Final = offset_of(ROWS_IN_FLIGHT)
 _SPOOLED: Final = offset_of(ROWS_SPOOLED)
 _DIED: Final = offset_of(ROWS_FAILED, WORKER_DIED)
-_HANDED_OVER: Final = offset_of(ROWS_FAILED, HANDED_OVER)
 
 
 def new_words(token_names: int = 0) -> Words:
@@ -107,7 +105,9 @@ def new_words(token_names: int = 0) -> Words:
 
 
 def add_departed(total: Words, words: Words) -> None:
-    """Add what a worker that has ended leaves: its counts, and its open rows as failed.
+    """Add what a worker that has ended leaves: its counts, and the rows in its memory as failed.
+
+    What it put into the spool, less what it took off, stays in flight: others deliver it.
 
     Not what it counted by token: that goes by name (`token_counts`), here and in `add_living`.
 
@@ -119,7 +119,8 @@ def add_departed(total: Words, words: Words) -> None:
         total[offset] += words[offset]
     total[_LATEST] = max(total[_LATEST], words[_LATEST])
     total[_DIED] += words[_IN_FLIGHT] - words[_SPOOLED]
-    total[_HANDED_OVER] += words[_SPOOLED]
+    total[_SPOOLED] += words[_SPOOLED]
+    total[_IN_FLIGHT] += words[_SPOOLED]
 
 
 def add_living(total: Words, words: Words) -> None:

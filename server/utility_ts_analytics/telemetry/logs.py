@@ -19,6 +19,7 @@ LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _log = structlog.get_logger("logs")
+_add_time = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 class _Process:
@@ -26,6 +27,7 @@ class _Process:
 
     throttle = LogThrottle(SystemClock())
     fields: dict[str, str] = {}  # noqa: RUF012 - replaced as a whole
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
 
 
 def configure_logs(*, level: LogLevel, log_format: LogFormat, clock: Clock | None = None) -> None:
@@ -38,7 +40,7 @@ def configure_logs(*, level: LogLevel, log_format: LogFormat, clock: Clock | Non
     """
     _Process.throttle = LogThrottle(clock or SystemClock())
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
+    _Process.renderer = (
         structlog.processors.JSONRenderer()
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
@@ -49,12 +51,13 @@ def configure_logs(*, level: LogLevel, log_format: LogFormat, clock: Clock | Non
             structlog.processors.add_log_level,
             _add_process,
             _Process.throttle,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_time,
             format_fault,
-            renderer,
+            _Process.renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        # Looked up for each line: a service puts a pipe of its own there (`log_relay`).
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
     )
 
 
@@ -67,6 +70,13 @@ def report_left_out() -> None:
     """Say how many lines were left out lately; to be called about once a second."""
     for fields in _Process.throttle.take_left_out():
         _log.warning("lines were left out of the log", **fields)
+
+
+def drop_notice(lines: int) -> bytes:
+    """Return the line that says how many lines were not written: it goes past the level."""
+    event = {"event": "lines of the log were dropped", "level": "warning", "dropped_lines": lines}
+    text = _Process.renderer(None, "warning", _add_time(None, "warning", event))
+    return f"{text!s}\n".encode()
 
 
 def _add_process(

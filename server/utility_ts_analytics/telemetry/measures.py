@@ -183,7 +183,7 @@ class Measures:
         self.publish()
 
     def rows_recovered(self, rows: int) -> None:
-        """Count rows of a spool that was taken over: they are received, and in flight."""
+        """Count spooled rows that are in nobody's books: they are received, and in flight."""
         self.words[_RECEIVED] += rows
         self.words[_RECOVERED] += rows
         self.words[_SPOOLED] += rows
@@ -191,18 +191,13 @@ class Measures:
 
     def rows_leave_spool(self, rows: int) -> None:
         """Take rows off the spool; what became of them is counted and published next."""
-        more_than_known = rows - self.words[_SPOOLED]
-        if more_than_known > 0:  # an append that was given up reached the disk all the same
-            self.rows_recovered(more_than_known)
-        self.words[_SPOOLED] -= rows
+        self.words[_SPOOLED] -= rows  # below 0 where others spooled them: the sum is what counts
 
-    def spool_is_empty(self) -> None:
-        """Count rows that should be in the spool and are not, because the disk lost them."""
-        lost_rows = self.words[_SPOOLED]
-        if lost_rows:
-            self.words[_SPOOLED] = 0
-            self.words[_SPOOL_DAMAGED] += lost_rows
-            self.publish()
+    def rows_lost_in_spool(self, rows: int) -> None:
+        """Count rows that were in the spool and cannot be read any more."""
+        self.words[_SPOOLED] -= rows
+        self.words[_SPOOL_DAMAGED] += rows
+        self.publish()
 
     # The sinks
 

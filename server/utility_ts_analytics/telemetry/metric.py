@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
-Unit = Literal["requests", "rows", "bytes", "seconds", "workers", "transactions", "count", "yes/no"]
+Unit = Literal[
+    "requests", "rows", "bytes", "seconds", "workers", "transactions", "lines", "count", "yes/no"
+]
 
 
 @dataclass(frozen=True, slots=True)

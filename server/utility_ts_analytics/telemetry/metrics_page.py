@@ -27,9 +27,9 @@ since the service started, dead ones and those of earlier configurations (SIGHUP
   say, not the difference of the other three.
 - A worker that is killed leaves what it held as in flight until the supervisor has noticed
   (about 0.5 s); then the rows in its memory are failed with `worker-died`, and never stored,
-  also if QuestDB got them with the last send. Its spooled rows are failed with `handed-over`,
-  and received once more (`ingestion_rows_recovered_total`) by the worker that takes the spool
-  over, as are those that an earlier run of the service left.
+  also if QuestDB got them with the last send. Its spooled rows stay in flight: another worker
+  delivers them. Rows that an earlier run of the service left in the spool are received once
+  more (`ingestion_rows_recovered_total`) by the worker that delivers them.
 - Each worker publishes its numbers as one whole, after each block, batch and answer; a scrape
   reads whole ones, so in no scrape is more stored than received, and the books balance in each
   scrape, under load too. Workers are read one after the other, a few microseconds apart.

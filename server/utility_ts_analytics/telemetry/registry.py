@@ -12,7 +12,7 @@ SinkName = Literal["ilp", "pgwire"]
 
 SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
 STATUSES: Final = (
-    *("200", "202", "400", "401", "404", "405", "408"),
+    *("200", "202", "400", "401", "403", "404", "405", "408"),
     *("413", "415", "422", "429", "500", "503", "other"),
 )
 ROW_CODES: Final = (
@@ -24,15 +24,16 @@ ROW_CODES: Final = (
 PROBLEM_CODES: Final = (
     *("invalid-json", "strict-rejected", "truncated-body", "invalid-encoding", "unknown-parameter"),
     *("unauthorized", "not-found", "method-not-allowed", "body-timeout", "body-too-large"),
-    *("too-many-records", "decompressed-too-large", "unsupported-media-type"),
-    *("unsupported-encoding", "nothing-accepted", "overloaded", "sink-unavailable"),
+    *("too-many-errors", "too-many-days", "too-many-records", "decompressed-too-large"),
+    *("unsupported-media-type", "unsupported-encoding", "nothing-accepted", "overloaded"),
+    "sink-unavailable",
     *("table-suspended", "schema-missing", "draining", "internal-error"),
 )
 """What ends a whole request: `errors.ClientError`; no label, but named among the last errors."""
 GIVEN_BACK: Final = ("sink-unavailable", "schema-missing", "table-suspended", "draining")
 """Why rows were given back: `buffering.block.FailureCode`."""
-WORKER_DIED, HANDED_OVER, SPOOL_DAMAGED = "worker-died", "handed-over", "spool-damaged"
-FAILED: Final = (*GIVEN_BACK, WORKER_DIED, HANDED_OVER, SPOOL_DAMAGED)
+WORKER_DIED, SPOOL_DAMAGED = "worker-died", "spool-damaged"
+FAILED: Final = (*GIVEN_BACK, WORKER_DIED, SPOOL_DAMAGED)
 RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
 """Of a worker, in the order of the numbers in `service.beacon`."""
@@ -109,7 +110,7 @@ ROWS_RECOVERED = Metric(
     "ingestion_rows_recovered_total",
     "counter",
     "rows",
-    "Part of received: rows found in the spool of a worker or service that ended.",
+    "Part of received: rows in the spool that an earlier service, or a worker that died, left.",
     (STREAM,),
 )
 ROWS_STORED = Metric(
@@ -131,7 +132,7 @@ ROWS_FAILED = Metric(
     "ingestion_rows_failed_total",
     "counter",
     "rows",
-    "Rows that were not stored and may be sent again; handed-over ones are in a spool.",
+    "Rows that were not stored and may be sent again.",
     (STREAM, Label("reason", FAILED, "why")),
 )
 ROWS_IN_FLIGHT = Metric(
@@ -258,6 +259,13 @@ READY = Metric(
     "1 if /readyz answers 200.",
     per_worker=False,
 )
+LOG_LINES_DROPPED = Metric(
+    "ingestion_log_lines_dropped_total",
+    "counter",
+    "lines",
+    "Lines of the log that standard error did not take: no room, no reader, or one that is slow.",
+    per_worker=False,
+)
 BUILD_INFO = Metric(
     "ingestion_build_info",
     "info",
@@ -273,6 +281,6 @@ METRICS: Final = (
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
-    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, BUILD_INFO),
+    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

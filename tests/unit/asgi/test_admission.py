@@ -16,7 +16,8 @@ from utility_ts_analytics.errors import BodyTimeout, ClientError, Draining, Over
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(admission, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(admission, "_EMPTY_PATIENCE_S", 0.05)
     monkeypatch.setattr(admission, "_LOOK_AGAIN_S", 0.0)
 
 
@@ -28,16 +29,20 @@ class Uploads:
         self.intake = Intake([self.queue], sessions_max=places, refusal=lambda: None)
         self.admission = Admission(self.intake)
 
-    def start(self, *, taken_rows: int = 0) -> "asyncio.Task[ClientError | None]":
-        return asyncio.create_task(self._upload(taken_rows))
+    def start(
+        self, holder: str = "", *, taken_rows: int = 0, useful_bytes: int = 0
+    ) -> "asyncio.Task[ClientError | None]":
+        return asyncio.create_task(self._upload(holder, taken_rows, useful_bytes))
 
-    async def _upload(self, taken_rows: int) -> ClientError | None:
+    async def _upload(self, holder: str, taken_rows: int, useful_bytes: int) -> ClientError | None:
         body = silent_body()
         try:
-            with self.admission.admitted_or_raise(body) as session:
+            with self.admission.admitted_or_raise(body, holder) as session:
                 session.settlement.take(taken_rows)
-                async for _ in body.chunks():
-                    pass
+                body.progress.useful_bytes = useful_bytes
+                with body.cut:
+                    async for _ in body.chunks():
+                        pass
         except ClientError as error:
             return error
         return None
@@ -145,6 +150,118 @@ def test_look_in_vain_is_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch) -
         assert isinstance(await uploads.start(), Overloaded)
         await asyncio.sleep(0.2)
         await started([uploads.start()])
+
+    run(test)
+
+
+PLENTY = 10**9
+"""Useful bytes of an upload that makes progress."""
+
+
+def test_upload_that_makes_progress_keeps_its_place() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=1)
+        first = uploads.start(useful_bytes=PLENTY)
+        await started([first])
+        await asyncio.sleep(0.12)
+        assert isinstance(await uploads.start(), Overloaded)
+        assert not first.done()
+
+    run(test)
+
+
+def test_upload_that_brings_something_may_lag_for_longer_than_one_that_brings_nothing() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=2)
+        some = uploads.start(useful_bytes=1)
+        nothing = uploads.start()
+        await started([some, nothing])
+        await asyncio.sleep(0.06)
+        await started([uploads.start()])
+        assert isinstance(await nothing, BodyTimeout)
+        assert not some.done()
+        await asyncio.sleep(0.06)
+        await started([uploads.start()])
+        assert isinstance(await some, BodyTimeout)
+
+    run(test)
+
+
+def test_holder_with_more_places_gives_way_at_once_to_one_with_fewer() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=3)
+        honest = uploads.start("honest")
+        crowd = [uploads.start("crowd"), uploads.start("crowd")]
+        await started([honest, *crowd])
+        newcomer = uploads.start("newcomer")
+        assert isinstance(await crowd[0], BodyTimeout)
+        await started([newcomer, honest, crowd[1]])
+
+    run(test)
+
+
+def test_crowd_of_another_holder_throws_out_no_upload_that_makes_progress() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=3)
+        honest = uploads.start("honest", useful_bytes=PLENTY)
+        await started([honest, uploads.start("crowd"), uploads.start("crowd")])
+        for _ in range(5):
+            uploads.start("crowd")
+            await asyncio.sleep(0.06)
+        assert not honest.done()
+        assert uploads.intake.sessions == 3
+
+    run(test)
+
+
+def test_last_places_are_not_for_who_has_all_the_others() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=32)
+        crowd = [uploads.start("crowd", useful_bytes=PLENTY) for _ in range(30)]
+        await started(crowd)
+        assert isinstance(await uploads.start("crowd"), Overloaded)
+        others = [uploads.start("other", useful_bytes=PLENTY) for _ in range(2)]
+        await started([*others, *crowd])
+        assert isinstance(await uploads.start("third"), Overloaded)
+
+    run(test)
+
+
+def test_holder_at_its_bound_has_its_own_slowest_upload_ended() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=16)
+        crowd = [uploads.start("crowd") for _ in range(15)]
+        await started(crowd)
+        await asyncio.sleep(0.06)
+        await started([uploads.start("crowd")])
+        assert isinstance(await crowd[0], BodyTimeout)
+
+    run(test)
+
+
+def test_look_in_vain_of_a_crowd_stands_in_nobody_elses_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admission, "_LOOK_AGAIN_S", 60.0)
+
+    async def test() -> None:
+        uploads = Uploads(places=3)
+        await started([uploads.start("crowd") for _ in range(3)])
+        assert isinstance(await uploads.start("crowd"), Overloaded)
+        await started([uploads.start("newcomer")])
+
+    run(test)
+
+
+def test_upload_whose_body_is_read_does_not_give_way() -> None:
+    async def test() -> None:
+        uploads = Uploads(places=1)
+        body = silent_body()
+        with uploads.admission.admitted_or_raise(body):
+            body.progress.begin()
+            body.progress.end()
+            await asyncio.sleep(0.12)
+            assert isinstance(await uploads.start(), Overloaded)
 
     run(test)
 

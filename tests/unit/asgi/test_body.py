@@ -1,7 +1,8 @@
 """Every wait of a body is timed, every byte counted, and only the framing's end is the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def body_of(
 
 
 async def read(body: RequestBody) -> bytes:
-    return b"".join([chunk async for chunk in body.chunks()])
+    with body.cut:
+        return b"".join([chunk async for chunk in body.chunks()])
 
 
 def test_a_complete_body_is_handed_over_unchanged() -> None:
@@ -108,7 +110,7 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
     async def run() -> None:
         body = body_of([b"a"], end=False)
         loop = asyncio.get_running_loop()
-        loop.call_later(0.02, lambda: body.cut(loop.time(), lambda: Draining("stops", 1)))
+        loop.call_later(0.02, lambda: body.cut.at(loop.time(), lambda: Draining("stops", 1)))
         await read(body)
 
     with pytest.raises(Draining):
@@ -118,7 +120,7 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
 def test_a_cut_is_no_idle_timeout_although_the_timer_of_the_loop_fires_early() -> None:
     async def run(wait_s: float) -> None:
         body = body_of([], end=False)
-        body.cut(asyncio.get_running_loop().time() + wait_s, lambda: Draining("stops", 1))
+        body.cut.at(asyncio.get_running_loop().time() + wait_s, lambda: Draining("stops", 1))
         await read(body)
 
     for number in range(20):  # in two of five cases it does, by up to half a millisecond
@@ -129,8 +131,8 @@ def test_a_cut_is_no_idle_timeout_although_the_timer_of_the_loop_fires_early() -
 def test_the_earlier_of_two_cuts_holds() -> None:
     async def run(first_s: float, second_s: float) -> None:
         body = body_of([], end=False)
-        body.cut(asyncio.get_running_loop().time() + first_s, lambda: Draining("first", 1))
-        body.cut(asyncio.get_running_loop().time() + second_s, lambda: BodyTimeout("second"))
+        body.cut.at(asyncio.get_running_loop().time() + first_s, lambda: Draining("first", 1))
+        body.cut.at(asyncio.get_running_loop().time() + second_s, lambda: BodyTimeout("second"))
         await read(body)
 
     with pytest.raises(Draining):
@@ -139,39 +141,95 @@ def test_the_earlier_of_two_cuts_holds() -> None:
         asyncio.run(run(5.0, 0.01))
 
 
-@pytest.mark.parametrize(
-    ("steps", "rate", "slow"),
-    [
-        ([], 1_000, True),
-        ([b"x" * 999], 1_000, True),
-        ([b"x" * 50_000], 1_000, False),
-        ([], 0, True),
-        ([b"x" * 30], 0, False),
-    ],
-)
-def test_client_is_too_slow_only_below_the_minimum_rate_and_after_the_patience(
-    steps: list[Step], rate: int, slow: bool
+@contextlib.asynccontextmanager
+async def looked_after(body: RequestBody) -> AsyncIterator[None]:
+    """Ask for what comes beside the work every few milliseconds, as `Admission` does."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            body.look_ahead(asyncio.get_running_loop().time())
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+def test_client_that_leaves_ends_the_work_on_what_it_sent(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whatever the work waits for: here, for something that never comes."""
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
+
+    async def work_for_ever(body: RequestBody) -> None:
+        async with asyncio.timeout(5.0), looked_after(body):
+            with body.cut:
+                async for _ in body.chunks():
+                    await asyncio.Event().wait()
+
+    body = body_of([b"a", 0.05, "disconnect"])
+    with pytest.raises(TruncatedBody, match="before the request was answered"):
+        asyncio.run(work_for_ever(body))
+    assert not body.complete
+
+
+def test_client_that_leaves_after_its_body_is_noticed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"a", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def work_for_ever() -> None:
+        body = RequestBody(
+            receive, bytes_max=0, limit_name="", idle_timeout_s=5.0, min_rate_bytes=0
+        )
+        async with asyncio.timeout(5.0), looked_after(body):
+            with body.cut:
+                assert [chunk async for chunk in body.chunks()] == [b"a"]
+                await asyncio.Event().wait()
+
+    with pytest.raises(TruncatedBody, match="before the request was answered"):
+        asyncio.run(work_for_ever())
+
+
+def test_what_came_beside_long_work_is_the_next_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
+
+    async def read_slowly(body: RequestBody) -> list[bytes]:
+        chunks = []
+        async with looked_after(body):
+            with body.cut:
+                async for chunk in body.chunks():
+                    await asyncio.sleep(0.05)
+                    chunks.append(chunk)
+        body.forget_client()
+        return chunks
+
+    assert asyncio.run(read_slowly(body_of([b"a", b"b", b"c"]))) == [b"a", b"b", b"c"]
+
+
+def test_answered_request_asks_for_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that is still asked for keeps the connection open."""
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
+
     async def run() -> None:
-        body = body_of(steps, end=False, rate=rate)
-        reading = asyncio.ensure_future(read(body))
-        while len(steps) > 0 and body.received_bytes == 0:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        now_s = asyncio.get_running_loop().time()
-        assert not body.is_too_slow(now_s, 3.0)
-        assert body.is_too_slow(now_s + 3.1, 3.0) == slow
-        reading.cancel()
-
-    asyncio.run(run())
-
-
-def test_body_that_we_do_not_wait_for_is_never_too_slow() -> None:
-    async def run() -> None:
-        body = body_of([b"a"], rate=1_000)
-        assert not body.is_too_slow(1e9, 3.0)
-        async for _ in body.chunks():
-            assert not body.is_too_slow(asyncio.get_running_loop().time() + 1e9, 3.0)
+        body = body_of([b"a"], end=False)
+        async with looked_after(body):
+            with body.cut:
+                async for _ in body.chunks():
+                    await asyncio.sleep(0.05)
+                    break
+        assert len(asyncio.all_tasks()) == 2
+        body.forget_client()
+        await asyncio.sleep(0.03)
+        assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(run())
 
@@ -229,8 +287,9 @@ def test_the_rest_is_dropped_after_an_early_answer() -> None:
     body = body_of(left)
 
     async def run() -> None:
-        async for _ in body.chunks():
-            break
+        with body.cut:
+            async for _ in body.chunks():
+                break
         await body.discard_rest()
         assert await body._receive() == {"type": "http.request", "body": b"", "more_body": False}
 

@@ -10,7 +10,8 @@ import pytest
 
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
-from utility_ts_analytics.asgi.ingest import Ack, IngestEndpoint, IngestSettings
+from utility_ts_analytics.asgi.exchange import Ack, IngestSettings
+from utility_ts_analytics.asgi.ingest import IngestEndpoint
 from utility_ts_analytics.asgi.types import IngestLimits
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake
@@ -38,6 +39,8 @@ class Service:
     tokens: Sequence[str] = ()
     refusal: Failure | None = None
     max_request_records: int = 0
+    max_request_days: int = 0
+    max_request_errors: int = 0
     stored: list[Any] = field(default_factory=list)
     measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
 
@@ -89,11 +92,13 @@ class Service:
             max_ndjson_body_bytes=0,
             max_decompressed_bytes=100_000,
             max_request_records=self.max_request_records,
+            max_request_days=self.max_request_days,
             max_line_bytes=1_000,
             max_future_minutes=0,
             body_idle_timeout_s=5.0,
             body_min_rate_bytes=0,
             delivery_timeout_s=5.0,
+            max_request_errors=self.max_request_errors,
         )
         settings = IngestSettings("meter_usage", limits, self.strict, self.ack)
         intake = Intake(
@@ -235,6 +240,31 @@ def test_too_many_records_name_the_limit() -> None:
     assert "2" in answer["detail"]
 
 
+DAILY = '{"ts":"2024-01-%02dT00:00:00Z","meter_id":"m","kwh":1}\n'
+
+
+def test_too_many_days_name_the_limit_and_accepted_tells_what_is_stored() -> None:
+    service = Service(max_request_days=3)
+    body = "".join(DAILY % (1 + n % 3) for n in range(30))
+    assert service.post(NDJSON, body)[0] == 200, "many rows on three days"
+    service.stored.clear()
+    status, answer = service.post(NDJSON, body, *(DAILY % day for day in range(4, 9)))
+    assert (status, answer["code"], answer["retryable"]) == (400, "too-many-days", False)
+    assert "3 different days (max_request_days)" in answer["detail"]
+    assert answer["accepted"] == len(service.stored)
+    array = "[" + ",".join((DAILY % day).strip() for day in range(1, 5)) + "]"
+    status, answer = service.post(ARRAY, array)
+    assert (status, answer["code"], answer["accepted"]) == (400, "too-many-days", 0)
+    status, answer = service.post(ARRAY, array, query="validate_only=true")
+    assert (status, answer["code"]) == (400, "too-many-days")
+
+
+def test_days_far_apart_are_counted_and_not_what_lies_between() -> None:
+    far = '{"ts":"2000-01-01T00:00:00Z","meter_id":"m","kwh":1}\n'
+    service = Service(max_request_days=2)
+    assert service.post(NDJSON, DAILY % 1 + far + DAILY % 1)[0] == 200
+
+
 def test_a_block_larger_than_the_queue_is_taken_in_parts() -> None:
     service = Service()
     status, answer = service.post(NDJSON, "".join(GOOD % (n % 60) for n in range(350)))
@@ -248,3 +278,88 @@ def test_a_block_larger_than_the_queue_is_taken_in_parts() -> None:
 )
 def test_other_paths_and_methods(path: str, method: str, status: int) -> None:
     assert Service().post(path, "x", method=method)[0] == status
+
+
+def test_more_bad_lines_than_allowed_and_than_good_ones_end_the_request() -> None:
+    service = Service(max_request_errors=3)
+    status, answer = service.post(NDJSON, GOOD % 1, GOOD % 2, BAD * 3, GOOD % 3, BAD, GOOD % 4)
+    assert (status, answer["code"], answer["retryable"]) == (400, "too-many-errors", False)
+    assert "more than 3 records" in answer["detail"]
+    assert "max_request_errors" in answer["detail"]
+    assert (answer["accepted"], answer["parse_errors"]) == (3, 4)
+    assert [error["line"] for error in answer["errors"]] == [3, 4, 5, 7]
+    assert len(service.stored) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "limit"), [(BAD * 3, 3), (BAD * 4 + GOOD % 1, 0), (GOOD % 1 * 4 + BAD * 4, 3)]
+)
+def test_bad_lines_within_the_limit_or_beside_as_many_good_ones_are_only_reported(
+    body: str, limit: int
+) -> None:
+    # One chunk for each line, so that they are counted one by one.
+    status, answer = Service(max_request_errors=limit).post(NDJSON, *body.splitlines(keepends=True))
+    assert status in (200, 422)
+    assert answer["parse_errors"] == body.count(BAD)
+
+
+def test_bad_elements_of_an_array_have_the_same_limit() -> None:
+    status, answer = Service(max_request_errors=3).post(ARRAY, "[" + ",".join(["1"] * 4) + "]")
+    assert (status, answer["code"], answer["accepted"]) == (400, "too-many-errors", 0)
+
+
+def test_limit_on_errors_holds_where_nothing_is_stored() -> None:
+    service = Service(max_request_errors=3)
+    status, answer = service.post(NDJSON, GOOD % 1, BAD * 4, query="validate_only=true")
+    assert (status, answer["code"], answer["accepted"]) == (400, "too-many-errors", 0)
+
+
+def test_strict_request_ends_at_its_first_bad_line_as_before() -> None:
+    status, answer = Service(max_request_errors=3, strict=True).post(NDJSON, BAD * 2)
+    assert (status, answer["code"]) == (400, "strict-rejected")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [(NDJSON, GOOD % 1 * 10), (ARRAY, "[" + ",".join([GOOD % 1] * 10) + "]")],
+    ids=["ndjson", "array"],
+)
+@pytest.mark.parametrize("trouble", ["gone", "drain"])
+def test_wait_for_room_ends_with_the_client_and_with_a_drain(
+    path: str, body: str, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue is full and stays so; the wait for room has 5 s."""
+    monkeypatch.setattr("utility_ts_analytics.asgi.admission._TICK_S", 0.02)
+    monkeypatch.setattr("utility_ts_analytics.asgi.body._LONG_WORK_S", 0.01)
+    service = Service()
+    messages = [{"type": "http.request", "body": body.encode(), "more_body": False}]
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        if trouble == "drain":
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        queue = BlockQueue(rows_max=100, bytes_max=10_000)
+        app = service._app(queue)
+        scope = {"type": "http", "path": path, "method": "POST", "headers": [], "query_string": b""}
+        async with asyncio.timeout(2.5):
+            await queue.reserve(95, 0)  # what others hold: a request is let in, and has to wait
+            request = asyncio.ensure_future(app(scope, receive, send))
+            if trouble == "drain":
+                await asyncio.sleep(0.05)
+                app._endpoint.cut_bodies(asyncio.get_running_loop().time())
+            await request
+        assert (queue.wanted_rows, queue.producers) == (0, 0)
+
+    asyncio.run(run())
+    answer = json.loads(sent[1]["body"])
+    expected = {"gone": (400, "truncated-body"), "drain": (503, "draining")}
+    assert (sent[0]["status"], answer["code"]) == expected[trouble]
+    assert answer["accepted"] == 0

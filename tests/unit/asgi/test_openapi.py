@@ -185,7 +185,7 @@ def test_third_stream_appears_by_itself() -> None:
         numbers=("level_m",),
         dedup_keys=("ts", "reservoir_id"),
     )
-    limits = IngestLimits(1, 0, 1, 0, 1, 0, 1.0, 0, 1.0)
+    limits = IngestLimits(1, 0, 1, 0, 0, 1, 0, 1.0, 0, 1.0)
     stream = DescribedStream(
         spec, "http://h:1", limits, guarded=False, strict=False, allow_negative=False
     )

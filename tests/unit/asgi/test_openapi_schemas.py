@@ -44,7 +44,7 @@ def test_schema_and_decoder_agree(
     record = {**GOOD[stream], **{names.get(name, name): value for name, value in change.items()}}
     schema = record_schemas([(spec, record_type)])[record_name(spec)]
     decoded = NdjsonDecoder(spec, record_type).decode_texts(
-        [msgspec.json.encode(record)], 1, ts_end=TS_END, size_bytes=0, plain=True
+        [msgspec.json.encode(record)], [1], ts_end=TS_END, size_bytes=0, plain=True
     )
     assert jsonschema.Draft202012Validator(schema).is_valid(record) == (not decoded.errors)
 

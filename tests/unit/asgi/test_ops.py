@@ -12,6 +12,8 @@ from utility_ts_analytics.asgi.responses import Json
 
 OPENAPI: Mapping[str, Json] = {"openapi": "3.1.0"}
 
+WARNINGS = ["QuestDB makes tables by itself"]
+
 
 class FixedFacts:
     def __init__(self, reasons: Sequence[str]) -> None:
@@ -26,6 +28,9 @@ class FixedFacts:
 
     def unready_reasons(self) -> Sequence[str]:
         return self.reasons
+
+    def warnings(self) -> Sequence[str]:
+        return WARNINGS
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         return f"text/of {accept}", b"metrics 1"
@@ -59,10 +64,10 @@ def test_alive_does_not_depend_on_the_database() -> None:
 
 
 def test_ready_only_without_reasons() -> None:
-    assert get("/readyz") == (200, {"ready": True, "reasons": []})
+    assert get("/readyz") == (200, {"ready": True, "reasons": [], "warnings": WARNINGS})
     assert get("/readyz", ["QuestDB is away"]) == (
         503,
-        {"ready": False, "reasons": ["QuestDB is away"]},
+        {"ready": False, "reasons": ["QuestDB is away"], "warnings": WARNINGS},
     )
 
 

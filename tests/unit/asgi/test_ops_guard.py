@@ -1,6 +1,7 @@
 """The operations port asks for its token everywhere but where probes come."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ TOKEN = HeldToken("operations", "right")
 
 
 def status_of(
-    path: str, authorization: str | None, *, tokens: list[HeldToken], kind: str = "http"
+    path: str,
+    authorization: str | None,
+    *,
+    tokens: list[HeldToken],
+    kind: str = "http",
+    host: str = "127.0.0.1:9090",
+    allowed_hosts: Sequence[str] = (),
 ) -> int:
     sent: list[Any] = []
 
@@ -27,8 +34,10 @@ def status_of(
         await send_json(send, 200, {})
 
     headers = [(b"authorization", authorization.encode())] if authorization is not None else []
+    headers.append((b"host", host.encode()))
     scope: dict[str, Any] = {"type": kind, "path": path, "method": "GET", "headers": headers}
-    asyncio.run(OpsGuard(app, BearerAuth(tokens, basic=True))(scope, receive, send))
+    guard = OpsGuard(app, BearerAuth(tokens, basic=True), allowed_hosts)
+    asyncio.run(guard(scope, receive, send))
     status: int = sent[0]["status"]
     return status
 
@@ -47,6 +56,16 @@ def test_token_is_asked_for(path: str) -> None:
 def test_probes_need_none(path: str) -> None:
     assert status_of(path, None, tokens=[TOKEN]) == 200
     assert status_of(path, "Bearer wrong", tokens=[TOKEN]) == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json", "/metrics", "/healthz", "/readyz", "/nope"])
+def test_other_hosts_get_403_on_every_path_whatever_they_send(path: str) -> None:
+    def answered(host: str, *allowed: str) -> int:
+        return status_of(path, "Bearer right", tokens=[TOKEN], host=host, allowed_hosts=allowed)
+
+    assert answered("evil.example:9090") == 403
+    assert answered("127.0.0.1:9090") == 200
+    assert answered("ingestion:9090", "ingestion") == 200
 
 
 def test_lifespan_goes_through() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from utility_ts_analytics.asgi.request import RequestHead, read_head
+from utility_ts_analytics.asgi.request import RequestHead, holder_of, read_head
 from utility_ts_analytics.errors import (
     ClientError,
     InvalidEncoding,
@@ -116,3 +116,26 @@ def test_chunks_are_taken(coding: str) -> None:
 def test_other_transfer_codings_are_refused(coding: str) -> None:
     with pytest.raises(InvalidEncoding, match="Transfer-Encoding"):
         head({"Transfer-Encoding": coding})
+
+
+@pytest.mark.parametrize(
+    ("client", "holder"),
+    [
+        (("192.0.2.7", "4711"), "192.0.2.7"),
+        (("2001:db8:1:2:3::4", "1"), "2001:db8:1:2::/64"),
+        (("2001:db8:1:2:ffff::9", "1"), "2001:db8:1:2::/64"),
+        (("::ffff:192.0.2.7", "1"), "192.0.2.7"),
+        (None, ""),
+    ],
+)
+def test_request_without_a_token_counts_for_its_address(
+    client: tuple[str, str] | None, holder: str
+) -> None:
+    """What a header says of another address is not looked at: its sender makes it up."""
+    scope: dict[str, Any] = {"client": client, "headers": [(b"x-forwarded-for", b"198.51.100.1")]}
+    assert holder_of(scope, None) == holder
+
+
+def test_request_with_a_token_counts_for_its_holder_wherever_it_comes_from() -> None:
+    for address in ("192.0.2.7", "192.0.2.8"):
+        assert holder_of({"client": (address, "1")}, "head-end") == "token head-end"

@@ -22,6 +22,7 @@ def test_the_smaller_bound_holds(
         max_ndjson_body_bytes=ndjson_body,
         max_decompressed_bytes=decompressed,
         max_request_records=0,
+        max_request_days=0,
         max_line_bytes=1,
         max_future_minutes=0,
         body_idle_timeout_s=1.0,

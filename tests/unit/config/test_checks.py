@@ -94,6 +94,15 @@ CONFLICTS = {
         "meter_usage.source.auth_named_tokens: holds a token that stands under another name too: "
         "give each holder its own",
     ),
+    "two logins": (
+        'questdb = {ilp_user = "a", ilp_password = "b", ilp_token = "c"}',
+        "questdb.ilp_token: cannot stand beside ilp_user: a request carries one login",
+    ),
+    "authorities without TLS": (
+        'questdb.tls_ca_file = "a"',
+        "questdb.tls_ca_file: is used by nothing: write ilp_http_addr as https://host:port, or "
+        "add ?sslmode=verify-full to uri",
+    ),
     "password without user": (
         'questdb.ilp_password = "hush"',
         "questdb.ilp_password: needs ilp_user beside it: set both or none",
@@ -118,6 +127,10 @@ ALLOWED = {
     "one port on two addresses": (
         'meter_usage.source.http_bind_addr = "127.0.0.1:7000"\n'
         'generation_output.source.http_bind_addr = "[::1]:7000"'
+    ),
+    "authorities for ILP": 'questdb = {ilp_http_addr = "https://a:1", tls_ca_file = "b"}',
+    "authorities for pgwire": (
+        'questdb = {uri = "postgresql://a/q?sslmode=verify-full", tls_ca_file = "b"}'
     ),
     "user and password": 'questdb = {ilp_user = "a", ilp_password = "b"}',
 }

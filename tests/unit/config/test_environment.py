@@ -163,3 +163,8 @@ def test_variable_under_something_that_is_no_table_leaves_that_one_problem() -> 
     with pytest.raises(ConfigError) as raised:
         parse_config({"meter_usage": {"source": 5}}, {WORKERS: "7"})
     assert raised.value.problems == ("meter_usage.source: must be a table, is 5",)
+
+
+def test_secret_in_the_name_of_a_variable_is_not_shown() -> None:
+    (problem,) = problems_of({"INGESTION__s3cr3t-t0ken": "1"})
+    assert problem == "INGESTION__(a key of 12 characters): is no known key"

@@ -56,7 +56,7 @@ def test_every_key_has_its_sentence_where_it_stands_first() -> None:
 
 
 def test_the_keys_that_are_commented_out_are_good_ones() -> None:
-    """With all of them in, one token beside several tokens is all that is wrong."""
+    """With all of them in, what cannot stand beside others is all that is wrong."""
     text = "\n".join(
         line.removeprefix("# ") if KEY_LINE.fullmatch(line) else line for line in lines()
     )
@@ -65,4 +65,6 @@ def test_the_keys_that_are_commented_out_are_good_ones() -> None:
     assert [line.partition(":")[0] for line in raised.value.problems] == [
         "meter_usage.source.auth_bearer_token",
         "generation_output.source.auth_bearer_token",
+        "questdb.ilp_token",
+        "questdb.tls_ca_file",
     ]

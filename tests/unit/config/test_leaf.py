@@ -10,9 +10,10 @@ from msgspec.inspect import IntType, Type, type_info
 from utility_ts_analytics.config.leaf import EnvironmentText, read_leaf
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems
+from utility_ts_analytics.config.questdb_values import HttpAddress
 from utility_ts_analytics.config.redaction import redacted
 from utility_ts_analytics.config.tree import Leaf, leaves
-from utility_ts_analytics.config.values import Address, BearerToken, NamedToken, Secret
+from utility_ts_analytics.config.values import BearerToken, NamedToken, Secret
 
 LEAVES = {leaf.path: leaf for leaf in leaves(Config())}
 ONE_STREAM = [leaf for leaf in LEAVES.values() if leaf.keys[0] != "generation_output"]
@@ -166,7 +167,7 @@ def text_of(text: str, *, is_from_file: bool = False) -> EnvironmentText:
         (f"{SOURCE}.ndjson_strict", "False", False),
         (f"{SINK}.kind", "pgwire", "pgwire"),
         ("meter_usage.name", "readings", "readings"),
-        ("questdb.ilp_http_addr", "db:9000", Address("db", 9000)),
+        ("questdb.ilp_http_addr", "db:9000", HttpAddress("db", 9000)),
         ("questdb.ilp_password", "a,b", Secret("a,b")),
         (f"{SOURCE}.auth_bearer_token", "null", BearerToken("null")),
         (f"{SOURCE}.auth_bearer_token", "4", BearerToken("4")),

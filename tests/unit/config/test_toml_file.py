@@ -48,3 +48,22 @@ def test_file_over_its_bound_is_told(tmp_path: Path) -> None:
 
     path.write_bytes(b"#" * (FILE_BYTES_MAX + 1))
     assert "is larger than" in problem_of(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '"s3cr3t" = 1\n"s3cr3t" = 2',
+        '[a."s3cr3t twice (at "]\n[a."s3cr3t twice (at "]',
+        'a = { "s3cr3t" = 1, "s3cr3t" = 2 }',
+        '"s3cr3t" = { x = 1 }\n"s3cr3t".y = 1',
+        '["s3cr3t"]\nx = { y = 1 }\n[s3cr3t.x.z]',
+        "token = s3cr3t",
+        's3cr3t "x"',
+    ],
+)
+def test_error_of_the_syntax_says_where_and_no_key(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(content)
+    assert "s3cr3t" not in problem_of(path)
+    assert "(at " in problem_of(path)

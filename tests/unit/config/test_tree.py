@@ -127,3 +127,16 @@ def test_the_key_that_was_meant_is_named(keys: tuple[str, ...], meant: str) -> N
 def test_a_key_of_another_section_altogether_is_not_suggested() -> None:
     _, problems = read(table_of((("metrics", "batch_size"), 1)))
     assert problems == ["metrics.batch_size: is no known key"]
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t-t0ken", "hunter22", "Zm9vYmFy+/="])
+@pytest.mark.parametrize("keys", [*SECTIONS, ()], ids=".".join)
+def test_secret_that_stands_where_a_key_should_is_not_shown(
+    keys: tuple[str, ...], secret: str
+) -> None:
+    """A line `"token" = true`, or `token` for the name of a table, is an easy mistake."""
+    for value in (True, {"a": 1}):
+        _, [problem] = read(table_of(((*keys, secret), value)))
+        assert secret not in problem
+        where = ".".join([*keys, f"(a key of {len(secret)} characters)"])
+        assert problem == f"{where}: is no known key"

@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from utility_ts_analytics.config.values import (
     Address,
+    AllowedHost,
     BearerToken,
     BindAddress,
-    DatabaseUri,
     NamedToken,
+    Origin,
     Secret,
 )
 
@@ -183,46 +184,26 @@ def test_named_tokens_are_equal_by_name_and_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("postgresql://admin:quest@db:8812/qdb", "postgresql://admin:***@db:8812/qdb"),
-        ("postgres://admin:a@b:c@db/qdb", "postgres://admin:***@db/qdb"),
-        ("postgresql://admin@db:8812/qdb", "postgresql://admin@db:8812/qdb"),
-        ("postgresql://db", "postgresql://db"),
-        ("postgresql://u:p@[::1]:8812/qdb", "postgresql://u:***@[::1]:8812/qdb"),
-        ("postgresql://u:p%23%2F@db/qdb?sslmode=require", "postgresql://u:***@db/qdb?***"),
-        ("postgresql://u@db/qdb?password=hush", "postgresql://u@db/qdb?***"),
-    ],
+    "text",
+    ["https://portal.example.com", "http://localhost:8080", "https://[::1]", "https://A.b:8"],
 )
-def test_uri_masks_password_and_query(text: str, masked: str) -> None:
-    uri = DatabaseUri.parse(text)
-    assert uri.reveal() == text
-    assert str(uri) == masked
-    assert repr(uri) == f"DatabaseUri({masked!r})"
+def test_origin_is_read_in_lower_case(text: str) -> None:
+    assert str(Origin.parse(text)) == text.lower()
+    assert Origin.parse(text) == Origin.parse(text.lower())
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "db:8812",
-        "http://db:8812/qdb",
-        "postgresql:///qdb",
-        "postgresql://admin:hush@/qdb",
-        "postgresql://admin:hush@db:0/qdb",
-        "postgresql://admin:hush@db:99999/qdb",
-        "postgresql://admin:hush@db:port/qdb",
-        "postgresql://admin:hush@[::1/qdb",
-        "postgresql://admin:hush@db/q\ndb",
-        "postgresql://admin:1#hush@db/qdb",
-        "postgresql://admin:1/hush@db/qdb",
-        "postgresql://admin:1?hush@db/qdb",
-    ],
+    "text", ["", "*", "null", "portal.example.com", "https://a/", "https://a b", "ftp://a", "a:1"]
 )
-def test_bad_uri_is_refused_without_its_password(text: str) -> None:
-    with pytest.raises(
-        ValueError, match="postgresql://user:password@host:port/database"
-    ) as refusal:
-        DatabaseUri.parse(text)
-    assert "hush" not in str(refusal.value)
-    assert refusal.value.__cause__ is None
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="an origin such as"):
+        Origin.parse(text)
+
+
+def test_allowed_host_is_a_name_without_a_port_or_every_name() -> None:
+    assert [AllowedHost.parse(text).name for text in ("Ingestion", "a.b-c.d", "*")] == [
+        *("ingestion", "a.b-c.d", "*")
+    ]
+    for text in ("", "a:1", "*.a", "http://a", "a b"):
+        with pytest.raises(ValueError, match="a host name without a port"):
+            AllowedHost.parse(text)

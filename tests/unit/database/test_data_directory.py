@@ -20,6 +20,17 @@ def test_lock_makes_the_directory_and_what_questdb_needs(tmp_path: Path) -> None
     assert directory.log_path.parent.is_dir()
 
 
+@pytest.mark.parametrize("made_before", [False, True])
+def test_directory_is_for_its_user_only(tmp_path: Path, made_before: bool) -> None:
+    """Also one that an earlier version made for everyone."""
+    path = tmp_path / "data"
+    if made_before:
+        path.mkdir(mode=0o755)
+        (path / "conf").mkdir(mode=0o755)
+    os.close(lock(DataDirectory(path)))
+    assert path.stat().st_mode & 0o777 == 0o700
+
+
 def test_second_instance_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
     first = lock(DataDirectory(tmp_path))
     with pytest.raises(OperatorError, match="another instance uses this directory; stop it"):

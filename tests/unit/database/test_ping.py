@@ -8,11 +8,14 @@ import socket
 import pytest
 from tests.conftest import TestQuestDB
 
-from utility_ts_analytics.database.ping import answers_ping
+from utility_ts_analytics.database.http_access import HttpAccess, basic_authorization
+from utility_ts_analytics.database.ping import answers_ping, ping_trouble
+
+ACCESS = HttpAccess(authorization=basic_authorization("user", "secret"))
 
 
-async def ask_scripted(answer: bytes | None, *, close: bool = True) -> tuple[bool, bytes]:
-    """Ask a server that sends `answer`, or is silent; return the verdict and what it was sent."""
+async def ask_scripted(answer: bytes | None, *, close: bool = True) -> tuple[str | None, bytes]:
+    """Ask a server that sends `answer`, or is silent; return the trouble and what it was sent."""
     asked: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,10 +33,8 @@ async def ask_scripted(answer: bytes | None, *, close: bool = True) -> tuple[boo
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        verdict = await answers_ping(
-            "127.0.0.1", port, timeout_s=0.2, credentials=("user", "secret")
-        )
-    return verdict, asked[0]
+        trouble = await ping_trouble("127.0.0.1", port, timeout_s=0.2, access=ACCESS)
+    return trouble, asked[0]
 
 
 @pytest.mark.questdb
@@ -42,21 +43,24 @@ def test_questdb_answers(questdb: TestQuestDB) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "close", "verdict"),
+    ("answer", "close", "words"),
     [
-        (b"HTTP/1.1 204 OK\r\n\r\n", True, True),
-        (b"HTTP/1.1 204 OK\r\n\r\n", False, True),
-        (b"HTTP/1.1 500 Error\r\n\r\n", True, False),
-        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", True, False),
-        (b"HTTP/1.1", True, False),
-        (b"HTTP/1.1", False, False),
-        (b"", True, False),
-        (None, False, False),
+        (b"HTTP/1.1 204 OK\r\n\r\n", True, None),
+        (b"HTTP/1.1 204 OK\r\n\r\n", False, None),
+        (b"HTTP/1.1 500 Error\r\n\r\n", True, "500 and not 204"),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>", True, "200 and not 204"),
+        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", True, "questdb.ilp_token"),
+        (b"HTTP/1.1", True, "not HTTP"),
+        (b"HTTP/1.1", False, "no answer within 0.2 s"),
+        (b"", True, "not HTTP"),
+        (None, False, "no answer within 0.2 s"),
     ],
 )
-def test_only_a_whole_204_in_time_counts(answer: bytes | None, close: bool, verdict: bool) -> None:
+def test_only_a_whole_204_in_time_counts(
+    answer: bytes | None, close: bool, words: str | None
+) -> None:
     said, asked = asyncio.run(asyncio.wait_for(ask_scripted(answer, close=close), 10))
-    assert said == verdict
+    assert said is None if words is None else words in (said or "")
     assert asked.startswith(b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"Authorization: Basic " + base64.b64encode(b"user:secret") in asked
 

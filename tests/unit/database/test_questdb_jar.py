@@ -44,6 +44,22 @@ def test_jar_is_fetched_once_and_announced_before(tmp_path: Path) -> None:
     assert list(jar.parent.iterdir()) == [jar]
 
 
+def test_jar_that_was_changed_in_the_cache_is_never_run_but_fetched_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    jar = find_jar(environ, download=fetch)
+    jar.write_bytes(CONTENT + b"!")
+    assert find_jar(environ, notify=said.append, download=fetch).read_bytes() == CONTENT
+    assert "its copy there is damaged" in said[0]
+
+    def no_network(_: Path) -> Path:
+        raise ConnectionError("no route")
+
+    jar.write_bytes(b"")
+    with pytest.raises(OperatorError, match="no route; run once with network access"):
+        find_jar(environ, download=no_network)
+
+
 def test_cache_is_in_the_home_directory_by_default(tmp_path: Path) -> None:
     jar = find_jar({"HOME": str(tmp_path)}, download=fetch)
     assert jar == tmp_path / ".cache" / "utility-ts-analytics" / NAME
@@ -117,3 +133,12 @@ def test_missing_extra_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "jgo.maven", None)
     with pytest.raises(OperatorError, match="jgo is not installed; install the extra 'embedded'"):
         find_jar({"XDG_CACHE_HOME": str(tmp_path)}, download=download_jar)
+
+
+def test_download_that_was_killed_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    cache = tmp_path / "utility-ts-analytics"
+    killed = cache / "download-abc"
+    killed.mkdir(parents=True)
+    (killed / "owner").write_text("")  # locked as long as the process lived
+    jar = find_jar({"XDG_CACHE_HOME": str(tmp_path)}, download=fetch)
+    assert list(cache.iterdir()) == [jar]

@@ -45,6 +45,21 @@ def test_equal_table_has_no_difference() -> None:
     assert compare({"readings": LIVE}, [SPEC]) == []
 
 
+def test_table_that_questdb_made_itself_is_one_finding_with_the_way_out() -> None:
+    """No statement would make it right, so none that alters it is offered."""
+    columns = (
+        ColumnSpec("meter_id", "VARCHAR"),
+        ColumnSpec("kwh", "DOUBLE"),
+        ColumnSpec("timestamp", "TIMESTAMP"),
+    )
+    live = replace(LIVE, columns=columns, timestamp="timestamp", dedup_keys=())
+    [difference] = compare({"readings": live}, [SPEC])
+    assert difference.loses_rows
+    assert "RENAME TABLE readings TO readings_made_by_ilp or DROP TABLE readings" in str(difference)
+    assert "line.auto.create.new.tables=false" in str(difference)
+    assert "ALTER" not in str(difference)
+
+
 def test_case_of_names_and_order_of_columns_and_keys_do_not_matter() -> None:
     live = replace(
         LIVE,

@@ -34,7 +34,7 @@ def expand(stream: Decompressor, body: bytes, chunk_bytes: int) -> bytes:
     plain = bytearray()
     for start in range(0, len(body), chunk_bytes):
         for piece in stream.feed(body[start : start + chunk_bytes]):
-            assert 0 < len(piece) <= PIECE_BYTES_MAX
+            assert len(piece) <= PIECE_BYTES_MAX
             plain += piece
     stream.finish()
     return bytes(plain)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from utility_ts_analytics.reading.lines import LineBlock
-from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder, is_odd
+from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
+from utility_ts_analytics.reading.oddities import is_odd
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.generation_output import GenerationOutput
 from utility_ts_analytics.records.meter_usage import MeterUsage, SignedMeterUsage
@@ -237,6 +238,21 @@ def test_only_bad_utf8_and_escaped_null_characters_are_odd() -> None:
 @pytest.mark.parametrize("data", [b"\n", b"\n" * 1_000, b" \t\r\n\n", b"\xef\xbb\xbf\n\n"])
 def test_block_of_blank_lines_is_no_rows_and_all_of_its_bytes(data: bytes) -> None:
     assert decode(data) == Decoded((), (), (), 0, len(data))
+
+
+def test_lines_between_many_blank_ones_keep_their_numbers() -> None:
+    data = b"\n" * 500 + GOOD.rstrip() + b"\n\n \r\n" + b"\n" * 300 + b"  x\n" + b"\n" * 200
+    decoded = decode(data, 7)
+    assert outcome(decoded) == ([507], [(810, "invalid-json", None)])
+    assert (decoded.line_count, decoded.size_bytes) == (2, len(data))
+
+
+def test_bad_lines_that_repeat_have_each_their_number_and_the_same_fault() -> None:
+    lines = [b"x\n", b"x\n", b"{}\n", b"\n", b"x\n", GOOD.rstrip() + b"\n", b"{}\n", b"{}\n"]
+    decoded = decode(b"".join(lines * 3), 1)
+    alone = [error for n, line in enumerate(lines * 3, 1) for error in decode(line, n).errors]
+    assert list(decoded.errors) == alone
+    assert list(decoded.positions) == [6, 14, 22]
 
 
 def test_blanks_that_json_does_not_know_are_no_blank_line() -> None:

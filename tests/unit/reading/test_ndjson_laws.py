@@ -33,6 +33,7 @@ class Sample(NamedTuple):
 texts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=12
 )
+blanks = st.text(st.sampled_from(" \t\n\x1f\x85\xa0\u2003\u3000"), min_size=1, max_size=3)
 instants = st.datetimes(
     datetime(2000, 1, 2),
     datetime(2099, 12, 30),
@@ -56,7 +57,7 @@ def written(instant: datetime) -> str:
 def good_lines(draw: st.DrawFn) -> Sample:
     record: dict[str, str | float | None] = {
         "ts": written(draw(instants)),
-        "meter_id": draw(texts),
+        "meter_id": draw(texts | blanks),
         "kwh": draw(st.floats(0, 1e300) | st.integers(0, 10**18)),
         **draw(st.fixed_dictionaries({}, optional=optional)),
     }
@@ -66,7 +67,8 @@ def good_lines(draw: st.DrawFn) -> Sample:
         {key: record[key] for key in keys}, ensure_ascii=draw(st.booleans()), separators=separators
     )
     around = draw(st.sampled_from([b"", b"", b" ", b"\t"]))
-    return Sample(around + text.encode() + around, "row")
+    expected = "text-length" if str(record["meter_id"]).isspace() else "row"
+    return Sample(around + text.encode() + around, expected)
 
 
 bad_lines = st.sampled_from(
@@ -90,12 +92,17 @@ bad_lines = st.sampled_from(
         Sample(b"null", "wrong-type"),
         Sample(GOOD.replace(b"1.5", b"null"), "wrong-type"),
         Sample(GOOD.replace(b"00Z", b"00"), "invalid-timestamp"),
+        Sample(GOOD.replace(b"00Z", b"00+0100"), "invalid-timestamp"),
+        Sample(GOOD.replace(b"00Z", b"00.5-0000"), "invalid-timestamp"),
+        Sample(GOOD.replace(b"00Z", b"00\\u002b0100"), "invalid-timestamp"),
         Sample(GOOD.replace(b"2024", b"1999"), "timestamp-out-of-range"),
         Sample(GOOD.replace(b"2024", b"0001"), "timestamp-out-of-range"),
         Sample(GOOD.replace(b"2024", b"9999"), "timestamp-out-of-range"),
         Sample(GOOD.replace(b"1.5", b"1e999"), "invalid-number"),
         Sample(GOOD.replace(b"1.5", b"-1.5"), "negative-value"),
         Sample(GOOD.replace(b"m-1", b""), "text-length"),
+        Sample(GOOD.replace(b"m-1", b" "), "text-length"),
+        Sample(GOOD.replace(b"m-1", b"\\t\xe3\x80\x80"), "text-length"),
         Sample(GOOD.replace(b"m-1", b"\\u0000"), "forbidden-character"),
     ]
 )
@@ -107,7 +114,9 @@ samples = st.lists(
 
 def plainly(lines: list[bytes], first_line: int) -> Decoded:
     """Judge every line by itself, on the path that asks every question."""
-    rows, positions, errors = DECODER._read_plainly(lines, first_line, TS_END)
+    rows, positions, errors = DECODER._read_plainly(
+        lines, range(first_line, first_line + len(lines)), TS_END
+    )
     assign_event_ids(rows, stream_number=SPEC.number)
     size_bytes = sum(map(len, lines)) + len(lines)
     return Decoded(rows, positions, errors, len(rows) + len(errors), size_bytes)

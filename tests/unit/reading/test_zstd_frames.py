@@ -126,3 +126,55 @@ def test_frame_that_ends_before_its_size_is_damaged(
     ends_early += zstandard.ZstdCompressor(write_checksum=True).compress(b"")[-4:]
     with pytest.raises(InvalidEncoding, match="not of the size that it says"):
         expand(ends_early, chunk_bytes)
+
+
+def raw_frame(descriptor: bytes, content: bytes = b"x") -> bytes:
+    return MAGIC + descriptor + block(0, len(content), last=True) + content
+
+
+def windows(body: bytes, chunk_bytes: int) -> list[int]:
+    """Return what was known of the window at each empty piece."""
+    stream = ZstdStream()
+    return [
+        stream.window_bytes
+        for start in range(0, len(body), chunk_bytes)
+        for piece in stream.feed(body[start : start + chunk_bytes])
+        if not piece
+    ]
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    ("descriptors", "grown"),
+    [
+        ([b"\x00\x00"], []),  # 1 KiB
+        ([b"\x00\x38"], []),  # 128 KiB
+        ([b"\x00\x39"], [147_456]),  # an eighth more
+        ([b"\x00\x58"], [2 * MIB]),
+        ([b"\x00\x68"], [8 * MIB]),
+        ([b"\x00\x68", b"\x00\x58", b"\x00\x68"], [8 * MIB]),
+        ([b"\x00\x58", b"\x00\x38", b"\x00\x68"], [2 * MIB, 8 * MIB]),
+    ],
+)
+def test_window_is_told_before_a_frame_needs_more_than_those_before(
+    descriptors: list[bytes], grown: list[int], chunk_bytes: int
+) -> None:
+    body = b"".join(raw_frame(descriptor) for descriptor in descriptors)
+    assert windows(body, chunk_bytes) == grown
+    assert b"".join(expand(body, chunk_bytes)) == b"x" * len(descriptors)
+
+
+def test_content_in_one_segment_is_its_own_window() -> None:
+    frame = zstandard.ZstdCompressor().compress(bytes(MIB))
+    assert windows(frame, 1) == [MIB]
+    head = MAGIC + b"\xa0" + (8 * MIB + 1).to_bytes(4, "little")
+    with pytest.raises(InvalidEncoding, match="window is over 8388608 bytes"):
+        expand(head + block(1, 1, last=True) + b"x")
+
+
+def test_heads_without_content_let_others_run() -> None:
+    body = b"\x50\x2a\x4d\x18\x00\x00\x00\x00" * 10_000
+    assert len(windows(body, 65_536)) >= 30

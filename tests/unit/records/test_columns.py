@@ -46,6 +46,7 @@ edges = [microseconds(edge) for edge in (datetime(2000, 1, 1, tzinfo=UTC), NOW, 
 instants = valid_instants | st.sampled_from([edge + step for edge in edges for step in (-1, 0, 1)])
 texts = valid_texts | st.sampled_from(
     [
+        *(b" ", b"\t ", "\u00a0".encode(), " \u3000".encode(), b"\x1c", "\u3042".encode()),
         *(b"x" * 256, b"x" * 257, "é".encode() * 257, "😀".encode() * 256, b"\0", b"a\0b" * 90),
         *(b"\xff", b"caf\xc3", b"\xa9", b"\xed\xa0\x80", b"\xc0\x80", b"\xff" * 300),
     ]
@@ -135,6 +136,14 @@ def test_broken_rows_are_named_by_index_and_the_others_kept_in_order() -> None:
         (1, "negative-value", "kwh", "kwh must not be negative"),
         (3, "text-length", "meter_id", "meter_id must not be empty"),
     ]
+
+
+@pytest.mark.parametrize("blank", [" ", "  ", "\t", "\x1f", "\u00a0", "\u2003", "\u3000 "])
+def test_identifier_of_blanks_is_too_short(blank: str) -> None:
+    rows = [{**GOOD, "meter_id": text.encode()} for text in ("m", blank, f" {blank}m", "東")]
+    assert judged(rows) == [(1, "text-length", "meter_id", "meter_id must not be only blanks")]
+    batch = sliced(batch_of(rows, METERS), 1)
+    assert checked(batch).kept.tolist() == [0, 2, 3]
 
 
 def test_nan_is_no_number() -> None:

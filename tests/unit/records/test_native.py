@@ -68,9 +68,13 @@ def test_what_is_no_record_is_a_type_error(function: Any, rows: Any) -> None:
         datetime(2026, 1, 1),
         datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(0), "Z")),
         datetime(1970, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(2514, 5, 31, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=-23))),
     ],
 )
-def test_instant_without_a_zone_or_before_1970_is_a_value_error(
+def test_instant_without_a_zone_or_outside_1970_to_2513_is_a_value_error(
     function: Any, ts: datetime
 ) -> None:
     with pytest.raises(ValueError, match="ts must"):

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from msgspec.structs import replace
 
+from utility_ts_analytics.records.days import ends_of
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.validation import (
     PARSE_CODES,
     RULE_CODES,
     TS_END,
     TS_MIN,
+    RowError,
     all_in_range,
     broken_rule,
     latest_ts,
@@ -43,8 +45,8 @@ EDGES = [
 @pytest.mark.parametrize(("ts", "fits"), EDGES)
 def test_both_ways_to_judge_the_range_agree(ts: datetime, fits: bool) -> None:
     middle = row(datetime(2024, 1, 1, tzinfo=UTC))
-    assert all_in_range([row(ts)], TS_END) is fits
-    assert all_in_range([middle, row(ts), middle], TS_END) is fits
+    assert all_in_range(ends_of([row(ts)]), TS_END) is fits
+    assert all_in_range(ends_of([middle, row(ts), middle]), TS_END) is fits
     error = broken_rule(row(ts), 5, TS_END)
     if fits:
         assert error is None
@@ -55,7 +57,7 @@ def test_both_ways_to_judge_the_range_agree(ts: datetime, fits: bool) -> None:
 
 
 def test_no_rows_are_all_in_range() -> None:
-    assert all_in_range([], TS_END)
+    assert all_in_range(ends_of([]), TS_END)
 
 
 def test_future_limit_of_zero_is_the_end_of_the_century() -> None:
@@ -94,6 +96,16 @@ def test_null_character_is_found_in_every_text(field: str) -> None:
 
 def test_other_control_characters_are_allowed() -> None:
     assert broken_rule(replace(row(TS_MIN), premise_id="\x01\n\x7f"), 1, TS_END) is None
+
+
+def test_identifier_of_blanks_is_too_short_and_other_texts_may_be_blank() -> None:
+    good = MeterUsage(ts=datetime(2024, 1, 1, tzinfo=UTC), meter_id="m", kwh=1.0)
+    detail = "meter_id must not be only blanks"
+    for blank in (" ", "\t", "\u00a0\u3000", "\x1f"):
+        error = broken_rule(replace(good, meter_id=blank), 7, TS_END)
+        assert error == RowError(7, "text-length", "meter_id", detail)
+        assert broken_rule(replace(good, premise_id=blank), 7, TS_END) is None
+    assert broken_rule(replace(good, meter_id=" m "), 7, TS_END) is None
 
 
 def test_codes_are_the_closed_set_of_the_contract() -> None:

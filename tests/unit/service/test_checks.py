@@ -108,6 +108,26 @@ def texts_of(tables: dict[str, object]) -> dict[str, bool]:
     return {line.text: line.ok for line in asyncio.run(run_checks(config))}
 
 
+@pytest.mark.parametrize(
+    ("addr", "uri", "plain"),
+    [
+        ("127.0.0.1:1", "postgresql://a:b@localhost:1/q", []),
+        ("https://db.invalid:1", "postgresql://a:b@db.invalid:1/q?sslmode=verify-full", []),
+        (
+            "db.invalid:1",
+            "postgresql://a:hidden@db.invalid:1/q",
+            ["questdb.ilp_http_addr", "questdb.uri"],
+        ),
+    ],
+)
+def test_plain_way_to_another_machine_is_told(addr: str, uri: str, plain: list[str]) -> None:
+    texts = texts_of({"questdb": {"ilp_http_addr": addr, "uri": uri}})
+    found = [text for text in texts if "is plain" in text]
+    assert [text.partition(":")[0] for text in found] == plain
+    assert all(texts[text] for text in found)
+    assert "hidden" not in "".join(texts)
+
+
 def test_open_files_that_the_hard_limit_does_not_allow_are_a_failure() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard < 99_000, "this machine allows more open files than any configuration needs"

@@ -32,6 +32,6 @@ def test_each_call_has_its_number() -> None:
         offset_of(registry.FALLBACK_ACTIVE): 1,
     }
     assert {offset: measures.words[offset] for offset in expected} == expected
-    counts.spool_emptied()
+    counts.lost(7)
     assert measures.words[offset_of(registry.ROWS_SPOOLED)] == 0
     assert measures.words[offset_of(registry.ROWS_FAILED, "spool-damaged")] == 7

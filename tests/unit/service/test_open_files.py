@@ -3,6 +3,7 @@
 import multiprocessing
 import resource
 
+from utility_ts_analytics.service.handshakes import NEWCOMERS_MAX
 from utility_ts_analytics.service.open_files import files_needed, raise_soft_limit
 
 
@@ -23,7 +24,8 @@ def limit_after(soft: int, hard: int, files: int) -> tuple[int, int]:
 
 
 def test_every_connection_is_a_file_and_there_is_room_for_others() -> None:
-    assert files_needed(1000) > 1100
+    assert files_needed(1000, tls=False) > 1100
+    assert files_needed(1000, tls=True) > 1000 + NEWCOMERS_MAX
 
 
 def test_limit_is_raised_to_what_is_needed() -> None:

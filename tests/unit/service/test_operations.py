@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from utility_ts_analytics.clock import ManualClock
@@ -17,7 +18,9 @@ from utility_ts_analytics.service.beacon import (
     read_signs,
 )
 from utility_ts_analytics.service.database_watch import DatabaseWatch
+from utility_ts_analytics.service.map_watch import MapWatch
 from utility_ts_analytics.service.operations import OperationsFacts
+from utility_ts_analytics.service.port_watch import PortWatch
 
 NOW_S = 100.0
 STREAMS = ("meter_usage", "generation_output")
@@ -32,6 +35,9 @@ class HealthyWatch(DatabaseWatch):
     def reasons(self) -> list[str]:
         return self.troubles
 
+    def warnings(self) -> list[str]:
+        return []
+
     @property
     def health(self) -> QuestDBHealth:
         return UNKNOWN
@@ -40,13 +46,30 @@ class HealthyWatch(DatabaseWatch):
         return {"up": not self.troubles}
 
 
-def facts_of(folder: Path, *troubles: str) -> OperationsFacts:
+class OpenPorts(PortWatch):
+    """Ports that answer, or that do not for the reasons told."""
+
+    def __init__(self, *troubles: str) -> None:
+        self.troubles = list(troubles)
+
+    def reasons(self) -> list[str]:
+        return self.troubles
+
+
+def facts_of(
+    folder: Path, *troubles: str, ports: Sequence[str] = (), warnings: Sequence[str] = ()
+) -> OperationsFacts:
+    config, clock = parse_config({}, {}), ManualClock(NOW_S)
+    maps = MapWatch(config, clock)
+    maps.warnings = warnings
     return OperationsFacts(
-        parse_config({}, {}),
+        config,
         HealthyWatch(*troubles),
         Beacon(folder, "operations"),
         folder,
-        ManualClock(NOW_S),
+        ports=OpenPorts(*ports),
+        maps=maps,
+        clock=clock,
     )
 
 
@@ -72,6 +95,22 @@ def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
     for stream in STREAMS:
         say(tmp_path, stream, SERVING)
     assert facts_of(tmp_path).unready_reasons() == []
+
+
+def test_not_ready_while_a_port_takes_no_connections(tmp_path: Path) -> None:
+    for stream in STREAMS:
+        say(tmp_path, stream, SERVING)
+    reason = "meter_usage does not answer on its port"
+    assert facts_of(tmp_path, ports=[reason]).unready_reasons() == [reason]
+
+
+def test_a_warning_is_told_and_does_not_make_the_service_unready(tmp_path: Path) -> None:
+    for stream in STREAMS:
+        say(tmp_path, stream, SERVING)
+    facts = facts_of(tmp_path, warnings=["a limit is near"])
+    assert (facts.unready_reasons(), facts.warnings()) == ([], ["a limit is near"])
+    status = facts.status()
+    assert (status["ready"], status["warnings"]) == (True, ["a limit is near"])
 
 
 def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
@@ -137,10 +176,15 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
         def known(self) -> bool:
             return True
 
-    clock = ManualClock(NOW_S)
-    facts = OperationsFacts(
-        parse_config({}, {}), Idle(), Beacon(tmp_path, "operations"), tmp_path, clock
-    )
+    class IdleMaps(MapWatch):
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    config, clock = parse_config({}, {}), ManualClock(NOW_S)
+    ports = PortWatch([], tmp_path, clock, stuck_s_max=15)
+    maps = IdleMaps(config, clock)
+    beacon = Beacon(tmp_path, "operations")
+    facts = OperationsFacts(config, Idle(), beacon, tmp_path, ports=ports, maps=maps, clock=clock)
 
     async def run() -> list[int]:
         states = []

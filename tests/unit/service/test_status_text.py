@@ -58,6 +58,7 @@ FACTS: dict[str, Any] = {
     "now": 1000.0,
     "ready": True,
     "reasons": [],
+    "warnings": [],
     "questdb": {"up": True, "reason": "", "tables": {"mu": TABLE}},
     "streams": {"meter_usage": STREAM},
     "errors": [ERROR],
@@ -109,6 +110,7 @@ def test_every_fact_of_the_page_is_there() -> None:
     [
         (("ready",), False, "NOT READY, version 1.2.3, up 2 h 1 min"),
         (("reasons",), ["the table is gone"], "! the table is gone"),
+        (("warnings",), ["QuestDB makes tables"], "- QuestDB makes tables"),
         (("questdb", "tables", "mu", "suspended"), True, "mu SUSPENDED 6 on"),
         (("questdb", "tables", "mu", "exists"), False, "mu MISSING 6 on"),
         (("questdb", "tables", "mu", "dedup"), False, "mu writable 6 OFF"),

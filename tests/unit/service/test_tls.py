@@ -112,6 +112,24 @@ def test_key_that_everybody_can_read_is_found(tmp_path: Path) -> None:
         assert others_can_read(str(key)) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "cannot read"), ("nothing", "holds no certificates")]
+)
+def test_authorities_of_questdb_are_read_before_the_start(
+    text: str | None, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.crt"
+    if text is not None:
+        path.write_text(text)
+    questdb = {"ilp_http_addr": "https://db:443", "tls_ca_file": str(path)}
+    with pytest.raises(ConfigError) as raised:
+        check_tls_or_raise(parse_config({"questdb": questdb}, {}))
+    [problem] = raised.value.problems
+    assert problem.startswith("questdb.tls_ca_file: ")
+    assert str(path) in problem
+    assert words in problem
+
+
 def test_every_problem_of_every_listener_is_raised_with_its_path(pair: Pair) -> None:
     good = {"tls_cert_file": str(pair.cert), "tls_key_file": str(pair.key)}
     bad = {"tls_cert_file": "missing.crt", "tls_key_file": str(pair.key)}

@@ -1,8 +1,9 @@
 """One lane on a held clock, with a sink whose sends end when the test says so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from utility_ts_analytics.buffering.block import Block, Settlement
@@ -10,11 +11,13 @@ from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import Clock, ManualClock
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.sinks.backoff import Backoff
+from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, PayloadT, Sink
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.dispatch import Dispatch
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
 from utility_ts_analytics.sinks.observer import LaneObserver, SilentObserver
+from utility_ts_analytics.sinks.order import LaneOrder, StreamOrder
 from utility_ts_analytics.sinks.route import Route
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -77,6 +80,7 @@ def dispatch_of(
     clock: Clock,
     observer: LaneObserver | None = None,
     fallback: Sink[Any] | None = None,
+    order: LaneOrder | None = None,
 ) -> Dispatch[PayloadT]:
     """Return what delivers by `sink`, with half of each possible wait between attempts."""
     observer = observer or SilentObserver()
@@ -84,6 +88,7 @@ def dispatch_of(
         sink,
         fallback=fallback,
         policy=policy,
+        order=order or StreamOrder(None, clock).lane(),
         clock=clock,
         random=lambda: 0.5,
         observer=observer,
@@ -101,31 +106,45 @@ class Rig:
         bytes_max: int = 10_000,
         capacity: int = 40,
         quiet_s: float = 1.0,
+        clock: ManualClock | None = None,
+        stream: StreamOrder | None = None,
+        days_max: int = 100,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.sink = GatedSink()
         self.queue = BlockQueue(rows_max=capacity, bytes_max=1_000_000)
         policy = RetryPolicy(3, Backoff(0.2, 2.0), 10.0, 30.0)
-        self.dispatch = dispatch_of(self.sink, policy, self.clock)
+        self.order = (stream or StreamOrder(None, self.clock)).lane()
+        self.dispatch = dispatch_of(self.sink, policy, self.clock, order=self.order)
         self.lane = Lane(
             self.queue,
             self.sink,
             self.dispatch,
-            limits=BatchLimits(rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s),
+            limits=BatchLimits(
+                rows_max, bytes_max, linger_s=0.2, quiet_s=quiet_s, days_max=days_max
+            ),
             delivery_timeout_s=30.0,
+            order=self.order,
             clock=self.clock,
         )
         self.task = asyncio.ensure_future(self.lane.run())
+        self.days: Sequence[int] = (0,)
+        """After `TS`: those that the rows of each block lie on in turn."""
         self._number = 0
 
     async def put(self, rows: int, settlement: Settlement | None = None) -> Settlement:
         settlement = settlement or Settlement()
         meters = [f"m-{self._number + index}" for index in range(rows)]
         self._number += rows
-        readings = [MeterUsage(ts=TS, meter_id=meter, kwh=1.0) for meter in meters]
+        readings = [
+            MeterUsage(ts=TS + timedelta(days=day), meter_id=meter, kwh=1.0)
+            for meter, day in zip(meters, itertools.cycle(self.days), strict=False)
+        ]
         await self.queue.reserve(rows, rows * 10)
         settlement.take(rows)
-        self.queue.put(Block(readings, range(rows), rows * 10, settlement))
+        block = Block(readings, range(rows), rows * 10, settlement)
+        block.accepted_s = self.clock.monotonic_s()
+        self.queue.put(block)
         return settlement
 
     async def cancel(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.batch import Batch, Share
+from utility_ts_analytics.sinks.batch import Batch, BatchLimits, Share
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
 AWAY = Failure("sink-unavailable", "away")
@@ -145,3 +145,43 @@ def test_halves_keep_the_order_and_every_row(sizes: list[int]) -> None:
     assert ids(first) + ids(second) == expected
     assert (first.rows, second.rows) == (rows // 2, rows - rows // 2)
     assert batch.rows == 0
+
+
+def dated(days: list[int]) -> Block:
+    readings = [
+        MeterUsage(ts=TS + timedelta(days=day), meter_id=f"m-{n}", kwh=1.0)
+        for n, day in enumerate(days)
+    ]
+    return Block(readings, range(len(days)), 1000, Settlement())
+
+
+@given(
+    blocks=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=6),
+    days_max=st.integers(1, 10),
+)
+def test_no_batch_is_on_more_days_than_allowed_and_joined_they_are_the_input(
+    blocks: list[list[int]], days_max: int
+) -> None:
+    batches = [Batch(Room().release)]
+    for days in blocks:
+        rest: Share | None = whole(dated(days))
+        while rest is not None:
+            rest = batches[-1].add_within(rest, BatchLimits(100, days_max=days_max))
+            if rest is not None:
+                batches.append(Batch(Room().release))
+    rows = [asyncio.run(batch.all_rows()) for batch in batches]
+    assert all(0 < len({row.ts for row in part}) <= days_max for part in rows)
+    put = [TS + timedelta(days=day) for days in blocks for day in days]
+    assert [row.ts for part in rows for row in part] == put
+
+
+def test_days_of_a_whole_block_do_not_cut_its_parts_short() -> None:
+    """What is known of the whole may be more than what a part lies on."""
+    block = dated([0, 1, 2, 3] * 2)
+    assert len(block.days) == 4
+    batch, two_days = Batch(Room().release), BatchLimits(100, days_max=2)
+    assert batch.add_within(Share(block, 0, 2), two_days) is None
+    assert batch.add_within(Share(block, 4, 6), two_days) is None
+    rest = Share(block, 6, 8)
+    assert batch.add_within(rest, two_days) is rest
+    assert ids(batch) == ["m-0", "m-1", "m-4", "m-5"]

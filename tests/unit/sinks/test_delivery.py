@@ -17,6 +17,7 @@ from utility_ts_analytics.sinks.contract import (
     RetryLater,
 )
 from utility_ts_analytics.sinks.delivery import RetryPolicy, deliver
+from utility_ts_analytics.sinks.order import StreamOrder
 
 RETRY, DOUBT = RetryLater("away"), InDoubt("cut")
 
@@ -85,6 +86,7 @@ def run(
                 "payload",
                 policy=policy,
                 deadline_s=delivery_timeout_s,
+                order=StreamOrder(None, clock).lane(),
                 clock=clock,
                 random=lambda: draw,
                 retried=noted.append,

@@ -156,6 +156,20 @@ def test_a_retry_is_over_before_the_next_batch_goes() -> None:
     with_rig(check)
 
 
+def test_a_batch_ends_before_the_first_row_on_a_day_too_many() -> None:
+    async def check(rig: Rig) -> None:
+        rig.sink.open_gate = True
+        rig.days = [0, 0, 1, 2, 0, 3, 4]
+        settlement = await rig.put(7)
+        rig.days = [4, 3]
+        await rig.put(2, settlement)
+        await turns()
+        assert rig.sink.sent == [meters(0, 3), meters(3, 5), meters(5, 9)]
+        assert settlement.stored_rows == 9
+
+    with_rig(check, days_max=2)
+
+
 def test_byte_limit_ends_a_batch_too() -> None:
     async def check(rig: Rig) -> None:
         rig.queue.add_producer()

@@ -13,7 +13,7 @@ def test_silent_observer_takes_every_call() -> None:
     observer.fell_back(active=True)
     observer.recovered(1)
     observer.left_spool(1)
-    observer.spool_emptied()
+    observer.lost(1)
     observer.dead_letter(kept=True)
 
 

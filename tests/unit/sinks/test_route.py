@@ -13,6 +13,7 @@ from utility_ts_analytics.sinks.batch import Batch, Share
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected, RetryLater
 from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.observer import SilentObserver
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.sinks.route import TRIAL_TIMEOUT_S, Route, Sent
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,6 +66,7 @@ class Rig(SilentObserver):
             self.ilp,
             fallback=self.pgwire,
             policy=policy,
+            order=StreamOrder(None, self.clock).lane(),
             clock=self.clock,
             random=lambda: 0.0,
             observer=self,

@@ -7,14 +7,17 @@ from pathlib import Path
 from tests.unit.sinks.lane_rig import Payload, Rig, dispatch_of, meters, turns
 
 from utility_ts_analytics.buffering.block import Failure, Settlement
+from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.sinks.backoff import Backoff
-from utility_ts_analytics.sinks.contract import RetryLater
+from utility_ts_analytics.sinks.batch import BatchLimits
+from utility_ts_analytics.sinks.contract import Delivered, RetryLater
 from utility_ts_analytics.sinks.delivery import RetryPolicy
-from utility_ts_analytics.sinks.lane import BatchLimits, Lane
+from utility_ts_analytics.sinks.lane import Lane
 from utility_ts_analytics.sinks.observer import LaneObserver, ReplayObserver, SilentObserver
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.sinks.spool import Spool
-from utility_ts_analytics.sinks.store_forward import ADOPT_EVERY_S, StoreForward
+from utility_ts_analytics.sinks.store_forward import StoreForward
 
 DOWN = RetryLater("refused")
 SPOOL_BYTES = 2**20
@@ -29,20 +32,24 @@ class ForwardRig(Rig, SilentObserver):
         *,
         bytes_max: int = SPOOL_BYTES,
         told: LaneObserver | None = None,
+        clock: ManualClock | None = None,
+        stream: StreamOrder | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(clock=clock, stream=stream)
         self.task.cancel()
         self.trouble: Failure | None = None
         self.spooled_rows = 0
         self.sink.open_gate = True
-        self.spool = Spool(folder, STREAMS["meter_usage"], bytes_max=bytes_max)
+        spec = STREAMS["meter_usage"]
+        self.spool = Spool(folder, spec, bytes_max=bytes_max, order=self.order)
         policy = RetryPolicy(0, Backoff(0.0, 0.0), 10.0, 30.0)
         observer = ReplayObserver(told or self)
-        self.dispatch = dispatch_of(self.sink, policy, self.clock, observer)
+        self.dispatch = dispatch_of(self.sink, policy, self.clock, observer, order=self.order)
         self.forward = StoreForward(
             self.dispatch,
             self.sink,
             self.spool,
+            self.order,
             delivery_timeout_s=30.0,
             clock=self.clock,
             observer=observer,
@@ -54,6 +61,7 @@ class ForwardRig(Rig, SilentObserver):
             self.forward,
             limits=BatchLimits(10, 10_000, linger_s=0.2),
             delivery_timeout_s=30.0,
+            order=self.order,
             clock=self.clock,
         )
         self.running: list[asyncio.Task[None]] = []
@@ -164,12 +172,13 @@ def test_what_the_database_says_of_the_table_is_not_spooled(tmp_path: Path) -> N
 
 def test_full_spool_gives_the_rows_back_and_refuses_for_a_moment(tmp_path: Path) -> None:
     async def main() -> None:
-        rig = ForwardRig(tmp_path, bytes_max=400)
+        rig = ForwardRig(tmp_path, bytes_max=50_000)
         rig.trouble = Failure("sink-unavailable", "away")
         await rig.start()
-        assert (await rig.put_settled(1)).spooled_rows == 1
+        settlement = await rig.put_settled(1)
         taking = [rig.forward.takes_rows]
-        settlement = await rig.put_settled(9)
+        while settlement.spooled_rows:
+            settlement = await rig.put_settled(9)
         assert (settlement.spooled_rows, settlement.failed_rows) == (0, 9)
         assert settlement.failure is not None
         assert "max_bytes" in settlement.failure.detail
@@ -196,18 +205,36 @@ def test_new_rows_go_behind_those_that_wait(tmp_path: Path) -> None:
     with_forward(tmp_path, check)
 
 
-def test_idle_lane_takes_over_what_a_dead_one_left(tmp_path: Path) -> None:
+def test_append_that_is_cut_short_is_settled_all_the_same(tmp_path: Path) -> None:
     async def check(rig: ForwardRig) -> None:
-        other = ForwardRig(tmp_path)
-        other.trouble = Failure("sink-unavailable", "away")
-        await other.start(forward=False)
+        await rig.start(forward=False)
+        rig.trouble = Failure("sink-unavailable", "away")
+        settlement = await rig.put(3)
+        await turns()
+        await rig.lane.drain(0.0)
+        await asyncio.wait_for(settlement.settled(), 10)
+        assert settlement.spooled_rows + settlement.failed_rows == 3
+        assert settlement.spooled_rows == rig.spool.pending_rows
+
+    with_forward(tmp_path, check)
+
+
+def test_stop_waits_for_the_record_under_way_and_begins_no_other(tmp_path: Path) -> None:
+    async def check(rig: ForwardRig) -> None:
         await rig.start()
-        assert (await other.put_settled(4)).spooled_rows == 4
-        await rig.advance_until(lambda: rig.clock.monotonic_s() > ADOPT_EVERY_S)
-        assert rig.sink.sent == [], "its owner lives"
-        await other.stop()
-        await rig.advance_until(lambda: rig.sink.sent == [meters(0, 4)])
-        await rig.advance_until(lambda: rig.spool.pending_rows == 0)
+        rig.sink.outcomes = [DOWN] * 2
+        for _ in range(2):
+            assert (await rig.put_settled(1)).spooled_rows == 1
+        rig.sink.open_gate = False
+        await rig.advance_until(lambda: rig.sink.sending == 1)
+        stopping = asyncio.ensure_future(rig.forward.stop(5.0))
+        await turns()
+        assert not stopping.done()
+        rig.sink.end_send(Delivered())
+        await stopping
+        assert rig.spool.pending_rows == 1
+        await rig.advance_until(lambda: rig.running[1].done())
+        assert rig.sink.sent[-1] == meters(0, 1)
 
     with_forward(tmp_path, check)
 

@@ -1,15 +1,18 @@
 """A row that goes by the spool is counted once, however often its record is sent."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.unit.sinks.test_store_forward import DOWN, ForwardRig
 
-from utility_ts_analytics.buffering.block import Settlement
+from utility_ts_analytics.buffering.block import Failure, Settlement
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.service.lane_counts import LaneCounts
 from utility_ts_analytics.sinks.contract import Delivered, Rejected
+from utility_ts_analytics.sinks.order import StreamOrder
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import label_sets, offset_of
 from utility_ts_analytics.telemetry.measures import Measures
@@ -19,9 +22,16 @@ from utility_ts_analytics.telemetry.metric import Metric
 class BookedRig(ForwardRig):
     """A lane with a spool whose rows are counted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: ManualClock | None = None,
+        stream: StreamOrder | None = None,
+    ) -> None:
         self.measures = Measures()
-        super().__init__(folder, told=LaneCounts(self.measures, ManualClock(), "meter_usage"))
+        told = LaneCounts(self.measures, ManualClock(), "meter_usage")
+        super().__init__(folder, told=told, clock=clock, stream=stream)
         self.sink.name = "ilp"  # a label value
         queue = self.queue
         self.measures.held = lambda: (queue.put_rows - queue.settled_rows, queue.held_bytes)
@@ -86,26 +96,11 @@ def test_record_that_fails_half_way_is_counted_only_when_it_leaves_the_spool(
     with_books(tmp_path, check)
 
 
-def test_rows_of_a_spool_that_is_taken_over_are_received_there(tmp_path: Path) -> None:
-    async def before(rig: BookedRig) -> None:
-        await rig.start(forward=False)
-        rig.sink.outcomes = [DOWN]
-        await rig.put_settled(3)
-        assert rig.books() == (3, 0, 0, 0, 3)
-
-    async def after(rig: BookedRig) -> None:
-        await rig.start()
-        await rig.advance_until(lambda: rig.books() == (3, 3, 0, 0, 0))
-        assert rig.total(registry.ROWS_RECOVERED) == 3
-
-    with_books(tmp_path, before)
-    with_books(tmp_path, after)
-
-
 def spoil(folder: Path) -> None:
-    """Overwrite the one segment there is."""
-    [segment] = folder.glob("*/*/*.spool")
-    segment.write_bytes(b"\0" * segment.stat().st_size)
+    """Overwrite what the one record holds."""
+    [path] = folder.glob("*.sqlite3")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("update parts set lines = x'00'")
 
 
 def test_rows_that_the_disk_lost_are_failed(tmp_path: Path) -> None:
@@ -118,3 +113,43 @@ def test_rows_that_the_disk_lost_are_failed(tmp_path: Path) -> None:
         await rig.advance_until(lambda: rig.books() == (3, 0, 0, 3, 0))
 
     with_books(tmp_path, check)
+
+
+def test_rows_of_an_earlier_service_are_received_once_by_the_one_that_delivers(
+    tmp_path: Path,
+) -> None:
+    async def leave(rig: BookedRig) -> None:
+        await rig.start(forward=False)
+        rig.sink.outcomes = [DOWN]
+        await rig.put_settled(3)
+
+    async def check(rig: BookedRig) -> None:
+        rig.trouble = Failure("sink-unavailable", "away")
+        await rig.start()
+        await rig.advance_until(lambda: rig.books() == (3, 0, 0, 0, 3))
+        assert rig.total(registry.ROWS_RECOVERED) == 3
+        rig.trouble = None
+        await rig.advance_until(lambda: rig.books() == (3, 3, 0, 0, 0))
+
+    with_books(tmp_path, leave)
+    with_books(tmp_path, check)
+
+
+def test_rows_that_another_worker_delivers_leave_the_sum_of_all_balanced(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = ManualClock()
+        stream = StreamOrder(None, clock)
+        taking = BookedRig(tmp_path, clock=clock, stream=stream)
+        delivering = BookedRig(tmp_path, clock=clock, stream=stream)
+        taking.trouble = Failure("sink-unavailable", "away")
+        await taking.start(forward=False)
+        await delivering.start()
+        await taking.put_settled(3)
+        await delivering.advance_until(lambda: delivering.spool.pending_rows == 0)
+        await delivering.advance_until(lambda: delivering.total(registry.ROWS_STORED) == 3)
+        assert taking.books() == (3, 0, 0, 0, 3)
+        assert delivering.books() == (0, 3, 0, 0, -3)
+        await taking.stop()
+        await delivering.stop()
+
+    asyncio.run(main())

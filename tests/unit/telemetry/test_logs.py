@@ -1,11 +1,13 @@
 """Log lines are JSON where no one is at a terminal."""
 
+import io
 import json
+import sys
 
 import pytest
 import structlog
 
-from utility_ts_analytics.telemetry.logs import configure_logs, name_process
+from utility_ts_analytics.telemetry.logs import configure_logs, drop_notice, name_process
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +45,24 @@ def test_fields_of_the_process_are_on_every_line_that_has_none_of_its_own(
         name_process()
     streams = [json.loads(line)["stream"] for line in capsys.readouterr().err.splitlines()]
     assert streams == ["meter_usage", "other"]
+
+
+def test_notice_of_dropped_lines_has_the_format_of_all_lines_and_is_above_every_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs(level="error", log_format="json")
+    structlog.get_logger().error("a line")
+    [line] = map(json.loads, capsys.readouterr().err.splitlines())
+    notice = json.loads(drop_notice(3))
+    assert notice.keys() - {"dropped_lines"} == line.keys()
+    assert (notice["level"], notice["dropped_lines"]) == ("warning", 3)
+
+
+def test_lines_go_to_what_is_standard_error_when_they_are_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure_logs(level="info", log_format="json")
+    replaced = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", replaced)
+    structlog.get_logger().info("a")
+    assert json.loads(replaced.getvalue())["event"] == "a"

@@ -98,17 +98,14 @@ class Story(Worker):
         self.measures.rows_recovered(rows)
 
     def replay(self, rows: int) -> None:
-        rows = min(rows, self.spooled_rows)
+        """Deliver what is in the spool: also what others have put there."""
         self.spooled_rows -= rows
         self.measures.rows_leave_spool(rows)
         self.measures.rows_stored(rows, 0.1, sink="pgwire", wall_ns=1)
 
-    def replay_unknown(self, rows: int) -> None:
-        """More than anybody knew of is in the spool."""
-        rows += self.spooled_rows
-        self.spooled_rows = 0
-        self.measures.rows_leave_spool(rows)
-        self.measures.rows_stored(rows, 0.1, sink="ilp", wall_ns=1)
+    def lose(self, rows: int) -> None:
+        self.spooled_rows -= rows
+        self.measures.rows_lost_in_spool(rows)
 
     def leave(self, rows: int) -> int:
         rows = min(rows, self.held_rows)
@@ -118,7 +115,7 @@ class Story(Worker):
 
 STEPS = (
     *(Story.take, Story.take, Story.refuse, Story.turn_away, Story.store, Story.fail),
-    *(Story.reject, Story.spool, Story.recover, Story.replay, Story.replay_unknown),
+    *(Story.reject, Story.spool, Story.recover, Story.replay, Story.lose),
 )
 
 
@@ -141,8 +138,7 @@ def test_what_the_disk_lost_is_failed() -> None:
     worker.measures.rows_recovered(7)
     worker.measures.rows_leave_spool(4)
     worker.measures.rows_stored(4, 0.1, sink="ilp", wall_ns=1)
-    worker.measures.spool_is_empty()
-    worker.measures.spool_is_empty()
+    worker.measures.rows_lost_in_spool(3)
     assert worker.seen()[offset_of(registry.ROWS_FAILED, registry.SPOOL_DAMAGED)] == 3
     assert (worker.imbalance(), worker.total(registry.ROWS_IN_FLIGHT)) == (0, 0)
 

@@ -8,12 +8,11 @@ const CURVE_S = 300, STUCK_S = 20;
 const FILL_MAX = 0.9, REFUSED_SHARE_MAX = 0.05, WAL_LAG_MAX = 100, P99_MS_MAX = 10000;
 const LEVELS = ["ok", "note", "bad"];
 const STATUSES = {
-  200: "stored", 202: "kept on disk", 400: "refused", 401: "no valid token", 404: "no such path", 405: "wrong method",
+  200: "stored", 202: "kept on disk", 400: "refused", 401: "no valid token", 403: "foreign origin", 404: "no such path", 405: "wrong method",
   408: "upload too slow", 413: "too large", 415: "wrong media type", 422: "nothing acceptable", 429: "overloaded",
   500: "our fault", 503: "not storing",
 };
 const AWAY = "requests are turned away, see QuestDB";
-const SAVED = ["handed-over"]; // given back by one worker, found again on disk
 
 const whole = new Intl.NumberFormat("en");
 const count = (n) => n === null || n === undefined ? "–" : whole.format(Math.round(n));
@@ -76,7 +75,7 @@ function merged(all) {
 
 // Rows of the last minute that were not stored although nothing was wrong with them.
 const givenBack = (stream) => Object.fromEntries(Object.entries(stream.last_minute.refused_by_reason || {})
-  .filter(([reason]) => reason in stream.failed_by_reason && !SAVED.includes(reason)));
+  .filter(([reason]) => reason in stream.failed_by_reason));
 const refusedAnswers = (stream) => Object.fromEntries(Object.entries(stream.last_minute.requests_by_code || {})
   .filter(([code]) => code !== "200" && code !== "202"));
 
@@ -118,6 +117,7 @@ function tableState(table) {
 
 function troubles(facts) {
   const found = facts.reasons.map((text) => ({ level: "bad", text }));
+  found.push(...facts.warnings.map((text) => ({ level: "note", text })));
   for (const [name, stream] of Object.entries(facts.streams)) {
     for (const { level, text } of streamTroubles(stream)) {
       if (text !== AWAY || facts.ready) found.push({ level, text: `${name}: ${text}` }); // the reasons say why

@@ -9,9 +9,11 @@ import pyarrow.compute as pc
 
 from utility_ts_analytics.ingest.mapping.faults import Mask
 
+_OF_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+
 
 def plain(column: Any) -> pa.Array:  # noqa: ANN401  Array or ChunkedArray: pyarrow has no types
-    """Return a column as one array without a dictionary."""
+    """Return a column as one array without a dictionary or views, which few kernels take."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if isinstance(column, pa.ExtensionArray):
@@ -20,7 +22,7 @@ def plain(column: Any) -> pa.Array:  # noqa: ANN401  Array or ChunkedArray: pyar
         column = column.dictionary_decode()
     if pa.types.is_run_end_encoded(column.type):
         column = pc.run_end_decode(column)
-    return column
+    return column.cast(_OF_VIEWS[column.type]) if column.type in _OF_VIEWS else column
 
 
 def is_text_type(kind: pa.DataType) -> bool:

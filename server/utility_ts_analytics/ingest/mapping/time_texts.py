@@ -18,6 +18,7 @@ from utility_ts_analytics.ingest.mapping.faults import Mask
 from utility_ts_analytics.ingest.mapping.model import TIME_WORDS
 from utility_ts_analytics.ingest.mapping.time_layout import TimeLayout
 from utility_ts_analytics.ingest.mapping.zones import Micros
+from utility_ts_analytics.reading.oddities import is_misspelt
 
 EPOCH_SCALES = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0}
 """Microseconds per unit; 0 stands for a thousandth."""
@@ -170,6 +171,8 @@ def _read_iso(text: str) -> datetime:
     """Read RFC 3339 as the server does, and beside it dates and minutes without an offset."""
     if _SHORT_ISO.fullmatch(text) is not None:
         return datetime.fromisoformat(text)
+    if is_misspelt(text):
+        raise ValueError("an offset without its colon is not RFC 3339")
     return msgspec.convert(text, datetime)  # its ValidationError is a ValueError
 
 

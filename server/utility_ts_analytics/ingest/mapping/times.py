@@ -112,7 +112,8 @@ class TimeReader:
             absent = _nulls(column)
             micros, instant = _micros_of(column)
             return Times.of_one_kind(micros, ~absent, instant=instant), absent
-        if _is_number(kind):
+        # A member of NDJSON may be a number where texts are wanted; as a text it is no time.
+        if _is_number(kind) and rule.format[0] in EPOCH_SCALES:
             return _epoch_times(column, EPOCH_SCALES[rule.format[0]])
         text = without(text_of(column), frozenset(self.mapping.file.null))
         return times_of_text(text, rule.format), _nulls(text)

@@ -5,7 +5,8 @@ row group's whole column chunk, and files of one row group are common. Arrow fil
 memory; a batch of theirs is cut, not copied, unless it is compressed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,11 +22,18 @@ from utility_ts_analytics.ingest.mapping.mapper import Mapper
 from utility_ts_analytics.ingest.mapping.model import FileMapping
 from utility_ts_analytics.ingest.sources.contract import (
     BLOCK_ROWS_MAX,
+    Refused,
     SourceBlock,
 )
 from utility_ts_analytics.ingest.sources.csv_source import own_mapping
 from utility_ts_analytics.ingest.sources.raw import RawBlock, mapped
+from utility_ts_analytics.ingest.sources.sound_columns import (
+    as_texts,
+    sound_columns,
+    without_rows,
+)
 from utility_ts_analytics.records.streams import StreamSpec
+from utility_ts_analytics.records.validation import RowError
 
 _PAGE_BUFFER_BYTES = 1_048_576
 _ARROW_MAGIC = b"ARROW1"
@@ -68,9 +76,13 @@ class ArrowSource(ClosedAtExit):
                 schema, self._batches = self._open_parquet(path)
             else:
                 schema, self._batches = self._open_arrow(path)
+            types = pa.schema([(column.name, _plain_type(column.type)) for column in schema])
+        except UnicodeDecodeError as error:
+            raise OperatorError(
+                f"cannot read {self.name}: the name of a column is not UTF-8"
+            ) from error
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
-        types = pa.schema([(column.name, _plain_type(column.type)) for column in schema])
         where = f"{self.name}: the schema"
         self._mapper = Mapper.of_file(
             mapping or own_mapping(spec, schema.names), spec, schema.names, where
@@ -92,22 +104,34 @@ class ArrowSource(ClosedAtExit):
 
     def __iter__(self) -> Iterator[SourceBlock]:
         """Yield the blocks; see `contract.Source`."""
-        used = list(self._mapper.used)
-        batches = self._batches(used)
+        batches = self._batches(list(self._mapper.used))
         while True:
             try:
                 batch = next(batches, None)
+                raw = None if batch is None else self._raw_block(batch)
             except (pa.ArrowException, OSError) as error:
                 raise self._unreadable(error) from error
-            if batch is None:
+            if raw is None:
                 return
-            first = self._rows_done + 1
-            self._rows_done += batch.num_rows
-            columns = [plain(batch.column(name)) for name in used]
-            batch = pa.RecordBatch.from_arrays(columns, names=used)
-            positions = range(first, first + batch.num_rows)
-            raw = RawBlock(batch, positions, (), batch.nbytes, _JsonTexts(batch))
             yield mapped(raw, self._mapper)
+
+    def _raw_block(self, batch: pa.RecordBatch) -> RawBlock:
+        """Return the columns that are used, and the rows that are refused for what is no text."""
+        first = self._rows_done + 1
+        columns, faulty = sound_columns(batch, self._mapper.used)
+        self._rows_done += batch.num_rows
+        positions: Sequence[int] = range(first, first + columns.num_rows)
+        size_bytes = columns.nbytes
+        refused: list[Refused] = []
+        if faulty:
+            text_of = _JsonTexts(columns)
+            for row in faulty:
+                error = _not_utf8(positions[row.row_index], self._mapper.field_of(row.column))
+                refused.append(Refused(error, text_of(row.row_index)))
+            columns, rows = without_rows(columns, faulty)
+            columns = as_texts(columns)
+            positions = (rows + first).tolist()
+        return RawBlock(columns, positions, refused, size_bytes, _JsonTexts(columns))
 
     def _open_parquet(self, path: Path) -> "tuple[pa.Schema, _Batches]":
         file = self._stack.enter_context(
@@ -178,6 +202,26 @@ class _JsonTexts:
             column.cast(kind, safe=False) for column, kind in zip(row.columns, kinds, strict=True)
         ]
         values = {
-            name: column[0].as_py() for name, column in zip(row.schema.names, columns, strict=True)
+            name: _value(column) for name, column in zip(row.schema.names, columns, strict=True)
         }
         return _encode(values) + b"\n"
+
+
+def _value(column: pa.Array) -> object:
+    """Return the first value; bytes, which are no UTF-8, as a JSON text of just these bytes.
+
+    Whoever corrects the row sees them, and whoever loads it as it is gets it refused again.
+    """
+    try:
+        value = column[0].as_py()
+    except (OverflowError, ValueError):  # a time that Python has not: its number, as it stands
+        return column.view(pa.int64() if column.type.bit_width == 64 else pa.int32())[0].as_py()
+    if not isinstance(value, bytes):
+        return value
+    text = json.dumps(value.decode(errors="surrogateescape"), ensure_ascii=False)
+    return msgspec.Raw(text.encode(errors="surrogateescape"))
+
+
+def _not_utf8(position: int, field: str | None) -> RowError:
+    where = f"the text of {field}" if field else "a text"
+    return RowError(position, "invalid-utf8", field, f"{where} is not UTF-8")

@@ -3,6 +3,7 @@
 from functools import partial
 
 from utility_ts_analytics.buffering.block import Block
+from utility_ts_analytics.database.http_access import PLAIN, HttpAccess
 from utility_ts_analytics.sinks.contract import Outcome
 from utility_ts_analytics.sinks.ilp.decode import rows_of_lines
 from utility_ts_analytics.sinks.ilp.encode import escape_table, row_encoder
@@ -64,7 +65,7 @@ class IlpSink:
         await self._transport.close()
 
 
-def ilp_over_http(addr: str, table: str, *, credentials: tuple[str, str] | None = None) -> IlpSink:
+def ilp_over_http(addr: str, table: str, *, access: HttpAccess = PLAIN) -> IlpSink:
     """Return a sink whose `Delivered` means committed to the table's write-ahead log.
 
     Does not connect: the server may be away.
@@ -72,9 +73,9 @@ def ilp_over_http(addr: str, table: str, *, credentials: tuple[str, str] | None 
     Args:
         addr: `host:port` of QuestDB's HTTP server (`questdb.ilp_http_addr`).
         table: Table name.
-        credentials: User and password for basic authentication, or None.
+        access: TLS and login.
     """
-    return IlpSink(HttpTransport(addr, credentials=credentials), table)
+    return IlpSink(HttpTransport(addr, table, access=access), table)
 
 
 def ilp_over_tcp(addr: str, table: str) -> IlpSink:

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import ssl
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,6 +15,11 @@ _ANSWER_BYTES_MAX = 65_536
 
 _SEND_BUFFER_BYTES = 1_048_576
 """Bounds how much one system call copies on the event loop: about 0.2 ms."""
+
+_LINGER_NOT = struct.pack("ii", 1, 0)
+
+_TLS_PIECE_BYTES = 262_144
+"""Bounds how much is encrypted on the event loop at a time: about 0.2 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +43,25 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._answered: asyncio.Future[Answer] | None = None
         self._content = bytearray()
+        self._encrypts = False
+        self._room = asyncio.Event()
 
     @classmethod
-    async def open(cls, host: str, port: int) -> "HttpConnection":
+    async def open(
+        cls, host: str, port: int, context: ssl.SSLContext | None = None
+    ) -> "HttpConnection":
         """Connect.
 
+        Args:
+            host: Name or IP literal; the server's certificate has to be for it.
+            port: Of the server.
+            context: For TLS; None speaks plain HTTP.
+
         Raises:
-            OSError: That failed; nothing was sent.
+            OSError: That failed, or the certificate is refused; no request was sent.
         """
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(cls, host, port)
+        _, connection = await loop.create_connection(cls, host, port, ssl=context)
         return connection
 
     @property
@@ -69,7 +85,10 @@ class HttpConnection(asyncio.Protocol):
         self._answered = asyncio.get_running_loop().create_future()
         self._content.clear()
         try:
-            self._transport.writelines([head, *body])
+            if self._encrypts:
+                await self._send_in_pieces(self._transport, [head, *body])
+            else:
+                self._transport.writelines([head, *body])
             return await self._answered
         except BaseException:
             self.abort()
@@ -78,19 +97,44 @@ class HttpConnection(asyncio.Protocol):
             self._answered = None
 
     def abort(self) -> None:
-        """Close at once; what was not sent yet is dropped. Idempotent."""
+        """Close at once; what was not sent yet is dropped, by the kernel too. Idempotent."""
         if self._transport is not None:
+            # Without this the kernel would send what it holds, after the rows went another way.
+            self._transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
+            )
             self._transport.abort()
+
+    async def _send_in_pieces(
+        self, transport: asyncio.Transport, parts: Sequence[bytes | memoryview]
+    ) -> None:
+        """Send all, or up to where an answer or the end of the connection makes the rest idle."""
+        for piece in _pieces(parts):
+            transport.write(piece)
+            await asyncio.sleep(0)
+            await self._room.wait()
+            if self._asked() is None:
+                return
 
     # The event loop calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
+        self._encrypts = transport.get_extra_info("sslcontext") is not None
+        self._room.set()
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES
         )
         # A cast: uvloop's transports are of no class that could be asked for.
         self._transport = cast(asyncio.Transport, transport)
+
+    def pause_writing(self) -> None:
+        """Send no more for now: the kernel takes less than it is given."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        self._room.set()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser."""
@@ -103,6 +147,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail the request under way."""
         self._transport = None
+        self._room.set()
         self._fail(exc if isinstance(exc, OSError) else ConnectionError("the connection ended"))
 
     # The parser calls these
@@ -119,6 +164,7 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
         if asked is not None:
             asked.set_result(Answer(status, self._content.decode(errors="replace")))
+            self._room.set()
 
     def _fail(self, error: OSError) -> None:
         asked = self._asked()
@@ -130,3 +176,11 @@ class HttpConnection(asyncio.Protocol):
         if self._answered is None or self._answered.done():
             return None
         return self._answered
+
+
+def _pieces(parts: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Yield the parts, those that are too long in pieces."""
+    for part in parts:
+        view = memoryview(part)
+        for start in range(0, len(view), _TLS_PIECE_BYTES):
+            yield view[start : start + _TLS_PIECE_BYTES]

@@ -14,19 +14,31 @@ _SCHEMA = ("table does not exist", "does not exist, creating new columns is disa
 _CAST = re.compile(r"cast error from protocol type: \w+ to column type: (?P<column_type>\w+)")
 _REASON_CHARACTERS_MAX = 300
 
+_NO_ENDPOINT = frozenset({301, 302, 303, 307, 308, 404, 405})
+"""What QuestDB never says to a `/write` that it knows: another server is at the address."""
+
+_OTHER_SUCCESS = frozenset(range(200, 300))
+"""Of another server, or of a proxy that answers itself: rows may have gone through it."""
+
+_COMMITTED = 204
+"""What QuestDB 9.3.4 answers to rows it has committed, and to an empty body; it never says 200."""
+
 
 def outcome_of(answer: Answer) -> Outcome:
     """Classify an answer of `/write`.
 
     One whose kind cannot be told, such as a 5xx with a text of its own, is `InDoubt`.
     """
-    if answer.status in (200, 204):
+    if answer.status == _COMMITTED:
         return Delivered()
+    if answer.status in _OTHER_SUCCESS:
+        reason = f"the server says {answer.status} to /write, which QuestDB never does"
+        return InDoubt(f"{reason}; check questdb.ilp_http_addr and what stands before QuestDB")
     text = answer.content or f"status {answer.status}"
     if answer.status in (401, 403):
         reason = f"cannot write to QuestDB: {_short(text)}; check http.user in QuestDB"
         return RetryLater(f"{reason} and questdb.ilp_http_addr here")
-    if answer.status in (404, 405):
+    if answer.status in _NO_ENDPOINT:
         reason = "cannot write to QuestDB: it has no ILP endpoint at this address"
         return RetryLater(f"{reason}; check questdb.ilp_http_addr and line.http.enabled")
     return _answer_of(text)
@@ -52,13 +64,16 @@ def _parse(text: str) -> tuple[str | None, str, int | None]:
     """Return the error code, the message and the line number, as far as the text has them."""
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second one: nested deeper than Python's stack
         answer = None
-    if isinstance(answer, dict):
-        code, line = answer.get("code"), answer.get("line")
-        message = str(answer.get("message", ""))
-        return str(code), _after_heading(message), line if isinstance(line, int) else None
-    return None, text, None
+    if not isinstance(answer, dict):
+        return None, text, None
+    code, message, line = (answer.get(name) for name in ("code", "message", "line"))
+    return (
+        code if isinstance(code, str) else None,
+        _after_heading(message) if isinstance(message, str) else "",
+        line if isinstance(line, int) else None,
+    )
 
 
 def _after_heading(message: str) -> str:
@@ -66,6 +81,8 @@ def _after_heading(message: str) -> str:
 
 
 def _short(message: str) -> str:
-    """One line, without the value that QuestDB quotes from the row."""
+    """One printable line, without the value that QuestDB quotes from the row."""
     message = re.sub(r"value: .*", "value: (left out)", message, flags=re.DOTALL)
-    return " ".join(message.split())[:_REASON_CHARACTERS_MAX]
+    line = " ".join(message.split())[:_REASON_CHARACTERS_MAX]
+    # A lone surrogate could be neither logged nor answered, and a terminal obeys what it prints.
+    return "".join(character if character.isprintable() else "?" for character in line)

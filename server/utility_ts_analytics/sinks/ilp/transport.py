@@ -1,13 +1,21 @@
 """The two ways to carry ILP lines: HTTP, which is acknowledged, and TCP, which is not."""
 
 import asyncio
-import base64
 import contextlib
+import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
+from utility_ts_analytics.database.client_tls import tls_cause
+from utility_ts_analytics.database.http_access import PLAIN, HttpAccess
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp.http_exchange import HttpConnection
+from utility_ts_analytics.sinks.ilp.landing import (
+    looks_at,
+    makes_tables,
+    table_id_of,
+    trouble_after,
+)
 from utility_ts_analytics.sinks.ilp.outcomes import outcome_of
 
 LinesPart = bytes | memoryview
@@ -34,17 +42,19 @@ class HttpTransport:
 
     Args:
         addr: `host:port` of QuestDB's HTTP server. Nothing connects before the first send.
-        credentials: User and password for basic authentication, or None.
+        table: That all lines are for; it is looked at around each send (`sinks.ilp.landing`).
+        access: TLS and login.
     """
 
-    def __init__(self, addr: str, *, credentials: tuple[str, str] | None = None) -> None:
+    def __init__(self, addr: str, table: str, *, access: HttpAccess = PLAIN) -> None:
         self._host, self._port = _host_and_port(addr)
-        login = ""
-        if credentials is not None:
-            token = base64.b64encode(":".join(credentials).encode()).decode()
-            login = f"Authorization: Basic {token}\r\n"
-        self._head = f"POST /write HTTP/1.1\r\nHost: {addr}\r\n{login}Content-Length: "
+        self._table = table
+        self._access = access
+        self._head = f"{access.head('POST', '/write', addr)}Content-Length: "
+        self._looks = looks_at(addr, table, access)
         self._connection: HttpConnection | None = None
+        self._makes_tables = True
+        self._table_id: str | None = None  # as seen over this very connection
 
     async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """POST the lines to `/write`; see `Sink.send`."""
@@ -52,26 +62,48 @@ class HttpTransport:
         try:
             async with asyncio.timeout_at(deadline_s):
                 connection = await self._open_connection()
+                table_id = self._table_id or await self._look(connection)
         except OSError as error:  # a TimeoutError is one too
             return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
+        if isinstance(table_id, RetryLater):
+            return table_id
         head = f"{self._head}{sum(map(len, lines))}\r\n\r\n".encode()
         try:
             async with asyncio.timeout_at(deadline_s):
-                answer = await connection.exchange(head, lines)
+                outcome = outcome_of(await connection.exchange(head, lines))
+                if isinstance(outcome, Delivered) and self._makes_tables:
+                    outcome = await self._landed(connection, table_id)
         except OSError as error:
-            return InDoubt(f"no answer from QuestDB: {_cause(error)}")
-        return outcome_of(answer)
+            reason = f"no answer from QuestDB: {_cause(error)}"
+            return InDoubt(reason, may_come_late=isinstance(error, TimeoutError))
+        self._table_id = table_id if isinstance(outcome, Delivered) else None
+        return outcome
 
     async def close(self) -> None:
         """Drop the connection."""
+        self._table_id = None
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
 
+    async def _look(self, connection: HttpConnection) -> str | RetryLater:
+        return table_id_of(await connection.exchange(self._looks.table, ()), self._table)
+
+    async def _landed(self, connection: HttpConnection, id_before: str) -> Outcome:
+        """Return whether rows that were committed are in the table that was seen before."""
+        if not connection.usable:
+            return InDoubt("the connection to QuestDB ended before the table could be looked at")
+        answer = await connection.exchange(self._looks.table, ())
+        return trouble_after(answer, id_before, self._table) or Delivered()
+
     async def _open_connection(self) -> HttpConnection:
         """Return the open connection, or a new one if the server has closed it."""
         if self._connection is None or not self._connection.usable:
-            self._connection = await HttpConnection.open(self._host, self._port)
+            self._table_id = None
+            context = self._access.context()
+            self._connection = await HttpConnection.open(self._host, self._port, context)
+            answer = await self._connection.exchange(self._looks.setting, ())
+            self._makes_tables = makes_tables(answer)
         return self._connection
 
 
@@ -145,4 +177,6 @@ def _host_and_port(addr: str) -> tuple[str, int]:
 
 
 def _cause(error: OSError) -> str:
-    return "it took too long" if isinstance(error, TimeoutError) else str(error)
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    return tls_cause(error) if isinstance(error, ssl.SSLError) else str(error)

@@ -6,7 +6,12 @@ Every error of QuestDB's pgwire has SQLSTATE 00000, so the text decides. Texts o
 
 import re
 
-from utility_ts_analytics.database.pool import AnswerLost, ConnectFailed, StatementRefused
+from utility_ts_analytics.database.pool import (
+    AnswerLate,
+    AnswerLost,
+    ConnectFailed,
+    StatementRefused,
+)
 from utility_ts_analytics.sinks.contract import InDoubt, Outcome, Rejected, RetryLater
 
 _ROW = ("designated timestamp", "inconvertible value")
@@ -32,7 +37,7 @@ def outcome_of(error: ConnectFailed | AnswerLost | StatementRefused) -> Outcome:
     if isinstance(error, ConnectFailed):
         return RetryLater(str(error))
     if isinstance(error, AnswerLost):
-        return InDoubt(str(error))
+        return InDoubt(str(error), may_come_late=isinstance(error, AnswerLate))
     text = _QUOTED.sub(r"\1 (left out)", error.text)[:_REASON_CHARACTERS_MAX]
     argument = _ARGUMENT.match(text)
     if argument is not None:

@@ -1,15 +1,16 @@
 """Store and forward: rows that wait on this machine's disk while the database is away.
 
-    <dir>/<stream>/<owner>/0000000001.spool    segments, append-only (`record` has the format)
-    <dir>/<stream>/<owner>/checkpoint          how far they are delivered
-    <dir>/<stream>/<owner>-0000000001.damaged  segments in which something had to be skipped
+    <dir>/<stream>.1.sqlite3      the rows, in the order in which they were accepted; beside it
+                                  SQLite's write-ahead log (-wal) and the index of that (-shm)
+    <dir>/<stream>.lock           held for each step: one process at a time touches the database
+    <dir>/<stream>.deliverer      held by the one lane that delivers, until its process ends
+    <dir>/<stream>-1.damaged      a database, or a single record, that could not be read
 
-Each spool owns one directory, and no two processes ever write to the same file. When its owner has
-died, any spool of the same stream takes the directory over. Directories are 0700 and files 0600:
-readings are personal data. Decision 0008 has the reasons.
+One database per stream, for all workers and generations of the service. Files are 0600, a folder
+made here is 0700: readings are personal data. Decision 0024 has the reasons.
 """
 
+from utility_ts_analytics.sinks.spool.record import Appended, Record, SpoolBroken, SpoolFull
 from utility_ts_analytics.sinks.spool.spool import Spool
-from utility_ts_analytics.sinks.spool.store import Appended, SpoolBroken, SpoolFull
 
-__all__ = ["Appended", "Spool", "SpoolBroken", "SpoolFull"]
+__all__ = ["Appended", "Record", "Spool", "SpoolBroken", "SpoolFull"]

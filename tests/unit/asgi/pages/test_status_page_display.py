@@ -33,6 +33,7 @@ FACTS: dict[str, Any] = {
     "now": 1_700_000_000.0,
     "ready": True,
     "reasons": [],
+    "warnings": [],
     "questdb": {"up": True, "reason": "", "tables": {}},
     "streams": {METERS: STREAM},
     "errors": [],
@@ -100,14 +101,6 @@ def flow(received: int, stored: int, refused: int = 0) -> dict[str, Any]:
             "bad",
             "given back unstored in the last minute: 9 draining",
         ),
-        (
-            {
-                "failed_by_reason": {"handed-over": 9},
-                "last_minute": {"refused_by_reason": {"handed-over": 9}},
-            },
-            "ok",
-            "waiting",
-        ),
     ],
 )
 def test_trouble_is_red_only_where_rows_are_at_stake(
@@ -120,6 +113,15 @@ def test_trouble_is_red_only_where_rows_are_at_stake(
         assert seen.page.locator("#overall").get_attribute("data-level") == level
         told = "" if level == "ok" else seen.text("#troubles")
         assert level == "ok" or words in told
+
+
+def test_a_warning_of_the_service_is_a_note_and_text(seen: StatusPage) -> None:
+    facts = facts_with()
+    facts["warnings"] = ["memory maps: <b>near</b> the limit"]
+    with seen.shown(facts):
+        assert "<b>near</b> the limit" in seen.text("#troubles")
+        assert seen.page.locator("#overall").get_attribute("data-level") == "note"
+        assert seen.text("#state") == "Ready, but something needs a look"
 
 
 def test_text_of_clients_and_databases_stays_text(seen: StatusPage) -> None:

@@ -50,11 +50,20 @@ def test_quick_times_are_those_of_the_server(texts: list[str], same: bool) -> No
     texts = texts[:1] * 3 if same else texts
     expected: list[datetime | None] = []
     for text in texts:
+        if text.endswith("+0200"):  # which msgspec takes, and the server does not
+            expected.append(None)
+            continue
         try:
             expected.append(msgspec.convert(text, datetime))
         except msgspec.ValidationError:
             expected.append(None)
     assert read(*texts) == expected
+
+
+def test_offset_without_its_colon_needs_a_format_that_says_so() -> None:
+    assert read("2024-06-03T12:00:00+0200", "2024-06-03T12:00:00.5-0000") == [None, None]
+    noon = datetime(2024, 6, 3, 10, tzinfo=UTC)
+    assert read("2024-06-03T12:00:00+0200", formats=("%Y-%m-%dT%H:%M:%S%z",)) == [noon]
 
 
 def test_dates_and_minutes_without_an_offset_are_on_the_wall() -> None:

@@ -1,6 +1,7 @@
 """Parquet and Arrow columns of any type that fits give the records of the same CSV."""
 
 import io
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,8 @@ TABLE = pa.table(
         "quality_flag": ["A", None, "E", "A"],
     }
 )
+
+OWN_FIELDS = {name: name for name in ("meter_id", "kwh", "quality_flag")}
 
 
 def parquet(tmp_path: Path, table: pa.Table, name: str = "r.parquet") -> Path:
@@ -212,3 +215,89 @@ def test_file_without_a_needed_column_is_refused(tmp_path: Path) -> None:
     path = parquet(tmp_path, TABLE.drop_columns(["kwh", "ts"]))
     with pytest.raises(OperatorError, match=r"the schema lacks kwh, ts$"):
         read_file(path)
+
+
+def not_utf8(texts: list[bytes], kind: pa.DataType) -> pa.Array:
+    """Return a column of texts that are what stands there, UTF-8 or not."""
+    return pa.array(texts, pa.binary()).view(pa.string()).view(kind)
+
+
+def arrow(tmp_path: Path, table: pa.Table, name: str = "r.arrow") -> Path:
+    with pa.OSFile(str(tmp_path / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
+        file.write_table(table, max_chunksize=2)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("write", [parquet, arrow])
+@pytest.mark.parametrize("name", ["quality_flag", "meter_id", "ts", "kwh", "event_id"])
+@pytest.mark.parametrize("form", ["string", "dictionary"])
+def test_text_that_is_not_utf8_is_one_refused_row(
+    tmp_path: Path, write: Callable[[Path, pa.Table], Path], name: str, form: str
+) -> None:
+    """Row number, column and the bytes as they stood; all other rows are kept."""
+    good = {
+        "quality_flag": b"A",
+        "meter_id": b"m-1",
+        "ts": b"2024-03-31T00:30:00Z",
+        "kwh": b"1.0",
+        "event_id": b"mine",
+    }[name]
+    column = not_utf8([good, good, good[:1] + b"\xff", good], pa.string())
+    if form == "dictionary":
+        # pyarrow reads other indices than these from Parquet only if every text of it is UTF-8.
+        indices = pa.array([0, 0, 2, 0], pa.int32())
+        column = pa.DictionaryArray.from_arrays(indices, column, safe=False)
+    table = TABLE.append_column(name, column) if name == "event_id" else replaced(name, column)
+    found = read_file(write(tmp_path, table))
+    assert found.codes == [(3, "invalid-utf8", name)]
+    assert found.places == [1, 2, 4]
+    assert b'"%s":"%s\xff"' % (name.encode(), good[:1]) in found.refused
+    again = read_file(
+        written(tmp_path, "refused.ndjson", found.refused), meter_mapping(fields=OWN_FIELDS)
+    )
+    assert [code for _, code, _ in again.codes] == ["invalid-utf8"]
+
+
+def test_column_whose_name_is_not_utf8_is_told_and_read_by_no_name(tmp_path: Path) -> None:
+    whole = arrow(tmp_path, TABLE).read_bytes()
+    path = written(tmp_path, "named.arrow", whole.replace(b"quality_flag", b"quality\xfff_ag"))
+    with pytest.raises(OperatorError, match=r"named\.arrow: the name of a column is not UTF-8"):
+        read_file(path)
+
+
+def test_time_that_python_has_not_is_refused_with_its_number(tmp_path: Path) -> None:
+    column = pa.array([2**62, 1, 2, 3], pa.timestamp("us", "UTC"))
+    found = read_file(parquet(tmp_path, replaced("ts", column)))
+    assert found.codes[0] == (1, "timestamp-out-of-range", "ts")
+    assert b'"ts":%d}' % 2**62 in found.refused
+
+
+def test_file_that_breaks_in_the_middle_gives_what_comes_before_and_says_where(
+    tmp_path: Path,
+) -> None:
+    count = BLOCK_ROWS_MAX + 100
+    table = pa.table(
+        {
+            "ts": pa.array([START + timedelta(minutes=n) for n in range(count)]),
+            "meter_id": ["m-1"] * count,
+            "kwh": [float(number) for number in range(count)],
+        }
+    )
+    pa.parquet.write_table(table, tmp_path / "r.parquet", row_group_size=BLOCK_ROWS_MAX)
+    content = bytearray((tmp_path / "r.parquet").read_bytes())
+    start = pa.parquet.ParquetFile(tmp_path / "r.parquet").metadata.row_group(1).column(0)
+    content[start.dictionary_page_offset or start.data_page_offset] ^= 0xFF
+    path = written(tmp_path, "torn.parquet", bytes(content))
+    with open_source(
+        path, spec=METER_USAGE, mapping=None, kind=None, line_bytes_max=1_000
+    ) as source:
+        blocks = iter(source)
+        assert next(blocks).columns.num_rows == BLOCK_ROWS_MAX
+        with pytest.raises(OperatorError, match=rf"torn\.parquet, row {BLOCK_ROWS_MAX + 1}: "):
+            next(blocks)
+
+
+def test_texts_of_views_can_be_left_out_by_the_mapping(tmp_path: Path) -> None:
+    table = replaced("quality_flag", TABLE["quality_flag"].cast(pa.string_view()))
+    mapping = meter_mapping(fields=OWN_FIELDS, only={"quality_flag": ["A"]})
+    assert read_file(parquet(tmp_path, table), mapping).places == [1, 4]

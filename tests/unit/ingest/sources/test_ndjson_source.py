@@ -49,3 +49,18 @@ def test_numbers_alone_and_beyond_64_bits_are_numbers(tmp_path: Path) -> None:
     )
     found = read_file(written(tmp_path, "r.ndjson", lines), MAPPING)
     assert found.values("kwh") == [0.001, 2**70 / 1000, 0.003]
+
+
+def test_numbers_where_texts_of_times_are_wanted_are_no_times(tmp_path: Path) -> None:
+    """Also where a whole block has nothing else: its column is then one of numbers."""
+    texts_only = meter_mapping(time={"columns": "at", "format": "iso"})
+    content = '{"meter":"m","at":1704067200,"value":1}\n{"meter":"m","at":2.5,"value":1}\n[]\n'
+    found = read_file(written(tmp_path, "r.ndjson", content), texts_only)
+    assert found.codes == [
+        (1, "invalid-timestamp", "ts"),
+        (2, "invalid-timestamp", "ts"),
+        (3, "wrong-type", None),
+    ]
+    assert read_file(written(tmp_path, "s.ndjson", "[]\n"), texts_only).codes == [
+        (1, "wrong-type", None)
+    ]

@@ -20,6 +20,7 @@ def test_defaults_are_those_of_the_service() -> None:
             max_concurrent_requests=stream.source.concurrent_requests_max,
             max_connections=stream.source.connections_max,
             max_line_bytes=stream.source.line_bytes_max,
+            max_window_bytes=stream.source.window_bytes_max,
         )
         == DEFAULT
     )
@@ -69,3 +70,12 @@ def test_a_larger_channel_and_larger_batches_take_more() -> None:
 def test_nothing_is_above_the_worst() -> None:
     everything = Load(9_999, 999, 0, 999, 9 * MIB, 9_999, 999 * MIB, restored=True)
     assert worst_mib(DEFAULT) == bound_mib(DEFAULT, everything)
+
+
+def test_windows_are_held_together_and_one_always_fits() -> None:
+    many, one = Load(requests=64, zstd=64), Load(requests=64, zstd=1)
+    for budget_mib, added_mib in ((8, -24), (16, -16), (64, 32), (1_000, 480)):
+        limits = replace(DEFAULT, max_window_bytes=budget_mib * MIB)
+        assert bound_mib(limits, many) - bound_mib(DEFAULT, many) == added_mib
+        assert bound_mib(limits, one) == bound_mib(DEFAULT, one)
+    assert bound_mib(replace(DEFAULT, max_window_bytes=1), one) == bound_mib(DEFAULT, one)

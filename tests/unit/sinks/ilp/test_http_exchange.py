@@ -1,11 +1,15 @@
 """A connection against a scripted server: every way an answer can come, or fail to."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import uvloop
+from tests.certificates import Authority
 
+from utility_ts_analytics.database.client_tls import client_context
 from utility_ts_analytics.sinks.ilp.http_exchange import Answer, HttpConnection
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -91,6 +95,38 @@ def test_answer_before_the_end_of_the_request_is_taken() -> None:
         assert not connection.usable
 
     against(refuse, check)
+
+
+def test_body_goes_over_tls_whole_and_a_refusal_ends_it_early(tmp_path: Path) -> None:
+    """More than the kernel takes at once, so that sending has to wait for room."""
+    authority = Authority.make(tmp_path)
+    pair = authority.issue("server")
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(pair.cert, pair.key)
+    body = [bytes([number]) * 1_000_000 for number in range(8)]
+    received = bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(HEAD))
+        while len(received) < 8_000_000:
+            received.extend(await reader.read(65_536))
+        writer.write(NO_CONTENT)
+        await reader.readexactly(len(HEAD))
+        writer.write(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
+
+    async def main() -> None:
+        listening = await asyncio.start_server(serve, "localhost", 0, ssl=serving)
+        port = listening.sockets[0].getsockname()[1]
+        context = client_context(str(authority.pair.cert))
+        connection = await HttpConnection.open("localhost", port, context)
+        async with asyncio.timeout(20):
+            assert await connection.exchange(HEAD, body) == Answer(204, "")
+            assert await connection.exchange(HEAD, body * 4) == Answer(413, "no")
+        assert not connection.usable
+        listening.close()
+
+    uvloop.run(main())
+    assert received == b"".join(body)
 
 
 def test_connection_that_the_server_means_to_close_is_not_used_again() -> None:

@@ -17,9 +17,32 @@ def refusal(message: str, *, code: str = "invalid", line: int | None = 2) -> Ans
     return Answer(400, json.dumps(answer))
 
 
-@pytest.mark.parametrize("status", [200, 204])
-def test_success_means_stored(status: int) -> None:
-    assert outcome_of(Answer(status, "")) == Delivered()
+def test_a_204_means_stored() -> None:
+    assert outcome_of(Answer(204, "")) == Delivered()
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 206, 226])
+def test_any_other_success_is_not_questdbs(status: int) -> None:
+    outcome = outcome_of(Answer(status, "<html>Welcome</html>"))
+    assert isinstance(outcome, InDoubt)
+    assert "questdb.ilp_http_addr" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"code":"invalid","message":' + "[" * 900 + "]" * 900 + ',"line":{}}',
+        '{"code":"invalid","message":"\\ud800 \\u001b[2J","line":1}',
+        '{"code":' + "1" * 5_000 + "}",
+    ],
+)
+def test_odd_answer_is_an_outcome_with_a_printable_reason(text: str) -> None:
+    outcome = outcome_of(Answer(400, text))
+    assert not isinstance(outcome, Delivered)
+    assert outcome.reason.isprintable()
+    outcome.reason.encode()
 
 
 def test_refused_row_is_named_from_zero() -> None:
@@ -81,7 +104,7 @@ def test_refused_credentials_name_the_setting(status: int) -> None:
     assert "\n" not in outcome.reason
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [301, 308, 404, 405])
 def test_a_server_without_ilp_names_the_setting(status: int) -> None:
     outcome = outcome_of(Answer(status, "Not Found"))
     assert isinstance(outcome, RetryLater)

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
 import uvloop
 
+from utility_ts_analytics.database.http_access import HttpAccess
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp.encode import row_encoder
@@ -15,31 +16,61 @@ from utility_ts_analytics.sinks.ilp.transport import HttpTransport, TcpTransport
 
 ROW = MeterUsage(ts=datetime(2026, 1, 1, tzinfo=UTC), meter_id="m-1", kwh=1.0)
 LINE = row_encoder("meter_usage")([ROW])
+RIGHT_TABLE = '{"dataset":[[6,"ts",true,true]],"count":1}'
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Server:
-    """Answers each connection as the test says, and keeps what it was sent."""
+def http(status: str, body: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
-    def __init__(self, answer: bytes, *, hang: bool = False) -> None:
+
+RIGHT = http("200 OK", RIGHT_TABLE)
+COMMITTED = http("204 No Content")
+
+
+class Server:
+    """Answers each connection as the test says, and keeps what it was sent.
+
+    Attributes:
+        looks: What `/exec` answers of the table, one after the other; the last one for ever.
+        makes_tables: What it says of `line.auto.create.new.tables`.
+    """
+
+    def __init__(self, answer: bytes, *, hang: bool = False, looks: Sequence[bytes] = ()) -> None:
         self.answer = answer
+        self.makes_tables = True
         self.hang = hang
+        self.looks = list(looks or [RIGHT])
         self.received = b""
+        self.asked = b""
         self.connections = 0
         self.released = asyncio.Event()
+
+    def look(self, request: bytes) -> bytes:
+        if b"PARAMETERS" in request:
+            setting = str(self.makes_tables).lower()
+            return http("200 OK", f'{{"dataset":[["{setting}"]],"count":1}}')
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         received = b""
-        while not received.endswith(LINE * 2):
-            chunk = await reader.read(65_536)
-            if not chunk:
-                break
+        while chunk := await reader.read(65_536):
             received += chunk
+            if received.startswith(b"GET /exec?") and received.endswith(b"\r\n\r\n"):
+                self.asked += received
+                writer.write(self.look(received))
+                received = b""
+                continue
             self.received += chunk
-        if self.hang:
-            await self.released.wait()
-        writer.write(self.answer)
+            if not received.endswith(LINE * 2):
+                continue
+            if self.hang:
+                await self.released.wait()
+            writer.write(self.answer)
+            received = b""
+            if self.answer != COMMITTED:
+                break
         writer.close()
 
 
@@ -66,14 +97,11 @@ async def send(transport: Transport, *, timeout_s: float = 5.0) -> Outcome:
     return outcome
 
 
-def http(status: str, body: str = "") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-
-
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (http("204 No Content"), Delivered),
+        (COMMITTED, Delivered),
+        (http("200 OK", "<html>"), InDoubt),
         (http("500 Internal Server Error", "boom"), InDoubt),
         (http("503 Service Unavailable", '{"code":"unavailable","message":"busy"}'), InDoubt),
         (http("401 Unauthorized", "Unauthorized\r\n"), RetryLater),
@@ -85,7 +113,7 @@ def http(status: str, body: str = "") -> bytes:
 )
 def test_http_answer_decides_the_outcome(answer: bytes, expected: type[Outcome]) -> None:
     async def check(server: Server, addr: str) -> None:
-        transport = HttpTransport(addr)
+        transport = HttpTransport(addr, "meter_usage")
         assert isinstance(await send(transport), expected)
         assert server.connections == 1
         assert b"meter_id" in server.received
@@ -94,9 +122,71 @@ def test_http_answer_decides_the_outcome(answer: bytes, expected: type[Outcome])
     against(lambda: Server(answer), check)
 
 
+@pytest.mark.parametrize(
+    ("look", "code"),
+    [
+        (http("200 OK", '{"dataset":[],"count":0}'), "schema-missing"),
+        (http("200 OK", '{"dataset":[[6,"timestamp",true,false]],"count":1}'), "schema-missing"),
+        (http("403 Forbidden"), "sink-unavailable"),
+        (http("200 OK", "<html>"), "sink-unavailable"),
+    ],
+)
+def test_nothing_is_sent_to_a_table_that_is_not_there_or_not_right(look: bytes, code: str) -> None:
+    async def check(server: Server, addr: str) -> None:
+        transport = HttpTransport(addr, "meter_usage")
+        for _ in range(2):
+            outcome = await send(transport)
+            assert isinstance(outcome, RetryLater)
+            assert outcome.code == code
+        assert server.received == b""
+        server.looks = [RIGHT]
+        assert await send(transport) == Delivered()
+        await transport.close()
+
+    against(lambda: Server(COMMITTED, looks=[look]), check)
+
+
+@pytest.mark.parametrize("after", ['{"dataset":[],"count":0}', RIGHT_TABLE.replace("6", "7")])
+def test_rows_committed_to_a_table_that_is_gone_are_not_stored(after: str) -> None:
+    async def check(server: Server, addr: str) -> None:
+        transport = HttpTransport(addr, "meter_usage")
+        assert await send(transport) == Delivered()
+        server.looks = [http("200 OK", after)]
+        outcome = await send(transport)
+        assert isinstance(outcome, RetryLater)
+        assert outcome.code == "schema-missing"
+        server.looks = [RIGHT.replace(b"6", b"7")]
+        assert await send(transport) == Delivered()
+        assert server.connections == 1
+        await transport.close()
+
+    against(lambda: Server(COMMITTED), check)
+
+
+def test_commit_without_a_look_afterwards_is_in_doubt() -> None:
+    async def check(server: Server, addr: str) -> None:
+        transport = HttpTransport(addr, "meter_usage")
+        assert isinstance(await send(transport), InDoubt)
+        await transport.close()
+
+    against(lambda: Server(COMMITTED, looks=[RIGHT, b"HTTP/1.1 200"]), check)
+
+
+def test_one_look_is_enough_where_questdb_makes_no_tables() -> None:
+    async def check(server: Server, addr: str) -> None:
+        server.makes_tables = False
+        transport = HttpTransport(addr, "meter_usage")
+        for _ in range(3):
+            assert await send(transport) == Delivered()
+        assert server.asked.count(b"GET /exec") == 2
+        await transport.close()
+
+    against(lambda: Server(COMMITTED), check)
+
+
 def test_http_server_that_hangs_is_left_in_time() -> None:
     async def check(server: Server, addr: str) -> None:
-        transport = HttpTransport(addr)
+        transport = HttpTransport(addr, "meter_usage")
         started_s = time.monotonic()
         assert isinstance(await send(transport, timeout_s=0.2), InDoubt)
         assert time.monotonic() - started_s < 4.0
@@ -109,19 +199,19 @@ def test_http_connection_is_not_used_again_after_a_time_out() -> None:
     """Its answer may still come, and would pass for the next request's."""
 
     async def check(server: Server, addr: str) -> None:
-        transport = HttpTransport(addr)
+        transport = HttpTransport(addr, "meter_usage")
         assert isinstance(await send(transport, timeout_s=0.2), InDoubt)
         server.hang = False
         assert await send(transport) == Delivered()
         assert server.connections == 2
         await transport.close()
 
-    against(lambda: Server(http("204 No Content"), hang=True), check)
+    against(lambda: Server(COMMITTED, hang=True), check)
 
 
 def test_cancelled_http_send_drops_the_connection() -> None:
     async def check(server: Server, addr: str) -> None:
-        transport = HttpTransport(addr)
+        transport = HttpTransport(addr, "meter_usage")
         sending = asyncio.ensure_future(send(transport))
         while not server.received:
             await asyncio.sleep(0.001)
@@ -133,18 +223,19 @@ def test_cancelled_http_send_drops_the_connection() -> None:
         assert server.connections == 2
         await transport.close()
 
-    against(lambda: Server(http("204 No Content"), hang=True), check)
+    against(lambda: Server(COMMITTED, hang=True), check)
 
 
-def test_credentials_go_as_basic_authentication() -> None:
+def test_login_goes_with_every_request() -> None:
     async def check(server: Server, addr: str) -> None:
-        transport = HttpTransport(addr, credentials=("Aladdin", "open sesame"))
+        access = HttpAccess(authorization="Bearer mF_9.B5f-4.1JqM")
+        transport = HttpTransport(addr, "meter_usage", access=access)
         assert await send(transport) == Delivered()
-        # RFC 7617 section 2
-        assert b"\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n" in server.received
+        for sent in (server.received, server.asked):
+            assert b"\r\nAuthorization: Bearer mF_9.B5f-4.1JqM\r\n" in sent
         await transport.close()
 
-    against(lambda: Server(http("204 No Content")), check)
+    against(lambda: Server(COMMITTED), check)
 
 
 @pytest.mark.parametrize("kind", ["http", "tcp"])
@@ -157,7 +248,7 @@ def test_refused_connection_means_nothing_was_stored(kind: str) -> None:
         addr = f"127.0.0.1:{port}"
         transport: Transport = TcpTransport(addr)
         if kind == "http":
-            transport = HttpTransport(addr)
+            transport = HttpTransport(addr, "meter_usage")
         outcome = await send(transport)
         assert isinstance(outcome, RetryLater)
         assert outcome.code == "sink-unavailable"

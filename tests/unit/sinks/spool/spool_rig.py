@@ -1,22 +1,24 @@
-"""Rows, spools on a fast disk, and disks that fail where a test says."""
+"""Rows, and spools in folders where a sync costs nothing."""
 
-import os
-import shutil
+import contextlib
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from unittest import mock
 
+from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.sinks.spool.store import Appended, SpoolStore
+from utility_ts_analytics.sinks.spool import Appended
+from utility_ts_analytics.sinks.spool.database import SpoolDatabase
 
 SPEC = STREAMS["meter_usage"]
 TS = datetime(2026, 1, 1, tzinfo=UTC)
 MEMORY = Path("/dev/shm")  # noqa: S108 - directories of random names are made in it
+ORIGIN = 17
 
 
 def batch(number: int, rows: int = 1) -> list[Reading]:
@@ -35,33 +37,42 @@ def fast_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def new_store(
-    folder: Path, *, bytes_max: int = 100_000_000, segment_bytes_max: int = 1_000_000
-) -> SpoolStore:
-    return SpoolStore(folder, SPEC, bytes_max=bytes_max, segment_bytes_max=segment_bytes_max)
+class Store(SpoolDatabase):
+    """A spool's database that keeps the number of rows for itself."""
+
+    def __init__(self, folder: Path, *, bytes_max: int = 100_000_000) -> None:
+        self.rows = 0
+        super().__init__(
+            folder,
+            SPEC,
+            bytes_max=bytes_max,
+            clock=SystemClock(),
+            note_rows=self._keep,
+            known_rows=lambda: self.rows,
+        )
+
+    def _keep(self, rows: int) -> None:
+        self.rows = rows
+
+    def add(self, number: int, rows: int = 1) -> int:
+        """Append a batch and return the number of its record."""
+        result = self.append(batch(number, rows), ORIGIN)
+        assert isinstance(result, Appended), result
+        return result.number
+
+    def deliver(self) -> list[list[str]]:
+        """Take out everything; the meters of each record."""
+        delivered = []
+        while (record := self.oldest()) is not None:
+            delivered.append(meters(record.rows))
+            self.remove(record.number)
+        return delivered
 
 
-def opened(folder: Path, *, segment_bytes_max: int = 1_000_000) -> SpoolStore:
-    store = new_store(folder, segment_bytes_max=segment_bytes_max)
+def opened(folder: Path, *, bytes_max: int = 100_000_000) -> Store:
+    store = Store(folder, bytes_max=bytes_max)
     assert store.open() is None
     return store
-
-
-def fill(folder: Path, count: int, *, segment_bytes_max: int = 1_000_000) -> None:
-    """Leave `count` one-row batches, from number 0, as a process that ended."""
-    store = opened(folder, segment_bytes_max=segment_bytes_max)
-    for number in range(count):
-        assert isinstance(store.append(batch(number)), Appended)
-    store.close()
-
-
-def deliver(store: SpoolStore) -> list[list[str]]:
-    """Take out everything; the meters of each record."""
-    delivered = []
-    while (rows := store.oldest()) is not None:
-        delivered.append(meters(rows))
-        store.remove_oldest()
-    return delivered
 
 
 def numbered(*numbers: int) -> list[list[str]]:
@@ -69,36 +80,12 @@ def numbered(*numbers: int) -> list[list[str]]:
     return [[f"{number}.0"] for number in numbers]
 
 
-def segments(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*/*/*.spool"))
+def database_of(folder: Path) -> Path:
+    [path] = folder.glob("*.sqlite3")
+    return path
 
 
-def crashed(folder: Path, to: Path) -> Path:
-    """What a disk holds if every process dies now: the same files, nobody's locks."""
-    shutil.copytree(folder, to)
-    return to
-
-
-@contextmanager
-def failing_write(error_number: int, *, after_bytes: int = 0) -> Iterator[None]:
-    """Let `after_bytes` more bytes be written, in a short write, then fail."""
-    left_bytes, write = after_bytes, os.pwrite
-
-    def pwrite(fd: int, data: memoryview, offset: int) -> int:
-        nonlocal left_bytes
-        if left_bytes == 0:
-            raise OSError(error_number, os.strerror(error_number))
-        written = write(fd, data[:left_bytes], offset)
-        left_bytes -= written
-        return written
-
-    with mock.patch.object(os, "pwrite", pwrite):
-        yield
-
-
-@contextmanager
-def failing(call: str, error_number: int) -> Iterator[None]:
-    """Make one function of `os` fail."""
-    error = OSError(error_number, os.strerror(error_number))
-    with mock.patch.object(os, call, side_effect=error):
-        yield
+def change(folder: Path, statement: str) -> None:
+    """Run a statement on the database, past the spool."""
+    with contextlib.closing(sqlite3.connect(database_of(folder))) as database, database:
+        database.execute(statement)

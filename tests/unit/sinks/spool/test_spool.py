@@ -1,204 +1,128 @@
+"""The spool on an event loop: calls go to their end in order, whoever waits for them."""
+
 import asyncio
-import errno
-import os
-import stat
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from unittest import mock
 
-from tests.unit.sinks.spool.spool_rig import SPEC, batch, failing, meters
+import pytest
+from tests.unit.sinks.spool.spool_rig import SPEC, batch, change, meters
 
-from utility_ts_analytics.sinks.spool import Appended, Spool, SpoolBroken, SpoolFull
+from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.sinks.order import StreamOrder
+from utility_ts_analytics.sinks.spool import Appended, Spool, SpoolBroken
 
 
-def with_spool(folder: Path, check: Callable[[Spool], Awaitable[None]]) -> None:
+def new_spool(folder: Path, stream: StreamOrder) -> Spool:
+    return Spool(folder, SPEC, bytes_max=10_000_000, order=stream.lane())
+
+
+def with_spools(folder: Path, check: Callable[[Spool, Spool], Awaitable[None]]) -> None:
+    """Run a check with the spools of two lanes."""
+
     async def main() -> None:
-        spool = Spool(folder, SPEC, bytes_max=1_000_000)
+        stream = StreamOrder(None, SystemClock())
+        spools = [new_spool(folder, stream) for _ in range(2)]
+        for spool in spools:
+            assert await spool.open() is None
         try:
-            await asyncio.wait_for(check(spool), timeout=20.0)
+            await check(*spools)
         finally:
-            await spool.close()
+            for spool in spools:
+                await spool.close()
 
     asyncio.run(main())
 
 
 async def deliver(spool: Spool) -> list[str]:
     delivered = []
-    while (rows := await spool.oldest()) is not None:
-        delivered += meters(rows)
-        await spool.remove_oldest()
+    while (record := await spool.oldest()) is not None:
+        delivered += meters(record.rows)
+        assert await spool.remove(record)
     return delivered
 
 
-class SlowSync:
-    """Holds `fdatasync` until `let_go`; `reached` says that it was called."""
+def test_rows_of_all_lanes_are_pending_for_each(tmp_path: Path) -> None:
+    async def check(first: Spool, second: Spool) -> None:
+        assert isinstance(await first.append(batch(0, 3)), Appended)
+        assert isinstance(await second.append(batch(1, 2)), Appended)
+        assert (first.pending_rows, second.pending_rows) == (5, 5)
+        assert await deliver(second) == ["0.0", "0.1", "0.2", "1.0", "1.1"]
+        assert (first.pending_rows, second.pending_rows) == (0, 0)
 
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self._gate = threading.Event()
-        self._loop = asyncio.get_running_loop()
-        self._sync = os.fdatasync
-
-    def __call__(self, fd: int) -> None:
-        self._loop.call_soon_threadsafe(self.reached.set)
-        assert self._gate.wait(20.0)
-        self._sync(fd)
-
-    def let_go(self) -> None:
-        self._gate.set()
+    with_spools(tmp_path, check)
 
 
-def test_rows_go_in_and_come_out(tmp_path: Path) -> None:
-    async def check(spool: Spool) -> None:
-        assert await spool.open() is None
-        appended = await spool.append(batch(0, 3))
-        assert isinstance(appended, Appended)
-        assert (spool.pending_rows, spool.pending_bytes) == (3, appended.size_bytes)
-        assert await spool.adopt() is False
-        assert await deliver(spool) == ["0.0", "0.1", "0.2"]
-        assert (spool.pending_rows, spool.pending_bytes) == (0, 0)
-        assert (spool.lost_records, spool.lost_rows, spool.torn_records) == (0, 0, 0)
+def test_one_of_them_delivers(tmp_path: Path) -> None:
+    async def check(first: Spool, second: Spool) -> None:
+        assert await second.try_to_deliver()
+        assert not await first.try_to_deliver()
+        await second.close()
+        assert await first.try_to_deliver()
 
-    with_spool(tmp_path, check)
+    with_spools(tmp_path, check)
 
 
-def test_making_a_spool_touches_nothing(tmp_path: Path) -> None:
-    Spool(tmp_path / "a", SPEC, bytes_max=1)
-    assert list(tmp_path.iterdir()) == []
+def test_append_whose_caller_gives_up_goes_on_to_its_end(tmp_path: Path) -> None:
+    async def check(first: Spool, _: Spool) -> None:
+        appending = asyncio.ensure_future(first.append(batch(0)))
+        await asyncio.sleep(0)
+        appending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await appending
+        await first.append(batch(1))
+        assert await deliver(first) == ["0.0", "1.0"]
+
+    with_spools(tmp_path, check)
 
 
-def test_readings_are_for_this_user_only(tmp_path: Path) -> None:
-    async def check(spool: Spool) -> None:
-        await spool.open()
-        await spool.append(batch(0))
-        paths = list((tmp_path / "a").rglob("*"))
-        assert len(paths) == 4
-        for path in [tmp_path / "a", *paths]:
-            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+def test_records_of_an_earlier_service_are_adopted_and_those_of_this_one_are_not(
+    tmp_path: Path,
+) -> None:
+    async def before(first: Spool, _: Spool) -> None:
+        await first.append(batch(0, 3))
 
-    before = os.umask(0)
-    try:
-        with_spool(tmp_path / "a", check)
-    finally:
-        os.umask(before)
+    async def after(first: Spool, second: Spool) -> None:
+        await second.append(batch(1, 2))
+        assert (await first.adopt(), await first.adopt()) == (3, 0)
+        assert first.pending_rows == 5
 
-
-def test_trouble_is_a_value(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-
-    async def check(spool: Spool) -> None:
-        refused = await spool.open()
-        assert refused is not None
-        assert refused.startswith("cannot use the spool directory")
-        assert isinstance(await spool.append(batch(0)), SpoolBroken)
-
-    async def check_full(spool: Spool) -> None:
-        await spool.open()
-        with failing("fdatasync", errno.ENOSPC):
-            assert isinstance(await spool.append(batch(0)), SpoolFull)
-
-    with_spool(tmp_path / "file", check)
-    with_spool(tmp_path / "fine", check_full)
+    with_spools(tmp_path, before)
+    with_spools(tmp_path, after)
 
 
-def test_damage_is_told(tmp_path: Path) -> None:
-    async def write(spool: Spool) -> None:
-        await spool.append(batch(0, 2))
-        await spool.append(batch(1, 2))
+def test_damage_is_counted_by_who_finds_it(tmp_path: Path) -> None:
+    async def check(first: Spool, second: Spool) -> None:
+        await first.append(batch(0, 3))
+        change(tmp_path, "update records set digest = x'00'")
+        assert await second.oldest() is None
+        assert (first.lost_rows, second.lost_rows, first.pending_rows) == (0, 3, 0)
 
-    async def check(spool: Spool) -> None:
-        await spool.open()
-        assert await deliver(spool) == []
-        assert (spool.lost_records, spool.lost_rows, spool.torn_records) == (1, 2, 1)
-
-    with_spool(tmp_path, write)
-    (segment,) = tmp_path.glob("*/*/*.spool")
-    data = bytearray(segment.read_bytes())
-    data[40] ^= 1
-    segment.write_bytes(data[:-1])
-    with_spool(tmp_path, check)
+    with_spools(tmp_path, check)
 
 
-def test_loop_goes_on_while_the_disk_is_slow(tmp_path: Path) -> None:
-    async def check(spool: Spool) -> None:
-        await spool.open()
-        slow = SlowSync()
-        with mock.patch.object(os, "fdatasync", slow):
-            appending = asyncio.ensure_future(spool.append(batch(0)))
-            await slow.reached.wait()
-            assert spool.pending_rows == 0
-            assert not appending.done()
-            slow.let_go()
-            assert isinstance(await appending, Appended)
+def test_closed_spool_takes_and_gives_nothing(tmp_path: Path) -> None:
+    async def check(first: Spool, _: Spool) -> None:
+        await first.append(batch(0))
+        record = await first.oldest()
+        assert record is not None
+        await first.close()
+        await first.close()
+        assert isinstance(await first.append(batch(1)), SpoolBroken)
+        assert await first.oldest() is None
+        assert not await first.remove(record)
+        assert not await first.try_to_deliver()
 
-    with_spool(tmp_path, check)
-
-
-def test_cancelled_append_goes_on_to_its_end_and_counts(tmp_path: Path) -> None:
-    """Also one that had not begun: what happens never depends on when the caller gave up."""
-
-    async def check(spool: Spool) -> None:
-        await spool.open()
-        slow = SlowSync()
-        with mock.patch.object(os, "fdatasync", slow):
-            running = asyncio.ensure_future(spool.append(batch(0)))
-            waiting = asyncio.ensure_future(spool.append(batch(1)))
-            await slow.reached.wait()
-            running.cancel()
-            waiting.cancel()
-            await asyncio.wait({running, waiting})
-            assert running.cancelled()
-            assert waiting.cancelled()
-            slow.let_go()
-            assert isinstance(await spool.append(batch(2)), Appended)
-        assert spool.pending_rows == 3
-        assert await deliver(spool) == ["0.0", "1.0", "2.0"]
-
-    with_spool(tmp_path, check)
+    with_spools(tmp_path, check)
 
 
-def test_cancelled_removal_is_made_once(tmp_path: Path) -> None:
-    async def check(spool: Spool) -> None:
-        await spool.append(batch(0))
-        await spool.append(batch(1))
-        await spool.oldest()
-        slow = SlowSync()
-        with mock.patch.object(os, "fdatasync", slow):
-            removing = asyncio.ensure_future(spool.remove_oldest())
-            await slow.reached.wait()
-            removing.cancel()
-            await asyncio.wait({removing})
-            slow.let_go()
-            assert await deliver(spool) == ["1.0"]
-
-    with_spool(tmp_path, check)
-
-
-def test_close_waits_for_an_append_and_leaves_its_rows(tmp_path: Path) -> None:
+def test_unusable_folder_is_a_sentence_and_no_exception(tmp_path: Path) -> None:
     async def main() -> None:
-        spool = Spool(tmp_path, SPEC, bytes_max=1_000_000)
-        await spool.open()
-        slow = SlowSync()
-        with mock.patch.object(os, "fdatasync", slow):
-            appending = asyncio.ensure_future(spool.append(batch(0)))
-            await slow.reached.wait()
-            closing = asyncio.ensure_future(spool.close())
-            await asyncio.sleep(0)
-            slow.let_go()
-            assert isinstance(await appending, Appended)
-            await closing
+        (tmp_path / "file").touch()
+        spool = new_spool(tmp_path / "file", StreamOrder(None, SystemClock()))
+        assert "meter_usage.spool.dir" in str(await spool.open())
+        assert await spool.oldest() is None
+        assert not await spool.try_to_deliver()
+        assert await spool.adopt() == 0
         await spool.close()
 
-        assert await spool.append(batch(1)) == SpoolBroken("the spool is closed")
-        assert await spool.open() == "the spool is closed"
-        assert await spool.oldest() is None
-        assert await spool.adopt() is False
-        await spool.remove_oldest()
-
-    async def check(spool: Spool) -> None:
-        assert await spool.adopt()
-        assert await deliver(spool) == ["0.0"]
-
     asyncio.run(main())
-    with_spool(tmp_path, check)

@@ -1,0 +1,50 @@
+"""Which days readings lie on: QuestDB keeps each day of a table in files of its own.
+
+A day costs QuestDB memory maps and time whatever the number of its rows, so requests and batches
+are bounded in days too (docs/decisions/0025-days-and-memory-maps.md). Days are those of UTC, by
+number from 1970-01-01 on.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from utility_ts_analytics.records.reading import Reading
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_SLICE_ROWS: Final = 96
+"""A day of one meter in quarters of an hour: such a slice lies on two days at most, and is then
+settled by its ends, which the check of the range needs anyway."""
+
+Ends = tuple[datetime, datetime]
+"""The earliest and the latest `ts` of some rows."""
+
+
+def ends_of(rows: Sequence[Reading]) -> list[Ends]:
+    """Return the ends of every `_SLICE_ROWS` rows, in order; empty without rows."""
+    instants = [row.ts for row in rows]
+    slices = (instants[at : at + _SLICE_ROWS] for at in range(0, len(instants), _SLICE_ROWS))
+    return [(min(part), max(part)) for part in slices]
+
+
+def days_between(rows: Sequence[Reading], ends: Sequence[Ends]) -> frozenset[int]:
+    """Return the days that rows lie on; looks at single rows only in slices of over two days.
+
+    Args:
+        rows: In any order.
+        ends: What `ends_of` says of them.
+    """
+    days: set[int] = set()
+    for index, (earliest, latest) in enumerate(ends):
+        first, last = (earliest - _EPOCH).days, (latest - _EPOCH).days
+        if last - first <= 1:
+            days.update((first, last))
+        else:
+            days.update(day_numbers(rows[index * _SLICE_ROWS : (index + 1) * _SLICE_ROWS]))
+    return frozenset(days)
+
+
+def day_numbers(rows: Sequence[Reading]) -> list[int]:
+    """Return the day of each row, in order."""
+    return [(row.ts - _EPOCH).days for row in rows]
