@@ -12,8 +12,8 @@ _CORRECTED = (*("post all", "wait 0.3") * 6, "settle", "mend")
 _ACCOUNTS, _ROWS = 8, 25
 
 
-def _given_up(patience_s: float) -> tuple[str, ...]:
-    return (f"post all {patience_s}", "settle", "lose-and-mend", "insist")
+# Newer versions follow a second after the answer to an older one was lost.
+_GIVEN_UP = ("post all 0.1", "settle", "wait 0.9", "lose-and-mend", "insist")
 
 
 def _named(name: str, setup: Setup, *steps: str) -> FaultSequence:
@@ -29,8 +29,8 @@ NAMED = {
         _named("kill-one-of-two", TWO_SPOOLING, *_SPOOLED, "kill-worker", *_CORRECTED),
         _named("away-two-workers", TWO_SPOOLING, *_SPOOLED, *_CORRECTED),
         # Clients do not wait for an answer, and go on to the next version.
-        _named("given-up", TWO_BY_TWO, "away", *_given_up(0.15)),
-        _named("given-up-silent", TWO_BY_TWO, "silence-ilp", *_given_up(0.4)),
+        _named("given-up", TWO_BY_TWO, "silence", *_GIVEN_UP),
+        _named("given-up-ilp", TWO_BY_TWO, "silence-ilp", *_GIVEN_UP),
         # What the line held passes on after the same and newer rows went another way.
         _named("late", TWO_BY_TWO, "silence-ilp", "post all", "insist", "mend", "wait 0.5"),
     )

@@ -22,6 +22,7 @@ _LINE_FAULTS = {
     "away": 4,
     "refuse-ilp": 1,
     "cut-ilp": 1,
+    "silence": 1,
     "silence-ilp": 2,
     "slow-ilp": 1,
     "": 1,

@@ -199,9 +199,15 @@ class Player:
         self._stage.ilp.do(Proxy.refuse)
         self._stage.pgwire.do(Proxy.refuse)
 
+    def silence(self) -> None:
+        """Hold all that goes to QuestDB, and its answers."""
+        self._stage.ilp.do(Proxy.hold)
+        self._stage.pgwire.do(Proxy.hold)
+
     def lose_and_mend(self) -> None:
         """Break what is open, with all that the line holds, and mend the lines."""
         self._stage.ilp.do(Proxy.cut)
+        self._stage.pgwire.do(Proxy.cut)
         self._stage.mend()
 
     def slow_ilp(self) -> None:
@@ -234,6 +240,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "away": Player.go_away,
     "refuse-ilp": lambda player: player.with_ilp(Proxy.refuse),
     "cut-ilp": lambda player: player.with_ilp(Proxy.cut),
+    "silence": Player.silence,
     "silence-ilp": lambda player: player.with_ilp(Proxy.hold),
     "slow-ilp": Player.slow_ilp,
     "mend": Player.mend,

@@ -61,6 +61,7 @@ def test_only_an_acknowledgement_promises(
     assert (account.posted, account.acknowledged, account.committed) == (1, acknowledged, committed)
     assert ledger.answers == {noted: 1}
     assert ledger.wrong_count == 0
+    assert (account.lost_at_s > 0) is (status is None)
 
 
 def test_answer_that_no_right_body_may_get_is_kept() -> None:
@@ -79,7 +80,9 @@ def test_answer_that_is_none_is_a_broken_connection() -> None:
     assert ledger.answers == {"BadStatusLine": 1}
 
 
-def test_versions_grow_by_one_and_those_without_an_answer_are_given_up_or_repeated() -> None:
+def test_versions_grow_by_one_and_those_without_an_answer_are_given_up_or_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stopping = threading.Event()
 
     def script(attempt: int) -> int | None:
@@ -87,6 +90,7 @@ def test_versions_grow_by_one_and_those_without_an_answer_are_given_up_or_repeat
             stopping.set()
         return [200, 503, None][attempt % 3]
 
+    monkeypatch.setattr("loadtest.faults.versions.LOST_WAIT_S", 0.0)
     account, ledger = Corrected(0, ROWS), Ledger([])
     courier = ScriptedCourier(script)
     rng = random.Random(1)  # noqa: S311

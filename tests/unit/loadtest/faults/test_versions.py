@@ -3,6 +3,7 @@
 import pytest
 from loadtest.faults.versions import (
     CORRECTED_MAX,
+    LOST_WAIT_S,
     VERSIONS_END,
     VERSIONS_START,
     Corrected,
@@ -42,6 +43,22 @@ def test_last_acknowledged_version_counts_and_not_the_last_posted() -> None:
     account.begin(3)
     assert (account.posted, account.acknowledged, account.committed) == (3, 2, 1)
     assert (account.acknowledgements, account.attempts) == (2, 3)
+
+
+def test_newer_version_waits_after_a_lost_answer_and_the_same_one_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 50.0
+    monkeypatch.setattr("loadtest.faults.versions.time.monotonic", lambda: now_s)
+    account = Corrected(0, 1)
+    account.begin(1)
+    assert account.wait_s(2) == 0.0
+    account.lose()
+    assert (account.wait_s(1), account.wait_s(2)) == (0.0, LOST_WAIT_S)
+    now_s += 0.75
+    assert account.wait_s(2) == LOST_WAIT_S - 0.75
+    now_s += 1.0
+    assert account.wait_s(2) == 0.0
 
 
 def test_released_versions_promise_nothing_and_later_ones_do() -> None:
