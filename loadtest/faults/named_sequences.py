@@ -12,8 +12,8 @@ _CORRECTED = (*("post all", "wait 0.3") * 6, "settle", "mend")
 _ACCOUNTS, _ROWS = 8, 25
 
 
-# Newer versions follow a second after the answer to an older one was lost.
-_GIVEN_UP = ("post all 0.1", "settle", "wait 0.9", "lose-and-mend", "insist")
+# Silence lasts longer than time-outs: what was given up is then sent again, by this way or that.
+_GIVEN_UP = ("post all 0.1", "settle", "wait 2.2", "lose-and-mend", "insist")
 
 
 def _named(name: str, setup: Setup, *steps: str) -> FaultSequence:
