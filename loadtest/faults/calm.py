@@ -7,7 +7,7 @@ import msgspec
 from loadtest.faults.stage import wait_until
 
 _TIMEOUT_S = 5.0
-_STEADY_S = 0.5
+_STEADY_S = 0.3
 """So long nothing must be on its way: what a dead process left is taken over in between."""
 
 

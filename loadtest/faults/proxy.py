@@ -5,7 +5,6 @@ for code that has no loop.
 """
 
 import asyncio
-import contextlib
 import socket
 import struct
 import threading
@@ -13,6 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
+
+from loadtest.faults.sockets import bound, end_stream, was_reset
 
 Direction = Literal["up", "down"]
 """Up is towards the server, down is towards whoever connected."""
@@ -51,6 +52,10 @@ class _Line:
     def sink(self, direction: Direction) -> asyncio.StreamWriter:
         """Return the end that bytes of this direction are written to."""
         return self.ends[1] if direction == "up" else self.ends[0]
+
+    def source(self, direction: Direction) -> asyncio.StreamWriter:
+        """Return the end that bytes of this direction come from."""
+        return self.sink("down" if direction == "up" else "up")
 
     def arm(self, cut: Cut | None) -> None:
         """Count from now."""
@@ -107,7 +112,10 @@ class Proxy:
             self._listener = await asyncio.start_server(self._serve, sock=self._socket())
 
     def hold(self) -> None:
-        """Keep every byte, and the end of every stream, from now on. Connections stay open."""
+        """Keep every byte, and the end of every stream, from now on. Connections stay open.
+
+        What is kept of a sender that resets its connection meanwhile is dropped, as by its kernel.
+        """
         self._passing.clear()
 
     def slow_down(self, *, delay_s: float = 0.0, rate_bytes_per_s: int = 0) -> None:
@@ -133,7 +141,7 @@ class Proxy:
         """End one direction of every open connection; what still comes that way is dropped."""
         for line in self._lines:
             line.closed.add(direction)
-            _end_stream(line.sink(direction))
+            end_stream(line.sink(direction))
 
     def cut(self) -> None:
         """Reset every open connection; new ones are taken."""
@@ -160,9 +168,9 @@ class Proxy:
     def _socket(self) -> socket.socket:
         """Return a new socket on our port, which another one keeps while none listens."""
         if self._guard is None:
-            self._guard = _bound(0)
+            self._guard = bound(0)
             self.port = int(self._guard.getsockname()[1])
-        return _bound(self.port)
+        return bound(self.port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections_count += 1
@@ -192,7 +200,7 @@ class Proxy:
                 await asyncio.sleep(self._delay_s)
                 await self._pass(line, direction, data)
             await self._passing.wait()
-            _end_stream(sink)
+            end_stream(sink)
         except OSError:
             line.close(reset=True)
         line.ended.add(direction)
@@ -204,6 +212,10 @@ class Proxy:
         sink = line.sink(direction)
         while data:
             await self._passing.wait()
+            if was_reset(line.source(direction)):
+                # A kernel that said RST has nothing more to send of what was held.
+                line.close(reset=True)
+                raise ConnectionAbortedError
             rate = self._rate_bytes_per_s
             piece = data[: max(1, rate // _STEPS_PER_S)] if rate else data
             left = line.left_bytes(direction)
@@ -274,17 +286,3 @@ class ProxyThread:
 
 def _never() -> Cut | None:
     return None
-
-
-def _bound(port: int) -> socket.socket:
-    """Return a socket bound to a port of 127.0.0.1 that may be bound again beside it."""
-    bound = socket.socket()
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind(("127.0.0.1", port))
-    return bound
-
-
-def _end_stream(end: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, RuntimeError):
-        if not end.transport.is_closing():
-            end.write_eof()

@@ -198,7 +198,8 @@ def _await_spooled(scene: Scene, database: QuestDBRest) -> None:
                 "spooled rows are stored",
                 timeout_s=scene.scale.recovery_s_max,
             )
-    wait_calm(scene.stage.service.operations_port, timeout_s=scene.scale.recovery_s_max)
+    if scene.stage.has_service:
+        wait_calm(scene.stage.service.operations_port, timeout_s=scene.scale.recovery_s_max)
 
 
 def answered_in_fault(ledger: Ledger, spans_s: Sequence[Span]) -> int:

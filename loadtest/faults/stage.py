@@ -162,6 +162,11 @@ class Stage:
         return QuestDBRest(self._running.http_port)
 
     @property
+    def has_service(self) -> bool:
+        """Whether a service was set up, though it may have ended."""
+        return self._service is not None
+
+    @property
     def questdb_runs(self) -> bool:
         """Whether QuestDB was started and not ended."""
         return self._running is not None
@@ -232,9 +237,18 @@ class Stage:
         Raises:
             RuntimeError: It is not, for too long. The message holds the end of its log.
         """
-        if not self.service.runs:
-            self.start_service_again()
-        self.service.await_ready()
+        end_s = time.monotonic() + _START_AGAIN_S
+        while True:
+            if not self.service.runs:
+                self.start_service_again()
+            try:
+                self.service.await_ready()
+            except RuntimeError:
+                # One that was started while a dead one's processes held its ports has ended.
+                if self.service.runs or time.monotonic() > end_s:
+                    raise
+            else:
+                return
 
     def _start_service(self, setup: Setup) -> None:
         running = self._running

@@ -59,8 +59,10 @@ def enter_versions(
         _settle(books, account, stored[account.number])
 
 
-def behind(corrected: Sequence[Corrected], database: QuestDBRest) -> list[str]:
-    """Return in words which accounts are older in the table than what an answer called committed.
+def enter_committed(books: Books, corrected: Sequence[Corrected], database: QuestDBRest) -> None:
+    """Add readings that are older in the table than what an answer called committed, as undone.
+
+    May be asked while faults last, but not while these readings are posted.
 
     Raises:
         RuntimeError: What was committed is not applied in time.
@@ -68,15 +70,14 @@ def behind(corrected: Sequence[Corrected], database: QuestDBRest) -> list[str]:
     database.wait_applied(TABLE)
     start, end = within(corrected)
     stored = {(row.ts, row.meter_id): row.kwh or 0 for row in stored_between(database, start, end)}
-    found = []
     for account in corrected:
-        late = sum(stored.get(key, 0) < account.committed for key in account.each_key())
-        if late:
-            found.append(
-                f"{account.ts.isoformat()}: version {account.committed} was committed,"
-                f" {late} of {account.rows} readings are older at once"
+        older = sum(stored.get(key, 0) < account.committed for key in account.each_key())
+        if older:
+            books.undone += older
+            books.find(
+                f"{account.ts.isoformat()}: version {account.committed} was committed, a moment"
+                f" later {older} of {account.rows} readings are older"
             )
-    return found
 
 
 def within(corrected: Sequence[Corrected]) -> tuple[datetime, datetime]:

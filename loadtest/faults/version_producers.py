@@ -16,7 +16,7 @@ GIVE_UP = 0.5
 
 
 def post_version(courier: Courier, account: Corrected, version: int, ledger: Ledger) -> bool:
-    """Post one version once; return whether it was acknowledged.
+    """Post one version once, as soon as that may be; return whether it was acknowledged.
 
     Args:
         courier: The connection.
@@ -25,20 +25,23 @@ def post_version(courier: Courier, account: Corrected, version: int, ledger: Led
         ledger: Told the answer, or the error in place of one.
     """
     content = account.body(version)
+    threading.Event().wait(account.wait_s(version))
     account.begin(version)
     try:
         answer = courier.post(io.BytesIO(content), Body(0, len(content), account.rows))
     except (OSError, http.client.HTTPException) as error:
         ledger.note(type(error).__name__)
+        if not isinstance(error, ConnectionRefusedError):
+            account.lose()
         return False
     ledger.note(str(answer.status))
-    match judge(answer):
-        case Acknowledged():
-            account.acknowledge(committed=answer.status == http.client.OK)
-            return True
-        case Wrong(reason):
-            ledger.note_wrong(reason)
-    return False
+    verdict = judge(answer)
+    if isinstance(verdict, Wrong):
+        ledger.note_wrong(verdict.reason)
+    if not isinstance(verdict, Acknowledged):
+        return False
+    account.acknowledge(committed=answer.status == http.client.OK)
+    return True
 
 
 def correct(

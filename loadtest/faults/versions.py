@@ -1,13 +1,15 @@
 """Readings that are corrected again and again: what each version is, and what became of each.
 
 The producer's side of the promise: it posts version n of some readings until it is acknowledged, or
-gives up on it after any other answer or a broken connection, and goes on to version n + 1. Two
-posts of the same readings are never under way on its side at the same time, though over any
-connections. The service's side: the version stored in the end is the last acknowledged one or one
-that was posted after it, never an earlier one.
+gives up on it after any other answer or a lost one, and goes on to version n + 1: after an answer
+at once, after a lost one `LOST_WAIT_S` later. Two posts of the same readings are never under way on
+its side at the same time, though over any connections. The service's side: the version stored in
+the end is the last acknowledged one or one that was posted after it, never an earlier one.
 """
 
+import math
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,9 @@ VERSIONS_END = VERSIONS_START + timedelta(days=1)
 """Readings with versions lie in this day, all others later: each kind has books of its own."""
 
 CORRECTED_MAX = 24 * 60 * 60
+
+LOST_WAIT_S = 1.0
+"""From a lost answer to a newer version: docs/FAULTS.md says so to producers."""
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Corrected:
         committed: The last version of which an answer said that QuestDB has it; 0 is none.
         acknowledgements: Versions that were acknowledged.
         attempts: Posts begun.
+        lost_at_s: When the last answer was lost, monotonic; minus infinity if none was.
     """
 
     number: int
@@ -43,6 +49,7 @@ class Corrected:
     committed: int = 0
     acknowledgements: int = 0
     attempts: int = 0
+    lost_at_s: float = -math.inf
 
     def begin(self, version: int) -> None:
         """Note a post before its first byte leaves; versions only grow."""
@@ -59,6 +66,16 @@ class Corrected:
         if committed:
             self.committed = self.posted
         self.acknowledgements += 1
+
+    def lose(self) -> None:
+        """Note that the answer to the last post is lost: the service may still be busy with it."""
+        self.lost_at_s = time.monotonic()
+
+    def wait_s(self, version: int) -> float:
+        """Return how long a post of this version has to wait from now on, seconds."""
+        if version == self.posted:
+            return 0.0
+        return max(0.0, self.lost_at_s + LOST_WAIT_S - time.monotonic())
 
     def release(self) -> None:
         """Expect nothing any more of what was acknowledged so far: it may be gone."""

@@ -1,4 +1,4 @@
-"""Nothing acknowledged is lost or doubled, whatever breaks: each fault once, under a small load.
+"""Nothing acknowledged is lost, doubled or undone: each fault once, under a small load.
 
 One service after the other takes all the faults of its kind, so that what one leaves behind would
 be found by the next. `storm` is left to the command: `storm-spooling` has all its faults.
@@ -9,6 +9,7 @@ from loadtest.faults.__main__ import main
 from loadtest.faults.catalogue import SCENARIOS
 from loadtest.faults.scenario import Scenario, Scene, play
 from loadtest.faults.stage import Stage
+from loadtest.faults.versions import VERSIONS_END
 from loadtest.stored_comparison import TABLE
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
@@ -34,7 +35,8 @@ SIGNS: dict[str, set[str]] = {
     "spool-disk-full": {"503"},
 }
 
-FIRST_ROW = f"FROM {TABLE} LIMIT 1"
+FIRST_ROW = f"FROM {TABLE} WHERE ts >= '{VERSIONS_END:%Y-%m-%d}' LIMIT 1"
+"""Of those that are sent once: a further version would put right what is done to the others."""
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "storm"])
@@ -43,6 +45,7 @@ def test_books_balance_after(name: str, stage: Stage) -> None:
     assert report.failures == []
     assert report.books is not None
     assert report.books.acknowledged > 0
+    assert report.books.versions > 0
     assert report.recovery_s is not None
     if name in SIGNS:
         assert SIGNS[name] & report.answers.keys()
@@ -74,4 +77,4 @@ def test_command_plays_one_fault_and_prints_its_row(capsys: pytest.CaptureFixtur
     assert main(["--only", "worker-frozen", "--seconds", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("| worker-frozen")]
-    assert lines[-1] == "nothing acknowledged was lost or doubled"
+    assert lines[-1] == "nothing acknowledged was lost, doubled or undone"

@@ -2,14 +2,18 @@
 
 import pytest
 from loadtest.faults.named_sequences import NAMED
-from loadtest.faults.sequences import play_sequence
+from loadtest.faults.sequence_draws import draw
+from loadtest.faults.sequences import FaultSequence, by_service, play_sequence
 from loadtest.faults.stage import Stage
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
+SEEDS = (27, 32)
+"""On services that sequences with a name start as well."""
 
-@pytest.mark.parametrize("name", NAMED)
-def test_no_version_is_undone_by(name: str, stage: Stage) -> None:
-    outcome = play_sequence(stage, NAMED[name])
+
+@pytest.mark.parametrize("sequence", by_service([*NAMED.values(), *map(draw, SEEDS)]), ids=str)
+def test_no_version_is_undone_by(sequence: FaultSequence, stage: Stage) -> None:
+    outcome = play_sequence(stage, sequence)
     assert (outcome.books.undone, outcome.failures) == (0, [])
-    assert outcome.books.versions > outcome.books.keys > 0
+    assert outcome.books.versions > 0

@@ -3,16 +3,25 @@
 import pytest
 from loadtest.faults.__main__ import main, rows_needed
 from loadtest.faults.catalogue import SCENARIOS
+from loadtest.faults.named_sequences import NAMED
 from loadtest.faults.stage import Scale
 
 
-def test_list_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_names_every_scenario_and_sequence_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
-    assert capsys.readouterr().out.split() == list(SCENARIOS)
+    assert capsys.readouterr().out.split() == [*SCENARIOS, *NAMED]
+    assert SCENARIOS.keys().isdisjoint(NAMED)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--only", "no-such-fault"], ["--seconds", "0"], ["--seconds", "inf"], ["x"]]
+    "arguments",
+    [
+        ["--only", "no-such-fault"],
+        ["--seconds", "0"],
+        ["--seconds", "inf"],
+        ["--sequences", "-1"],
+        ["x"],
+    ],
 )
 def test_what_cannot_be_played_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as error:

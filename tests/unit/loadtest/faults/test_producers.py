@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -118,6 +119,21 @@ def test_every_body_is_posted_once_in_both_framings(lines: Path, serve: Serve) -
     assert all(it.acknowledged and it.sent_rows == BODY_ROWS for it in ledger.entries)
     assert ledger.retries == 0
     assert set(seen.chunked_count) == {True, False}
+
+
+def test_correctors_post_versions_of_readings_of_their_own(lines: Path, serve: Serve) -> None:
+    port, seen = serve(committed)
+    ledger, versions = ledger_of(lines), VersionLedger()
+    pace = replace(PACE, producers=0, correctors=2, corrected_rows=BODY_ROWS)
+    with Load(lines, ledger, versions, port, pace) as load:
+        end_s = time.monotonic() + PATIENCE_S
+        while ledger.answers["200"] < 20 and time.monotonic() < end_s:
+            threading.Event().wait(0.005)
+        load.stop(timeout_s=PATIENCE_S)
+    assert len(versions.corrected) == 4
+    for account in versions.corrected:
+        assert account.posted == account.committed == account.attempts > 0
+        assert all(seen.attempts[account.body(it + 1)] == 1 for it in range(account.posted))
 
 
 @pytest.mark.parametrize("first", [(503, {"accepted": 4}), (429, {}), (408, {}), (500, {}), None])

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -184,6 +186,24 @@ def test_silent_proxy_accepts_and_holds_everything_until_mended() -> None:
             assert await reader.read() == b"helloend seen"
             assert server.received == [b"held"]
             writer.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_held_of_a_sender_that_resets_is_dropped_as_by_its_kernel() -> None:
+    async def run() -> None:
+        async with proxied() as (server, proxy):
+            proxy.hold()
+            _, writer = await opened(proxy)
+            writer.write(b"held")
+            await writer.drain()
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+            await asyncio.sleep(SILENCE_S)
+            await proxy.mend()
+            await server.ended.wait()
+            assert server.received == [b""]
 
     asyncio.run(run())
 
