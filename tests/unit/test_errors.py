@@ -19,6 +19,8 @@ CONTRACT = {
     "body-timeout": (408, True),
     "body-too-large": (413, False),
     "too-many-days": (400, False),
+    "too-many-errors": (400, False),
+    "foreign-origin": (403, False),
     "too-many-records": (413, False),
     "decompressed-too-large": (413, False),
     "nothing-accepted": (422, False),

@@ -23,7 +23,8 @@ ROW_CODES: Final = (
 """CONTRACT section 3; `tests/unit/telemetry/test_registry.py` holds it to `records.validation`."""
 PROBLEM_CODES: Final = (
     *("invalid-json", "strict-rejected", "truncated-body", "invalid-encoding", "unknown-parameter"),
-    *("unauthorized", "not-found", "method-not-allowed", "body-timeout", "body-too-large"),
+    *("unauthorized", "foreign-origin", "not-found", "method-not-allowed", "body-timeout"),
+    "body-too-large",
     *("too-many-errors", "too-many-days", "too-many-records", "decompressed-too-large"),
     *("unsupported-media-type", "unsupported-encoding", "nothing-accepted", "overloaded"),
     "sink-unavailable",
