@@ -63,7 +63,7 @@ def readings(count: int) -> list[Record]:
                 if number % 2
                 else b"ABCDEF%02X" % (number % 256) + b"-0000-4000-8000-00000000000A"
             )
-        row["meter_id"] = text or b"empty"
+        row["meter_id"] = text if text.strip() else b"empty"
         row["kwh"] = abs(NUMBERS[number % len(NUMBERS)])
         if number % 4:
             row |= {"premise_id": text, "kvarh": NUMBERS[-number % len(NUMBERS)]}
