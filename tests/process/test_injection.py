@@ -66,8 +66,15 @@ TEXTS = st.one_of(
     st.text(CHARACTERS, min_size=1, max_size=256),
     st.lists(st.sampled_from(NASTY), min_size=2, max_size=4).map("".join),
 ).map(lambda text: text[:256])
-ROWS = st.lists(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS), min_size=1, max_size=40)
-ALL_NASTY = [(text, text, text, text) for text in NASTY]
+
+
+def identifier(text: str) -> str:
+    """Return a text that is more than blanks, as identifiers must be."""
+    return f"x{text}"[:256] if text.isspace() else text
+
+
+ROWS = st.lists(st.tuples(TEXTS.map(identifier), TEXTS, TEXTS, TEXTS), min_size=1, max_size=40)
+ALL_NASTY = [(identifier(text), text, text, text) for text in NASTY]
 
 METER = ("meter_usage", "kwh", ("meter_id", "premise_id", "quality_flag", "source_system"))
 GENERATION = ("generation_output", "mw", ("plant_id", "unit_id", "status", "fuel_type"))

@@ -2,12 +2,14 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 
 from utility_ts_analytics.errors import ConfigError
 
 _SHOWN_CHARACTERS_MAX = 60
 _SHORT_CHARACTERS_MAX = 3
+_PLAIN_WORD = re.compile(r"[a-z_]{1,15}|[A-Z_]{1,15}", re.ASCII)
 
 
 class Problems:
@@ -55,9 +57,11 @@ def join_path(path: str, key: str) -> str:
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """Return a key that nobody knows as a problem may show it: it may be a secret that slipped.
 
-    Shown is what is like a known key, and what is too short for a secret.
+    Shown is what is like a known key, what is too short for a secret, and a plain word that is
+    shorter than any token should be (`check` warns of those).
     """
-    if len(key) <= _SHORT_CHARACTERS_MAX or difflib.get_close_matches(key, list(known), n=1):
+    short = len(key) <= _SHORT_CHARACTERS_MAX or _PLAIN_WORD.fullmatch(key) is not None
+    if short or difflib.get_close_matches(key, list(known), n=1):
         return key
     return f"(a key of {len(key)} characters)"
 

@@ -129,7 +129,7 @@ def test_a_key_of_another_section_altogether_is_not_suggested() -> None:
     assert problems == ["metrics.batch_size: is no known key"]
 
 
-@pytest.mark.parametrize("secret", ["s3cr3t-t0ken", "hunter22", "Zm9vYmFy+/="])
+@pytest.mark.parametrize("secret", ["s3cr3t-t0ken", "hunter22", "Zm9vYmFy+/=", "qqqqqqqqqqqqqqqq"])
 @pytest.mark.parametrize("keys", [*SECTIONS, ()], ids=".".join)
 def test_secret_that_stands_where_a_key_should_is_not_shown(
     keys: tuple[str, ...], secret: str
