@@ -12,6 +12,7 @@ from typing import Final
 from utility_ts_analytics.records.reading import Reading
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 
 _SLICE_ROWS: Final = 96
 """A day of one meter in quarters of an hour: such a slice lies on two days at most, and is then
@@ -47,4 +48,9 @@ def days_between(rows: Sequence[Reading], ends: Sequence[Ends]) -> frozenset[int
 
 def day_numbers(rows: Sequence[Reading]) -> list[int]:
     """Return the day of each row, in order."""
-    return [(row.ts - _EPOCH).days for row in rows]
+    instants = [row.ts for row in rows]
+    # A third of the cost of a difference, and right where a time is one of UTC already.
+    return [
+        ts.toordinal() - _EPOCH_ORDINAL if ts.tzinfo is UTC else (ts - _EPOCH).days
+        for ts in instants
+    ]
