@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.http_access import PLAIN, HttpAccess, basic_authorization
-from utility_ts_analytics.database.ping import ping_trouble
+from utility_ts_analytics.database.ping import login_trouble, ping_trouble
 from utility_ts_analytics.database.schema import apply_schema
 from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, RetryLater
@@ -50,13 +50,19 @@ def sent(database: RunningQuestDB, access: HttpAccess) -> Outcome:
     return asyncio.run(main())
 
 
-def pinged(database: RunningQuestDB, access: HttpAccess) -> str | None:
-    return asyncio.run(ping_trouble("127.0.0.1", database.http_port, timeout_s=10.0, access=access))
+def asked(
+    database: RunningQuestDB, access: HttpAccess, asks: Callable[..., Awaitable[str | None]]
+) -> str | None:
+    async def main() -> str | None:
+        return await asks("127.0.0.1", database.http_port, timeout_s=10.0, access=access)
+
+    return asyncio.run(main())
 
 
 def test_right_login_stores(guarded: RunningQuestDB) -> None:
     assert sent(guarded, RIGHT) == Delivered()
-    assert pinged(guarded, RIGHT) is None
+    assert asked(guarded, RIGHT, ping_trouble) is None
+    assert asked(guarded, RIGHT, login_trouble) is None
 
 
 @pytest.mark.parametrize("access", [PLAIN, WRONG], ids=["none", "wrong"])
@@ -68,3 +74,5 @@ def test_no_or_wrong_login_is_told_and_stores_nothing(
     assert outcome.code == "sink-unavailable"
     assert "login" in outcome.reason
     assert "guess" not in outcome.reason
+    assert asked(guarded, access, ping_trouble) is None  # it says nothing of a login
+    assert "questdb.ilp_user" in (asked(guarded, access, login_trouble) or "")

@@ -9,7 +9,11 @@ import ssl
 from utility_ts_analytics.database.client_tls import tls_cause
 from utility_ts_analytics.database.http_access import PLAIN, HttpAccess
 
-_ANSWER = b"HTTP/1.1 204"
+_PING = ("/ping", "204")
+_LOGIN = ("/exec?query=SELECT%201", "200")
+"""What is asked for, and the status that answers it."""
+
+_STATUS_END = len("HTTP/1.1 204")
 _STATUS_LINE_BYTES_MAX = 100
 
 
@@ -27,14 +31,35 @@ async def ping_trouble(
     Returns:
         One line, with the setting to change where that is plain; never a secret.
     """
-    head = access.head("GET", "/ping", f"{host}:{port}")
+    return await _trouble(host, port, _PING, timeout_s, access)
+
+
+async def login_trouble(
+    host: str, port: int, *, timeout_s: float, access: HttpAccess = PLAIN
+) -> str | None:
+    """Run a query that reads nothing; as `ping_trouble`, which QuestDB answers without a login."""
+    return await _trouble(host, port, _LOGIN, timeout_s, access)
+
+
+async def answers_ping(
+    host: str, port: int, *, timeout_s: float, access: HttpAccess = PLAIN
+) -> bool:
+    """Tell whether `ping_trouble` finds none; arguments as there."""
+    return await ping_trouble(host, port, timeout_s=timeout_s, access=access) is None
+
+
+async def _trouble(
+    host: str, port: int, question: tuple[str, str], timeout_s: float, access: HttpAccess
+) -> str | None:
+    target, expected = question
+    head = access.head("GET", target, f"{host}:{port}")
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(host, port, ssl=access.context())
             writer.write(f"{head}Connection: close\r\n\r\n".encode())
             answer = await reader.read(_STATUS_LINE_BYTES_MAX)
-            while len(answer) < len(_ANSWER) and (more := await reader.read(len(_ANSWER))):
+            while len(answer) < _STATUS_END and (more := await reader.read(_STATUS_END)):
                 answer += more
     except TimeoutError:
         return f"no answer within {timeout_s:g} s"
@@ -45,21 +70,16 @@ async def ping_trouble(
     finally:
         if writer is not None:
             writer.transport.abort()
-    return None if answer.startswith(_ANSWER) else _wrong_answer(answer)
+    return _wrong_answer(answer, target.partition("?")[0], expected)
 
 
-async def answers_ping(
-    host: str, port: int, *, timeout_s: float, access: HttpAccess = PLAIN
-) -> bool:
-    """Tell whether `ping_trouble` finds none; arguments as there."""
-    return await ping_trouble(host, port, timeout_s=timeout_s, access=access) is None
-
-
-def _wrong_answer(answer: bytes) -> str:
+def _wrong_answer(answer: bytes, path: str, expected: str) -> str | None:
     version, _, rest = answer.partition(b" ")
     status = rest[:3].decode("ascii", "replace")
     if not version.startswith(b"HTTP/1.") or not status.isdigit():
-        return "/ping is answered with something that is not HTTP"
+        return f"{path} is answered with something that is not HTTP"
+    if status == expected:
+        return None
     if status in ("401", "403"):
-        return f"/ping is answered with {status}: check questdb.ilp_user or questdb.ilp_token"
-    return f"/ping is answered with {status} and not 204: it is not QuestDB, or a proxy without one"
+        return f"{path} is answered with {status}: check questdb.ilp_user or questdb.ilp_token"
+    return f"{path} is answered with {status}, not {expected}: not QuestDB, or a proxy without one"

@@ -12,7 +12,7 @@ from pathlib import Path
 from utility_ts_analytics.config import Address, Config, QuestDBConfig
 from utility_ts_analytics.database.auto_creation import auto_creation
 from utility_ts_analytics.database.http_access import access_of
-from utility_ts_analytics.database.ping import ping_trouble
+from utility_ts_analytics.database.ping import login_trouble, ping_trouble
 from utility_ts_analytics.database.pool import address_of, connected
 from utility_ts_analytics.database.schema import check_schema, specs_for
 from utility_ts_analytics.database.views import check_views
@@ -227,12 +227,12 @@ async def _listeners(config: Config) -> list[CheckLine]:
     sinks = [stream.sink for stream in config.streams.values() if stream.sink.kind == "ilp"]
     lines = []
     if any(sink.transport == "http" for sink in sinks):
-        trouble = await ping_trouble(
-            questdb.ilp_http_address.host,
-            questdb.ilp_http_address.port,
-            timeout_s=_CONNECT_TIMEOUT_S,
-            access=access_of(questdb),
-        )
+        where, access = questdb.ilp_http_address, access_of(questdb)
+        trouble = None
+        for asks in (ping_trouble, login_trouble):
+            trouble = trouble or await asks(
+                where.host, where.port, timeout_s=_CONNECT_TIMEOUT_S, access=access
+            )
         lines.append(_listener("questdb.ilp_http_addr", questdb.ilp_http_address, trouble))
     if any(sink.transport == "tcp" for sink in sinks):
         trouble = _connect_trouble(questdb.ilp_tcp_address)

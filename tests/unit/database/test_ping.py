@@ -47,8 +47,8 @@ def test_questdb_answers(questdb: TestQuestDB) -> None:
     [
         (b"HTTP/1.1 204 OK\r\n\r\n", True, None),
         (b"HTTP/1.1 204 OK\r\n\r\n", False, None),
-        (b"HTTP/1.1 500 Error\r\n\r\n", True, "500 and not 204"),
-        (b"HTTP/1.1 200 OK\r\n\r\n<html>", True, "200 and not 204"),
+        (b"HTTP/1.1 500 Error\r\n\r\n", True, "500, not 204"),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>", True, "200, not 204"),
         (b"HTTP/1.1 401 Unauthorized\r\n\r\n", True, "questdb.ilp_token"),
         (b"HTTP/1.1", True, "not HTTP"),
         (b"HTTP/1.1", False, "no answer within 0.2 s"),
