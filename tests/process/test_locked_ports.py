@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import ssl
@@ -143,7 +144,8 @@ def test_worker_that_is_full_by_design_is_left_alone(
     *,
     secured: bool,
 ) -> None:
-    places = {"max_connections": 40, "max_concurrent_requests": 39}
+    tokens = ["a-token-of-one-client", "a-token-of-another"]  # one alone gets not all places
+    places = {"max_connections": 40, "max_concurrent_requests": 39, "auth_bearer_tokens": tokens}
     service = start_service(
         {"meter_usage": {"source": {**places, **(tls if secured else {})}}, "server": WATCHED}
     )
@@ -156,8 +158,9 @@ def test_worker_that_is_full_by_design_is_left_alone(
             )
             for _ in range(39)
         ]
-        for upload in uploads:
-            upload.send_head(PATH, {"content-type": NDJSON, "transfer-encoding": "chunked"})
+        for upload, token in zip(uploads, itertools.cycle(tokens), strict=False):
+            headers = {"content-type": NDJSON, "transfer-encoding": "chunked"}
+            upload.send_head(PATH, {**headers, "authorization": f"Bearer {token}"})
             upload.send_chunk(body)
         held.enter_context(half_open(port, 60))  # one takes the last place, the others wait
         threading.Event().wait(KILL_AFTER_S + 5)

@@ -98,7 +98,7 @@ class HttpConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; what was not sent yet is dropped, by the kernel too. Idempotent."""
-        if self._transport is not None:
+        if self.usable and self._transport is not None:  # once: its descriptor may be another's
             # Without this the kernel would send what it holds, after the rows went another way.
             self._transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT

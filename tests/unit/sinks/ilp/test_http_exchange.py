@@ -215,3 +215,33 @@ def test_nobody_there_is_an_error_of_connecting() -> None:
             await HttpConnection.open("127.0.0.1", port)
 
     uvloop.run(main())  # as the service runs
+
+
+def test_a_request_that_is_given_up_is_reset_and_its_rest_is_not_sent() -> None:
+    """What the kernel still holds would reach QuestDB after the rows went another way."""
+    given_up = asyncio.Event()
+    received: list[int] = []
+    reset = False
+
+    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        nonlocal reset
+        await given_up.wait()
+        try:
+            while piece := await reader.read(65_536):
+                received.append(len(piece))
+        except ConnectionResetError:
+            reset = True
+
+    async def check(connection: HttpConnection) -> None:
+        body = bytes(16 * 1024 * 1024)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await connection.exchange(HEAD, [body])
+        connection.abort()
+        connection.abort()
+        given_up.set()
+        while not reset:
+            await asyncio.sleep(0.01)
+
+    against(serve, check)
+    assert sum(received) < 8 * 1024 * 1024
