@@ -116,7 +116,7 @@ def test_crowd_that_brings_nothing_gives_way_to_a_client_of_the_same_address(
     body = reading_lines(make_id("m"), 10)
     crowd = UselessCrowd(small.ports.meter_usage, PATH, make_drip, count=CROWD, headers=headers)
     with crowd:
-        threading.Event().wait(SAME_HOLDER_S if b"padded" not in make_drip()() else 3.5)
+        threading.Event().wait(SAME_HOLDER_S if b"padded" not in make_drip()() else 5.0)
         all_stored_soon(posts_for(small, body, WATCHED_S))
     assert crowd.ended_count >= 5
 
