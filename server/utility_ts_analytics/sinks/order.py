@@ -12,11 +12,7 @@ nothing later is sent to QuestDB until QuestDB has answered something asked afte
 doubt too. Decision 0024 has the reasons.
 """
 
-import fcntl
 import math
-import mmap
-import os
-import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -24,6 +20,7 @@ from typing import Final
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected
 from utility_ts_analytics.sinks.doubts import Doubts
+from utility_ts_analytics.sinks.order_file import COUNTED, DOUBT, OLDEST, SENDING, OrderFile
 
 GRACE_S: Final = 1.0
 """Rows accepted within this time of each other have no order between two lanes, seconds."""
@@ -32,22 +29,10 @@ _SLOW_SEND_S: Final = 0.25
 """A send that takes longer is one whose worker may have died."""
 
 _LOOK_AGAIN_S: Final = 0.02
-_WORD_BYTES: Final = 8
-_PLACE_WORDS: Final = 8
-_PLACES_MAX: Final = 32_768
-"""Twice 256 workers with 64 lanes each; the file is sparse."""
-
-_SERVICE, _PLACES, _PENDING = range(3)
-"""Words of the head: an id of this service, places given out so far, rows in the spool."""
-
-_PID, _SESSION, _ID, _OLDEST, _SENDING, _DOUBT, _COUNTED = range(7)
-"""Words of a place. Times are monotonic seconds of this machine; 0 means none."""
 
 
 class StreamOrder:
-    """The shared file of one stream, as one process sees it. One event loop.
-
-    Each word is written by one process, whole: it is 8 bytes at an address that 8 divides.
+    """The order of one stream, as one process sees it. One event loop.
 
     Args:
         path: The file, made if it is not there; None keeps the order of this process alone.
@@ -59,62 +44,45 @@ class StreamOrder:
     def __init__(
         self, path: Path | None, clock: Clock, answered: Callable[[], float] | None = None
     ) -> None:
-        size_bytes = _WORD_BYTES * _PLACE_WORDS * (1 + _PLACES_MAX)
         self.clock = clock
+        self._file = OrderFile(path)
+        self._times = self._file.times
         self._answered = answered or clock.monotonic_s
         self._asked_s = -math.inf
-        self._file: int | None = None
-        if path is None:
-            self._map = mmap.mmap(-1, size_bytes)
-        else:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.ftruncate(self._file, size_bytes)  # no change where it has that size already
-            self._map = mmap.mmap(self._file, size_bytes)
-        self._ints = memoryview(self._map).cast("q")
-        self._times = memoryview(self._map).cast("d")
-        self._known_places = 0
+        self._known_places = self._known_reuses = 0
         self._watched: list[int] = []
         self._doubts = Doubts(GRACE_S)
 
     @property
     def service_id(self) -> int:
         """What tells this service from those before it; not 0 once a lane has its place."""
-        return self._ints[_SERVICE]
+        return self._file.service_id
 
     @property
     def spooled_rows(self) -> int:
         """Rows of the stream that wait in the spool, of all workers."""
-        return self._ints[_PENDING]
+        return self._file.spooled_rows
 
     @spooled_rows.setter
     def spooled_rows(self, rows: int) -> None:
         """Whoever holds the spool's lock says how many there are."""
-        self._ints[_PENDING] = rows
+        self._file.spooled_rows = rows
 
     def lane(self) -> "LaneOrder":
-        """Take a place for one lane of this process; it is kept until the process ends."""
-        self._lock(fcntl.LOCK_EX)
-        try:
-            if self._ints[_SERVICE] == 0:
-                self._ints[_SERVICE] = _random_id()
-            number = self._ints[_PLACES] + 1
-            if number > _PLACES_MAX:
-                raise AssertionError("more lanes than places; restart the service")
-            place = number * _PLACE_WORDS
-            self._ints[place + _ID] = _random_id()
-            self._ints[place + _SESSION] = os.getsid(0)
-            self._ints[place + _PID] = os.getpid()
-            self._ints[_PLACES] = number
-        finally:
-            self._lock(fcntl.LOCK_UN)
-        return LaneOrder(self, place)
+        """Take a place for one lane of this process; it is kept until the process ends.
+
+        Raises:
+            OSError: There is no room on the disk.
+        """
+        place = self._file.take_place(self.clock.monotonic_s())
+        return LaneOrder(self, place, self._file.id_of(place))
 
     def limit_s(self, own_place: int) -> float:
         """Return up to when accepted rows may leave the lane at `own_place`; never falls."""
         now_s = self.clock.monotonic_s()
         oldest_s = now_s
         for place in self._others():
-            since_s = self._times[place + _OLDEST]
+            since_s = self._times[place + OLDEST]
             if since_s == 0.0 or since_s >= oldest_s or place == own_place:
                 continue
             if since_s < now_s - GRACE_S and self._bury_if_dead(place):
@@ -126,14 +94,14 @@ class StreamOrder:
         """Tell whether QuestDB may still carry out a request whose answer did not come."""
         now_s = self.clock.monotonic_s()
         for place in self._others():
-            doubt_s = self._times[place + _DOUBT]
+            doubt_s = self._times[place + DOUBT]
             if doubt_s:
                 self._doubts.note(place, doubt_s)
-            elif 0.0 < self._times[place + _SENDING] < now_s - _SLOW_SEND_S:
+            elif 0.0 < self._times[place + SENDING] < now_s - _SLOW_SEND_S:
                 self._bury_if_dead(place)
         ended_s = self._doubts.end(max(self._answered(), self._asked_s), now_s).get(own_place)
-        if ended_s is not None and self._times[own_place + _DOUBT] == ended_s:
-            self._times[own_place + _DOUBT] = 0.0
+        if ended_s is not None and self._times[own_place + DOUBT] == ended_s:
+            self._times[own_place + DOUBT] = 0.0
         return any(own_counts or place != own_place for place in self._doubts.places())
 
     def note_answer(self, asked_s: float) -> None:
@@ -152,64 +120,48 @@ class StreamOrder:
         """
         if origin == self.service_id:
             return True
-        for place in self._places():
-            if self._ints[place + _ID] == origin:
-                return self._ints[place + _COUNTED] >= number or self._is_alive(place)
+        file = self._file
+        for place in file.places():
+            if file.id_of(place) == origin:
+                return file.ints[place + COUNTED] >= number or file.is_alive(place)
         return None
 
     # Of one place; for `LaneOrder`
 
-    def id_of(self, place: int) -> int:
-        """Return what tells a lane from all others, >= 1."""
-        return self._ints[place + _ID]
-
     def say_oldest(self, place: int, since_s: float) -> None:
         """Say since when the oldest row of a lane waits; 0 for none."""
-        self._times[place + _OLDEST] = since_s
+        self._times[place + OLDEST] = since_s
 
     def say_sending(self, place: int, since_s: float) -> None:
         """Say that a request is on its way; 0 for none."""
-        self._times[place + _SENDING] = since_s
+        self._times[place + SENDING] = since_s
 
     def say_doubt(self, place: int) -> None:
         """Say that QuestDB may carry out a request of the lane although nobody waits for it."""
-        self._times[place + _DOUBT] = self.clock.monotonic_s()
+        self._times[place + DOUBT] = self.clock.monotonic_s()
 
     def say_counted(self, place: int, number: int) -> None:
         """Say that the lane's spooled records up to `number` are in its worker's books."""
-        self._ints[place + _COUNTED] = number
-
-    def _places(self) -> range:
-        first, count = _PLACE_WORDS, self._ints[_PLACES]
-        return range(first, first + count * _PLACE_WORDS, _PLACE_WORDS)
+        self._file.ints[place + COUNTED] = number
 
     def _others(self) -> list[int]:
         """Return the places that may matter: all but those of the dead."""
-        count = self._ints[_PLACES]
-        if count > self._known_places:
-            self._watched += self._places()[self._known_places :]
-            self._known_places = count
+        places, reuses = self._file.places(), self._file.reuses
+        if reuses != self._known_reuses:
+            self._watched, self._known_places, self._known_reuses = [], 0, reuses
+        if len(places) > self._known_places:
+            self._watched += places[self._known_places :]
+            self._known_places = len(places)
         return self._watched
 
     def _bury_if_dead(self, place: int) -> bool:
         """Stop watching a lane whose process is gone; what it was sending is in doubt from now."""
-        if self._is_alive(place):
+        if self._file.is_alive(place):
             return False
         self._watched = [watched for watched in self._watched if watched != place]
-        if self._times[place + _SENDING]:
+        if self._times[place + SENDING]:
             self._doubts.note(place, self.clock.monotonic_s())
         return True
-
-    def _is_alive(self, place: int) -> bool:
-        pid = self._ints[place + _PID]
-        try:
-            return os.getsid(pid) == self._ints[place + _SESSION] and not _is_zombie(pid)
-        except ProcessLookupError:
-            return False
-
-    def _lock(self, operation: int) -> None:
-        if self._file is not None:
-            fcntl.flock(self._file, operation)
 
 
 class LaneOrder:
@@ -220,9 +172,9 @@ class LaneOrder:
         id: What tells this lane from all others, >= 1.
     """
 
-    def __init__(self, stream: StreamOrder, place: int) -> None:
+    def __init__(self, stream: StreamOrder, place: int, lane_id: int) -> None:
         self.stream = stream
-        self.id = stream.id_of(place)
+        self.id = lane_id
         self._place = place
         self._batch_in_doubt = False
 
@@ -278,15 +230,3 @@ class LaneOrder:
         self._batch_in_doubt = True
         self.stream.say_doubt(self._place)
         self.stream.say_sending(self._place, 0.0)
-
-
-def _is_zombie(pid: int) -> bool:
-    """Tell whether a process has ended, and only its parent does not know yet (proc(5))."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
-
-
-def _random_id() -> int:
-    return secrets.randbits(62) + 1

@@ -155,6 +155,7 @@ class StoreForward(Generic[PayloadT]):
         self._kept(batch, rows, result)
 
     def _kept(self, batch: Batch, rows: int, result: Appended | SpoolFull | SpoolBroken) -> None:
+        self._count_lost()
         match result:
             case Appended(number):
                 self._room.succeeded()
@@ -215,11 +216,14 @@ class StoreForward(Generic[PayloadT]):
             self._observer.lost(lost_rows)
 
     async def _wait_for_work(self) -> None:
-        """Return when something is spooled, by any lane, or a moment later."""
+        """Return a moment after something is spooled, by any lane, or after some looks in vain.
+
+        A moment at least: what is spooled may be what cannot be read just now.
+        """
         for _ in range(_LOOKS):
+            await self._clock.sleep(LOOK_EVERY_S)
             if self._spool.pending_rows or self._stopping:
                 return
-            await self._clock.sleep(LOOK_EVERY_S)
 
 
 def _release_nothing(_rows: int, _size_bytes: int) -> None:

@@ -1,0 +1,157 @@
+"""The shared file of a stream's order: a few words for the service, and a place for each lane.
+
+Each word is written by one process, whole: it is 8 bytes at an address that 8 divides.
+"""
+
+import fcntl
+import mmap
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+OLDEST, SENDING, DOUBT, COUNTED = range(4)
+"""Words of a place that `sinks.order` explains. Times are monotonic seconds of this machine."""
+
+_PID, _SESSION, _ID = range(4, 7)
+_SERVICE, _PLACES, _PENDING, _REUSES = range(4)
+"""Words of the head: an id of this service, places in use, rows in the spool, and how often a place
+of the dead was given to another lane."""
+
+_WORD_BYTES: Final = 8
+_PLACE_WORDS: Final = 8
+_PLACE_BYTES: Final = _WORD_BYTES * _PLACE_WORDS
+_PLACES_MAX: Final = 32_768
+"""Twice 256 workers with 64 lanes each; the file is sparse."""
+
+_FORGET_S: Final = 600.0
+"""A doubt that a dead process left is over for everybody after so long, or is noted by them."""
+
+
+class OrderFile:
+    """The file, mapped.
+
+    Args:
+        path: Made if it is not there; None keeps everything in this process.
+
+    Attributes:
+        ints: All words as whole numbers.
+        times: The same words as seconds.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        size_bytes = _PLACE_BYTES * (1 + _PLACES_MAX)
+        self._file: int | None = None
+        if path is None:
+            self._map = mmap.mmap(-1, size_bytes)
+        else:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, size_bytes)  # no change where it has that size already
+            self._map = mmap.mmap(self._file, size_bytes)
+        self.ints = memoryview(self._map).cast("q")
+        self.times = memoryview(self._map).cast("d")
+
+    @property
+    def service_id(self) -> int:
+        """What tells this service from those before it; not 0 once a lane has its place."""
+        return self.ints[_SERVICE]
+
+    @property
+    def spooled_rows(self) -> int:
+        """Rows of the stream that wait in the spool, of all workers."""
+        return self.ints[_PENDING]
+
+    @spooled_rows.setter
+    def spooled_rows(self, rows: int) -> None:
+        """Whoever holds the spool's lock says how many there are."""
+        self.ints[_PENDING] = rows
+
+    @property
+    def reuses(self) -> int:
+        """How often a place was given to another lane: whoever stopped watching looks again."""
+        return self.ints[_REUSES]
+
+    def places(self) -> range:
+        """Return the first word of each place in use."""
+        return range(_PLACE_WORDS, (1 + self.ints[_PLACES]) * _PLACE_WORDS, _PLACE_WORDS)
+
+    def take_place(self, now_s: float) -> int:
+        """Return the first word of a place for a lane of this process, emptied.
+
+        Args:
+            now_s: Monotonic time, seconds.
+
+        Raises:
+            OSError: There is no room on the disk; a write into the map would end the process.
+        """
+        with self._locked():
+            self._make_room(places=0)
+            if self.ints[_SERVICE] == 0:
+                self.ints[_SERVICE] = _random_id()
+            place = self._free_place(now_s)
+            for word in (OLDEST, SENDING, DOUBT, COUNTED):
+                self.ints[place + word] = 0
+            self.ints[place + _ID] = _random_id()
+            self.ints[place + _SESSION] = os.getsid(0)
+            self.ints[place + _PID] = os.getpid()
+            number = place // _PLACE_WORDS
+            if number > self.ints[_PLACES]:
+                self.ints[_PLACES] = number
+            else:
+                self.ints[_REUSES] += 1
+        return place
+
+    def id_of(self, place: int) -> int:
+        """Return what tells a lane from all others, >= 1."""
+        return self.ints[place + _ID]
+
+    def is_alive(self, place: int) -> bool:
+        """Tell whether the process of a lane runs; a stranger with its id is in another session."""
+        pid = self.ints[place + _PID]
+        try:
+            return os.getsid(pid) == self.ints[place + _SESSION] and not _is_zombie(pid)
+        except ProcessLookupError:
+            return False
+
+    def _free_place(self, now_s: float) -> int:
+        """Return a place of a dead process that nobody needs to know of any more, or a new one."""
+        past_s = max(0.0, now_s - _FORGET_S)
+        if not self.spooled_rows:  # else `COUNTED` is needed
+            for place in self.places():
+                open_s = max(self.times[place + SENDING], self.times[place + DOUBT])
+                if open_s <= past_s and not self.is_alive(place):
+                    return place
+        number = self.ints[_PLACES] + 1
+        if number > _PLACES_MAX:
+            raise AssertionError("more lanes than places")
+        self._make_room(places=number)
+        return number * _PLACE_WORDS
+
+    def _make_room(self, *, places: int) -> None:
+        if self._file is not None:
+            os.posix_fallocate(self._file, 0, (1 + places) * _PLACE_BYTES)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._file is None:
+            yield
+            return
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Tell whether a process has ended, and only its parent does not know yet (proc(5))."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+def _random_id() -> int:
+    return secrets.randbits(62) + 1
