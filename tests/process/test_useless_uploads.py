@@ -180,3 +180,33 @@ def test_honest_slow_uploads_keep_their_places_beside_the_crowd(
             for upload in uploads:
                 assert upload.result().accepted_all().accepted == 150
     assert all(tables.count_meter(meter) == 150 for meter in meters)
+
+
+def rows_and_blank_blocks() -> Drip:
+    """Return what sends a row, and as many blank lines as the queue has rows, in 4 bytes of zstd."""
+    numbers = itertools.count()
+    head = [b"\x28\xb5\x2f\xfd\x00\x38"]  # a frame with a window of 128 KiB, without a size
+
+    def drip() -> bytes:
+        row = b'{"ts":"2024-01-01T00:00:00Z","meter_id":"b%d","kwh":1}\n' % (next(numbers) % 100)
+        blanks = (50_000 << 3 | 1 << 1).to_bytes(3, "little") + b"\n"
+        begin = head.pop() if head else b""
+        return begin + (len(row) << 3).to_bytes(3, "little") + row + blanks
+
+    return drip
+
+
+def test_blank_lines_take_no_room_from_others(shared: RunningService, make_id: MakeId) -> None:
+    body = reading_lines(make_id("m"), 10)
+    headers = {**CROWD_TOKEN, "content-encoding": "zstd"}
+    crowd = UselessCrowd(
+        shared.ports.meter_usage,
+        PATH,
+        rows_and_blank_blocks,
+        count=16,
+        pause_s=0.1,
+        headers=headers,
+    )
+    with crowd:
+        threading.Event().wait(1.0)
+        all_stored_soon(posts_for(shared, body, WATCHED_S, HONEST_TOKEN))

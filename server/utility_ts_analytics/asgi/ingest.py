@@ -184,7 +184,10 @@ class IngestEndpoint:
                 if session is not None:
                     raise_if(session.settlement.failure)
                     wait_s = self._settings.limits.delivery_timeout_s
-                    raise_if(await session.make_room(part.lines, len(part.data), wait_s))
+                    # Blank lines need none: 50,000 of them would wait for an empty queue, and
+                    # whoever waits for room has all newcomers refused.
+                    if rows_max := part.rows_max:
+                        raise_if(await session.make_room(rows_max, len(part.data), wait_s))
                 decoded = self._decoder.decode(part, ts_end=ts_end)
             await self._take(decoded, head, body, exchange)
             await asyncio.sleep(0)  # one block is about 1 ms of work; let the others run

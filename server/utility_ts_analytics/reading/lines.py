@@ -34,6 +34,11 @@ class LineBlock:
         """Return whole lines as a block, counted."""
         return cls(data, first_line, _count_lines(data))
 
+    @property
+    def rows_max(self) -> int:
+        """Most rows that the lines can be: none if all of them are blank."""
+        return 0 if _is_blank(self.data) else self.lines
+
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
