@@ -48,11 +48,18 @@ def flushed_zstd() -> Drip:
     return lambda: packer.compress(b"x\n" * 10) + packer.flush(flush)
 
 
+def padded_rows() -> Drip:
+    """One row a second, at 1.5 KB."""
+    row = ROW % (b" " * 1450)
+    halves = itertools.cycle((row[:750], row[750:]))
+    return lambda: next(halves)
+
+
 DRIPS = [  # at two chunks a second, each is well above 1 KiB/s as it comes, or once decompressed
     pytest.param(always(b"\n" * 750), {}, id="blank-lines"),
     pytest.param(always(b"x" * 50 + b"\n" + b"\n" * 700), {}, id="bad-lines"),
     pytest.param(always(b"# nothing here\n" * 50), {}, id="comments"),
-    pytest.param(always(ROW % (b" " * 750)), {}, id="blanks-in-a-record"),
+    pytest.param(padded_rows, {}, id="blanks-in-a-record"),
     pytest.param(always(b" " * 750), {}, id="line-without-end"),
     pytest.param(flushed_gzip, {"content-encoding": "gzip"}, id="blank-lines-in-gzip"),
     pytest.param(flushed_zstd, {"content-encoding": "zstd"}, id="bad-lines-in-zstd"),
@@ -183,7 +190,7 @@ def test_honest_slow_uploads_keep_their_places_beside_the_crowd(
 
 
 def rows_and_blank_blocks() -> Drip:
-    """Return what sends a row, and as many blank lines as the queue has rows, in 4 bytes of zstd."""
+    """Return what sends a row, and as many blank lines as the queue has rows, as zstd."""
     numbers = itertools.count()
     head = [b"\x28\xb5\x2f\xfd\x00\x38"]  # a frame with a window of 128 KiB, without a size
 
