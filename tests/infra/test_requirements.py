@@ -2,9 +2,12 @@
 
 import re
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "requirements").glob("*.txt"))
@@ -34,3 +37,26 @@ def test_every_installation_of_them_asks_for_the_hashes() -> None:
     ]
     assert len(calls) >= 6
     assert [call for call in calls if "--require-hashes" not in call] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_set_is_complete_by_itself(path: Path) -> None:
+    """With hashes asked for, pip takes no package that is not in the set."""
+    pinned = {canonicalize_name(name) for name in _names(path)}
+    missing = set()
+    for name in pinned:
+        try:
+            needed = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:  # of a set that is not installed for the tests
+            continue
+        for requirement in map(Requirement, needed):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                missing |= {canonicalize_name(requirement.name)} - pinned
+    assert missing <= {"pip"}, "every virtual environment has pip"
+
+
+def _names(path: Path) -> list[str]:
+    text = path.read_text()
+    others = [path.parent / name for name in re.findall(r"^-r (\S+)$", text, re.MULTILINE)]
+    own = re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)
+    return [*own, *(name for other in others for name in _names(other))]
