@@ -95,7 +95,7 @@ class AcceptWatch:
             return None
         if _out_of_files(sockets):
             return f"all its {sockets.open_files_max} file descriptors are in use"
-        return f"it has {len(sockets.connections)} and lets others wait"
+        return f"it has {len(sockets.connections)} connections and lets others wait"
 
     def _went_on(self, suspect: _Suspect, sockets: WorkerSockets) -> bool:
         """Tell whether a worker has accepted connections and may still finish their handshakes."""

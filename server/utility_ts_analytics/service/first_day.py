@@ -171,12 +171,12 @@ class FirstDay:
         return f'SELECT count() FROM "{name}" WHERE {period} AND {own}'  # noqa: S608
 
     def _facts(self, stored: Mapping[str, int]) -> Iterator[str]:
+        yield f"status page  {url_of(self.config.metrics)}/"
         yield "stored rows of the sample:"
         for table, rows in stored.items():
             yield f"  {table:24} {rows:>9,}"
         for stream, settings in self.config.streams.items():
             yield f"post {stream} to {url_of(settings.source)}/ingest/{stream}/ndjson"
-        yield f"operations   {url_of(self.config.metrics)}/readyz"
         yield f"QuestDB      {self.console_url}"
 
 

@@ -33,9 +33,9 @@ class Watching:
 def test_worker_that_has_room_and_lets_others_wait_is_stuck() -> None:
     watching = Watching()
     assert watching.look(sockets()) is None
-    assert watching.look(sockets()) == Stuck(2.0, "it has 5 and lets others wait")
+    assert watching.look(sockets()) == Stuck(2.0, "it has 5 connections and lets others wait")
     assert watching.look(sockets(connections=range(3))) == Stuck(
-        4.0, "it has 3 and lets others wait"
+        4.0, "it has 3 connections and lets others wait"
     )
 
 
@@ -84,7 +84,7 @@ def test_watch_that_stood_still_gives_the_whole_patience_anew() -> None:
     watching = Watching()
     watching.look(sockets())
     assert watching.look(sockets(), after_s=LATE_S + 1) is None
-    assert watching.look(sockets()) == Stuck(2.0, "it has 5 and lets others wait")
+    assert watching.look(sockets()) == Stuck(2.0, "it has 5 connections and lets others wait")
 
 
 def test_worker_that_comes_with_the_number_of_another_is_new() -> None:

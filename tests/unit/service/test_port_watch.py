@@ -111,7 +111,7 @@ def test_worker_that_does_not_accept_is_a_reason_and_then_noted(
     rig = Rig(tmp_path, server)
     rig.say(SERVING)
     assert rig.look() == []
-    reason = "it has 0 and lets others wait"
+    reason = "it has 0 connections and lets others wait"
     assert rig.look() == [f"a worker of meter_usage takes no connections: {reason}"]
     assert take_stuck(tmp_path) == {}
     rig.look(3)
