@@ -76,3 +76,41 @@ needs_closer_look(PyObject *Py_UNUSED(module), PyObject *object)
     PyBuffer_Release(&buffer);
     return PyBool_FromLong(found);
 }
+
+/* array_part_end(data, start, count): see `_native.pyi`. */
+PyObject *
+array_part_end(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t args_count)
+{
+    Py_ssize_t at, left;
+    if (args_count != 3) {
+        PyErr_SetString(PyExc_TypeError, "array_part_end() takes data, start and count");
+        return NULL;
+    }
+    at = PyLong_AsSsize_t(args[1]);
+    left = PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(args[0], &buffer, PyBUF_SIMPLE) < 0)
+        return NULL;
+    const unsigned char *data = buffer.buf;
+    Py_ssize_t depth = 0;
+    for (at = at < 0 ? 0 : at; at < buffer.len; at++) {
+        unsigned char byte = data[at];
+        if (byte == '"') {
+            for (at++; at < buffer.len && data[at] != '"'; at++)
+                at += data[at] == '\\';
+        } else if (byte == '{' || byte == '[') {
+            depth++;
+        } else if (byte == '}' || byte == ']') {
+            if (depth-- == 0)
+                break;
+        } else if (byte == ',' && depth == 0 && --left <= 0) {
+            break;
+        }
+    }
+    if (at > buffer.len)
+        at = buffer.len;
+    PyBuffer_Release(&buffer);
+    return PyLong_FromSsize_t(at);
+}

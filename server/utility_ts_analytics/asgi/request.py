@@ -62,6 +62,12 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def headers(scope: Scope, name: bytes) -> list[bytes]:
+    """Return all values of a header (lower-case `name`): several lines are one list (RFC 9110)."""
+    pairs: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return [value for key, value in pairs if key == name]
+
+
 def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHead:
     """Judge media type, encoding, length and parameters of an ingest request.
 
@@ -72,12 +78,13 @@ def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHea
         UnknownParameter: A parameter is unknown, repeated, or neither true nor false.
     """
     _check_media_type(_text(header(scope, b"content-type")), ndjson=ndjson)
-    encoding_name = _text(header(scope, b"content-encoding"))
+    encoding_name = _text(b", ".join(headers(scope, b"content-encoding")))
     encoding = _ENCODINGS.get(encoding_name)
     if encoding is None:
         raise UnsupportedEncoding("Content-Encoding must be identity, gzip or zstd")
     parameters = _parameters(scope["query_string"])
-    _check_transfer_coding(header(scope, b"transfer-encoding"))
+    codings = headers(scope, b"transfer-encoding")
+    _check_transfer_coding(b", ".join(codings) if codings else None)
     return RequestHead(
         ndjson=ndjson,
         encoding=encoding,

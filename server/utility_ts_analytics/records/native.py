@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"
 derive_event_ids: "Callable[[Sequence[Reading], int], list[Reading]] | None"
+array_part_end: "Callable[[bytes, int, int], int] | None"
 needs_closer_look: "Callable[[bytes], bool] | None"
 ilp_lines: "Callable[[Sequence[Reading], bytes], bytes] | None"
 
 try:
     from utility_ts_analytics.records._native import (
+        array_part_end,
         column_lines,
         derive_event_ids,
         ilp_lines,
         needs_closer_look,
     )
 except ImportError:
-    column_lines = derive_event_ids = ilp_lines = needs_closer_look = None
+    array_part_end = column_lines = derive_event_ids = ilp_lines = needs_closer_look = None

@@ -103,8 +103,14 @@ class HandshakeBound:
         Raises:
             OSError: This process cannot open another file.
         """
-        now_s = self._clock.monotonic_s()
         noted, self._noted = self._noted, set()
+        try:
+            return self._look(noted, self._clock.monotonic_s())
+        except OSError:
+            self._noted.update(noted)  # the next look needs to know them
+            raise
+
+    def _look(self, noted: set[Client], now_s: float) -> int:
         newcomers = []
         sockets = {}
         descriptors = _descriptors()

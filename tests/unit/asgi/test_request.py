@@ -139,3 +139,18 @@ def test_request_without_a_token_counts_for_its_address(
 def test_request_with_a_token_counts_for_its_holder_wherever_it_comes_from() -> None:
     for address in ("192.0.2.7", "192.0.2.8"):
         assert holder_of({"client": (address, "1")}, "head-end") == "token head-end"
+
+
+def test_several_lines_of_a_coding_are_one_list() -> None:
+    def judge(*pairs: tuple[bytes, bytes]) -> RequestHead:
+        scope: dict[str, Any] = {"headers": pairs, "query_string": b""}
+        return read_head(scope, ndjson=True, strict_default=False)
+
+    te, ce = b"transfer-encoding", b"content-encoding"
+    assert judge((te, b"chunked"), (ce, b"gzip")).encoding == "gzip"
+    for second in (b"chunked", b"gzip, chunked"):
+        with pytest.raises(InvalidEncoding):
+            judge((te, b"chunked"), (te, second))
+    for second in (b"gzip", b"identity"):
+        with pytest.raises(UnsupportedEncoding):
+            judge((ce, b"gzip"), (ce, second))

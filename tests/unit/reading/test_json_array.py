@@ -1,13 +1,16 @@
 """Array bodies: elements are judged as lines are, the body as a whole must be JSON."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.errors import InvalidJson
-from utility_ts_analytics.reading.json_array import SLICE_ROWS, decode_array
+from utility_ts_analytics.reading.json_array import SLICE_ROWS, array_part_end, decode_array
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
+from utility_ts_analytics.records import native
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 
@@ -133,3 +136,28 @@ def test_elements_come_to_the_same_as_lines(elements: list[bytes]) -> None:
     assert [(e.position + 1, e.code, e.field, e.detail) for e in part.errors] == [
         (e.position, e.code, e.field, e.detail) for e in expected.errors
     ]
+
+
+def test_array_of_tiny_elements_takes_a_small_multiple_of_its_size() -> None:
+    body = b"[" + b"1," * 500_000 + b"1]"
+    tracemalloc.start()
+    try:
+        slices = decode_array(body, DECODER, ts_end=TS_END)
+        next(slices)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(body)  # it was 36 times
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_compiled_and_plain_version_cut_an_array_alike(count: int) -> None:
+    if native.array_part_end is None:
+        pytest.skip("the package was installed without a compiler")
+    for text in (b"[]", b"[ 1 , 2,3 ]", rb'[{"a":"]},\"["},[1,[2]],"\\",{}]', b'["\xc3\xa9,",1]'):
+        start = 1
+        while start < len(text):
+            end = array_part_end(text, start, count)
+            assert native.array_part_end(text, start, count) == end
+            start = end + 1
+    assert native.array_part_end(b'["\\', 1, 1) == 3  # within the text, whatever it is

@@ -5,6 +5,7 @@ The server is this process: it accepts, as Granian does, and never answers.
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 
@@ -170,3 +171,23 @@ def test_looks_come_with_a_crowd_and_end_with_the_application(rig: Rig) -> None:
 
     asyncio.run(asyncio.wait_for(live(), 20))
     assert sum(map(is_ended, clients)) == CROWD
+
+
+def test_requests_are_not_forgotten_where_a_look_finds_no_file_to_spare(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = rig.come(1)[0]
+    rig.request(busy)
+
+    def no_file(_descriptor: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as short:
+        short.setattr(os, "dup", no_file)
+        with pytest.raises(OSError, match="Too many"):
+            rig.look()
+    rig.come(CROWD)
+    rig.look()
+    assert rig.look(after_s=PATIENCE_S) <= 1
+    assert rig.look() == 0
+    assert not is_ended(busy)
