@@ -51,6 +51,7 @@ class StreamOrder:
         self._asked_s = -math.inf
         self._known_places = self._known_reuses = 0
         self._watched: list[int] = []
+        self._buried: set[int] = set()
         self._doubts = Doubts(GRACE_S)
 
     @property
@@ -67,6 +68,16 @@ class StreamOrder:
     def spooled_rows(self, rows: int) -> None:
         """Whoever holds the spool's lock says how many there are."""
         self._file.spooled_rows = rows
+
+    @property
+    def leaving(self) -> tuple[int, int]:
+        """See `OrderFile.leaving`."""
+        return self._file.leaving
+
+    @leaving.setter
+    def leaving(self, record: tuple[int, int]) -> None:
+        """See `OrderFile.leaving`."""
+        self._file.leaving = record
 
     def lane(self) -> "LaneOrder":
         """Take a place for one lane of this process; it is kept until the process ends.
@@ -147,11 +158,9 @@ class StreamOrder:
     def _others(self) -> list[int]:
         """Return the places that may matter: all but those of the dead."""
         places, reuses = self._file.places(), self._file.reuses
-        if reuses != self._known_reuses:
-            self._watched, self._known_places, self._known_reuses = [], 0, reuses
-        if len(places) > self._known_places:
-            self._watched += places[self._known_places :]
-            self._known_places = len(places)
+        if (len(places), reuses) != (self._known_places, self._known_reuses):
+            self._known_places, self._known_reuses = len(places), reuses
+            self._watched = [p for p in places if self._file.id_of(p) not in self._buried]
         return self._watched
 
     def _bury_if_dead(self, place: int) -> bool:
@@ -159,8 +168,11 @@ class StreamOrder:
         if self._file.is_alive(place):
             return False
         self._watched = [watched for watched in self._watched if watched != place]
+        self._buried.add(self._file.id_of(place))
         if self._times[place + SENDING]:
             self._doubts.note(place, self.clock.monotonic_s())
+        elif self._times[place + DOUBT]:  # it died before its next attempt
+            self._doubts.note(place, self._times[place + DOUBT])
         return True
 
 

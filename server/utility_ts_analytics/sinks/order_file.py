@@ -15,10 +15,10 @@ from typing import Final
 OLDEST, SENDING, DOUBT, COUNTED = range(4)
 """Words of a place that `sinks.order` explains. Times are monotonic seconds of this machine."""
 
-_PID, _SESSION, _ID = range(4, 7)
-_SERVICE, _PLACES, _PENDING, _REUSES = range(4)
-"""Words of the head: an id of this service, places in use, rows in the spool, and how often a place
-of the dead was given to another lane."""
+_PID, _SESSION, _ID, _BEGAN = range(4, 8)
+_SERVICE, _PLACES, _PENDING, _REUSES, _LEAVING, _LEAVING_ROWS = range(6)
+"""Words of the head: an id of this service, places in use, rows in the spool, how often a place of
+the dead was given to another lane, and the record that is taken off the spool with its rows."""
 
 _WORD_BYTES: Final = 8
 _PLACE_WORDS: Final = 8
@@ -69,6 +69,21 @@ class OrderFile:
         self.ints[_PENDING] = rows
 
     @property
+    def leaving(self) -> tuple[int, int]:
+        """The record that QuestDB has and whose end is not in the books yet, and its rows; or 0, 0.
+
+        Rows are below 0 where they are not in the books as spooled either.
+        """
+        return self.ints[_LEAVING], self.ints[_LEAVING_ROWS]
+
+    @leaving.setter
+    def leaving(self, record: tuple[int, int]) -> None:
+        """The lane that delivers says so, right before and after it takes the record off."""
+        self.ints[_LEAVING] = 0
+        self.ints[_LEAVING_ROWS] = record[1]
+        self.ints[_LEAVING] = record[0]
+
+    @property
     def reuses(self) -> int:
         """How often a place was given to another lane: whoever stopped watching looks again."""
         return self.ints[_REUSES]
@@ -95,6 +110,7 @@ class OrderFile:
                 self.ints[place + word] = 0
             self.ints[place + _ID] = _random_id()
             self.ints[place + _SESSION] = os.getsid(0)
+            self.ints[place + _BEGAN] = _began_of(os.getpid())
             self.ints[place + _PID] = os.getpid()
             number = place // _PLACE_WORDS
             if number > self.ints[_PLACES]:
@@ -108,12 +124,17 @@ class OrderFile:
         return self.ints[place + _ID]
 
     def is_alive(self, place: int) -> bool:
-        """Tell whether the process of a lane runs; a stranger with its id is in another session."""
+        """Tell whether the process of a lane runs.
+
+        Its id may be another's by now, also that of a thread in the same session.
+        """
         pid = self.ints[place + _PID]
         try:
-            return os.getsid(pid) == self.ints[place + _SESSION] and not _is_zombie(pid)
+            if os.getsid(pid) != self.ints[place + _SESSION]:
+                return False
         except ProcessLookupError:
             return False
+        return _began_of(pid) == self.ints[place + _BEGAN]
 
     def _free_place(self, now_s: float) -> int:
         """Return a place of a dead process that nobody needs to know of any more, or a new one."""
@@ -145,12 +166,16 @@ class OrderFile:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
-def _is_zombie(pid: int) -> bool:
-    """Tell whether a process has ended, and only its parent does not know yet (proc(5))."""
+def _began_of(pid: int) -> int:
+    """Return when a process began, in ticks since the machine did (proc(5)).
+
+    0 where it has ended, also if only its parent does not know yet, and where there is no /proc.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
+        return 0
+    return 0 if fields[0] in "ZX" else int(fields[19])
 
 
 def _random_id() -> int:

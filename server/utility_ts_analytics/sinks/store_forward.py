@@ -105,15 +105,19 @@ class StoreForward(Generic[PayloadT]):
         delivers = False
         failures = 0
         while not self._stopping:
+            # Asked each time: the lock file may have been deleted, and another one taken over.
+            if not await self._spool.try_to_deliver():
+                delivers = False
+                self._count_lost()
+                await self._clock.sleep(LOOK_EVERY_S)
+                continue
             if not delivers:
-                delivers = await self._spool.try_to_deliver()
-                if not delivers:
-                    await self._clock.sleep(LOOK_EVERY_S)
-                    continue
+                delivers = True
                 recovered_rows = await self._spool.adopt()
                 if recovered_rows:
                     self._observer.recovered(recovered_rows)
             record = await self._spool.oldest()
+            self._tell_of_the_dead(record)
             self._count_lost()
             if record is None:
                 await self._wait_for_work()
@@ -193,22 +197,41 @@ class StoreForward(Generic[PayloadT]):
 
     async def _remove(self, record: Record, ends: Sequence[Callable[[], None]]) -> Failure | None:
         """Take a delivered record off the spool, and tell what became of its rows."""
+        # Asked before: once the spool is empty, the place of a dead lane is given out again.
+        counted = self._order.stream.counted_by_its_worker(record.origin, record.number)
+        rows = len(record.rows)
+        self._order.stream.leaving = (record.number, rows if counted else -rows)
         removing = asyncio.ensure_future(self._spool.remove(record))
         try:
             removed = await asyncio.shield(removing)
         except asyncio.CancelledError:
-            self._tell(record, ends, removed=await removing)
+            if await removing:
+                self._tell(record, ends, counted=counted)
             raise
-        self._tell(record, ends, removed=removed)
+        if removed:
+            self._tell(record, ends, counted=counted)
         return None if removed else _NOT_REMOVED
 
-    def _tell(self, record: Record, ends: Sequence[Callable[[], None]], *, removed: bool) -> None:
-        if not removed:
-            return
-        if not self._order.stream.counted_by_its_worker(record.origin, record.number):
+    def _tell(
+        self, record: Record, ends: Sequence[Callable[[], None]], *, counted: bool | None
+    ) -> None:
+        if not counted:
             self._observer.recovered(len(record.rows))
         for tell in ends:
             tell()
+        self._order.stream.leaving = (0, 0)
+
+    def _tell_of_the_dead(self, oldest: Record | None) -> None:
+        """Tell the end of the record that the lane before took off the spool and did not tell."""
+        number, rows = self._order.stream.leaving
+        if number == 0 or (oldest is None and self._spool.pending_rows):
+            return
+        if oldest is None or oldest.number > number:
+            if rows < 0:
+                self._observer.recovered(-rows)
+            self._observer.left_spool(abs(rows))
+            self._observer.delivered(abs(rows), 0.0, sink=self._sink.name)
+        self._order.stream.leaving = (0, 0)
 
     def _count_lost(self) -> None:
         lost_rows, self._lost_rows = self._spool.lost_rows - self._lost_rows, self._spool.lost_rows

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from tests.unit.sinks.test_store_forward import DOWN, ForwardRig
 
 from utility_ts_analytics.buffering.block import Failure, Settlement
@@ -96,6 +97,11 @@ def test_record_that_fails_half_way_is_counted_only_when_it_leaves_the_spool(
     with_books(tmp_path, check)
 
 
+def delete_database(folder: Path) -> None:
+    for path in folder.glob("*.sqlite3*"):
+        path.unlink()
+
+
 def spoil(folder: Path) -> None:
     """Overwrite what the one record holds."""
     [path] = folder.glob("*.sqlite3")
@@ -151,5 +157,48 @@ def test_rows_that_another_worker_delivers_leave_the_sum_of_all_balanced(tmp_pat
         assert delivering.books() == (0, 3, 0, 0, -3)
         await taking.stop()
         await delivering.stop()
+
+    asyncio.run(main())
+
+
+def test_record_whose_worker_died_right_after_taking_it_off_leaves_the_books(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        clock = ManualClock()
+        stream = StreamOrder(None, clock)
+        first = BookedRig(tmp_path, clock=clock, stream=stream)
+        second = BookedRig(tmp_path, clock=clock, stream=stream)
+        first.trouble = Failure("sink-unavailable", "away")
+        await first.start()
+        await first.put_settled(3)
+        monkeypatch.setattr(first.forward, "_tell", lambda *_, **__: None)  # killed before this
+        first.trouble = None
+        await first.advance_until(lambda: stream.spooled_rows == 0)
+        await first.stop()
+        await second.start()
+        await second.advance_until(lambda: second.total(registry.ROWS_STORED) == 3)
+        both = [a + b for a, b in zip(first.books(), second.books(), strict=True)]
+        assert both == [3, 3, 0, 0, 0]
+        await second.stop()
+
+    asyncio.run(main())
+
+
+def test_what_a_lane_that_does_not_deliver_finds_lost_is_told_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = ManualClock()
+        stream = StreamOrder(None, clock)
+        first = BookedRig(tmp_path, clock=clock, stream=stream)
+        second = BookedRig(tmp_path, clock=clock, stream=stream)
+        first.trouble = second.trouble = Failure("sink-unavailable", "away")
+        await first.start(forward=False)
+        await second.start(forward=False)
+        await second.put_settled(3)
+        delete_database(tmp_path)
+        await second.put_settled(2)
+        assert second.books() == (5, 0, 0, 3, 2)
+        await first.stop()
+        await second.stop()
 
     asyncio.run(main())

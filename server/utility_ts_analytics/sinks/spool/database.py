@@ -162,13 +162,15 @@ class SpoolDatabase:
         self, connection: sqlite3.Connection, parts: list[bytes], row_count: int, origin: int
     ) -> int:
         with transaction(connection):
-            (number,) = connection.execute(
+            number, rows = connection.execute(
                 "update totals set last_number = last_number + 1, row_count = row_count + ?"
-                " returning last_number",
+                " returning last_number, row_count",
                 (row_count,),
             ).fetchone()
             put(connection, Stored(number, row_count, origin, digest_of(parts), parts))
-        self._count(connection)
+            # Before the commit: a kill right after it must not let later rows pass the record.
+            # Where the commit fails, whoever looks for the record counts again.
+            self._note_rows(rows)
         return int(number)
 
     def _delete(self, connection: sqlite3.Connection, number: int) -> None:

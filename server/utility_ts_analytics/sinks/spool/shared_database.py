@@ -46,6 +46,8 @@ _PRAGMAS: Final = (
     "wal_autocheckpoint = 1",  # the log stays short, so that removing needs no room on the disk
 )
 
+_ENDINGS: Final = ("", "-wal", "-shm")
+
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
@@ -88,7 +90,7 @@ class SharedDatabase:
             OSError: The files cannot be used now.
             sqlite3.Error: The database cannot. If it is damaged, another one has taken its place.
         """
-        if not self._folder_is_synced:
+        if not self._folder_is_synced or not self.folder.exists():
             make_directory(self.folder)
             self._folder_is_synced = True
         with locked(self._file("lock"), self._clock):
@@ -126,6 +128,7 @@ class SharedDatabase:
         if self._connection is None or _inode_of(self._path) != self._inode:
             vanished_rows = 0
             self._disconnect()
+            self._set_aside_returned()
             paths = self._paths()
             if paths:
                 self._path = paths[0]
@@ -136,7 +139,25 @@ class SharedDatabase:
             self._inode = _inode_of(self._path)
             if vanished_rows:
                 self._lost(vanished_rows)
+                _log.error("the spool was deleted", file=str(self._path), lost_rows=vanished_rows)
         return self._connection
+
+    def _set_aside_returned(self) -> None:
+        """Move databases away that vanished, were counted as lost, and have come back.
+
+        Their rows are older than others that QuestDB has by now.
+        """
+        for path in self._paths():
+            if self._inode and _number_of(path) < _number_of(self._path):
+                aside = damaged_name(self.folder, self._stream)
+                self._move(path, aside)
+                _log.error("a spool that was given up has come back", file=str(aside))
+
+    def _move(self, path: Path, aside: Path) -> None:
+        for ending in _ENDINGS:  # its name first: with its log it is whole up to then
+            source = path.with_name(f"{path.name}{ending}")
+            if source.exists():
+                source.rename(aside.with_name(f"{aside.name}{ending}"))
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         if not path.exists():
@@ -166,6 +187,9 @@ class SharedDatabase:
         """
         known_rows = self._known_rows()
         self._disconnect()
+        for left in self._paths()[1:]:  # by one who did not get to the end of this
+            for ending in _ENDINGS:
+                left.with_name(f"{left.name}{ending}").unlink(missing_ok=True)
         connection = self._connect(self._path_of(_number_of(self._path) + 1))
         try:
             for record in readable_records(self._path):
@@ -177,10 +201,7 @@ class SharedDatabase:
         finally:
             connection.close()
         aside = damaged_name(self.folder, self._stream)
-        for ending in ("-wal", "-shm", ""):
-            source = self._path.with_name(f"{self._path.name}{ending}")
-            if source.exists():
-                source.rename(aside.with_name(f"{aside.name}{ending}"))
+        self._move(self._path, aside)
         lost_rows = max(0, known_rows - saved_rows)
         self._lost(lost_rows)
         _log.error(
@@ -198,9 +219,15 @@ class SharedDatabase:
         return self.folder / f"{self._stream}.{number}.sqlite3"
 
     def _file(self, kind: str) -> int:
-        if kind not in self._files:
-            self._files[kind] = open_private(self.folder / f"{self._stream}.{kind}")
-        return self._files[kind]
+        """Return the open file of a lock: the one that others find, if ours was deleted."""
+        path = self.folder / f"{self._stream}.{kind}"
+        file = self._files.get(kind)
+        if file is not None and os.fstat(file).st_ino != _inode_of(path):
+            os.close(self._files.pop(kind))
+            file = None
+        if file is None:
+            file = self._files[kind] = open_private(path)
+        return file
 
 
 @contextmanager
