@@ -221,3 +221,36 @@ def test_blank_lines_take_no_room_from_others(shared: RunningService, make_id: M
     with crowd:
         threading.Event().wait(1.0)
         all_stored_soon(posts_for(shared, body, WATCHED_S, HONEST_TOKEN))
+
+
+def window_of_8_mib(*, rows: bool) -> Drip:
+    """Return what opens a zstd frame with the largest window, and sends rows or nothing."""
+    row = b'{"ts":"2024-01-01T00:00:00Z","meter_id":"w","kwh":1,"x":"%b"}\n' % (b"y" * 450)
+    data = row * 3 if rows else b"\n"
+    head = [b"\x28\xb5\x2f\xfd\x00\x68"]
+    return lambda: (head.pop() if head else b"") + (len(data) << 3).to_bytes(3, "little") + data
+
+
+def test_windows_of_one_holder_leave_some_to_others(
+    shared: RunningService, make_id: MakeId
+) -> None:
+    packer = zstandard.ZstdCompressor(level=3).compressobj()
+    body = packer.compress(reading_lines(make_id("m"), 3_000)) + packer.flush()
+    zstd = {"content-encoding": "zstd"}
+    port, headers = shared.ports.meter_usage, {**CROWD_TOKEN, **zstd}
+    with UselessCrowd(port, PATH, lambda: window_of_8_mib(rows=True), count=4, headers=headers):
+        threading.Event().wait(2.0)
+        all_stored_soon(posts_for(shared, body, WATCHED_S, {**HONEST_TOKEN, **zstd}))
+
+
+def test_who_waits_for_a_window_gives_its_place(small: RunningService, make_id: MakeId) -> None:
+    body = reading_lines(make_id("m"), 10)
+    port, headers = small.ports.meter_usage, {"content-encoding": "zstd"}
+    with UselessCrowd(port, PATH, lambda: window_of_8_mib(rows=True), count=4, headers=headers):
+        threading.Event().wait(1.0)
+        waiting = UselessCrowd(
+            port, PATH, lambda: window_of_8_mib(rows=False), count=PLACES - 4, headers=headers
+        )
+        with waiting:
+            threading.Event().wait(2.5)
+            all_stored_soon(posts_for(small, body, WATCHED_S))

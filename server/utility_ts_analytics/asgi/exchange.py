@@ -44,6 +44,7 @@ class Exchange:
         self.validate_only = False
         self.request_id = uuid.uuid4().hex  # ours: what a client calls its request is not looked at
         self.token_name: str | None = None  # of its holder, once it is known
+        self.holder = ""  # who shares places and memory with it
         self._settings = settings
         self._tokens = tokens
         self._position_name = "line" if ndjson else "index"

@@ -29,7 +29,7 @@ class HeldBytes:
             otherwise never come in.
         full: What a request without room is told, with the setting.
         make_way: Asked where there is no room.
-        wait_s: How long a request may wait for room, seconds, one after the other.
+        wait_s: How long a request may wait for room, seconds; those of a holder one by one.
     """
 
     def __init__(
@@ -40,18 +40,28 @@ class HeldBytes:
         self._full = full
         self._make_way = make_way
         self._wait_s = wait_s
+        # One holder gets all but a quarter, as with places: the rest is for others.
+        self._holder_bytes_max = bytes_max - bytes_max // 4
         self._holding: dict[RequestBody, int] = {}
-        self._turn = asyncio.Lock()
+        self._holders: dict[RequestBody, str] = {}
+        self._turns: dict[str, _Turn] = {}
         self._released = asyncio.Event()
 
-    def share(self, body: RequestBody) -> "HeldShare":
-        """Account for one request until the end of a `with` block."""
+    def share(self, body: RequestBody, holder: str = "") -> "HeldShare":
+        """Account for one request of a holder until the end of a `with` block."""
+        self._holders[body] = holder
         return HeldShare(self, body)
+
+    def forget(self, body: RequestBody) -> None:
+        """Give back all that a request holds; it asks for nothing any more."""
+        self.release(body)
+        del self._holders[body]
 
     async def hold(self, body: RequestBody, size_bytes: int) -> None:
         """Hold so much more; see `HeldShare.hold`."""
-        if self._turn.locked() or not self._fits(body, size_bytes):
-            with body.progress:  # to wait for others is not its fault
+        if self._holders[body] in self._turns or not self._fits(body, size_bytes):
+            # To wait for others is not its fault; but it waits on a place, and gives way with it.
+            with body.progress.queued():
                 await self._room(body, size_bytes)
         self._holding[body] = self._holding.get(body, 0) + size_bytes
         self.held_bytes += size_bytes
@@ -68,22 +78,39 @@ class HeldBytes:
             self._released.set()
 
     def _fits(self, body: RequestBody, size_bytes: int) -> bool:
-        alone = self.held_bytes == self._holding.get(body, 0)
-        return alone or self.held_bytes + size_bytes <= self._bytes_max
+        own = self._holding.get(body, 0)
+        if self.held_bytes == own:
+            return True
+        if self.held_bytes + size_bytes > self._bytes_max:
+            return False
+        of_holder = sum(self._holding[other] for other in self._of_holder(body))
+        return of_holder == own or of_holder + size_bytes <= self._holder_bytes_max
+
+    def _of_holder(self, body: RequestBody) -> list[RequestBody]:
+        holder = self._holders[body]
+        return [other for other in self._holding if self._holders[other] == holder]
 
     async def _room(self, body: RequestBody, size_bytes: int) -> None:
         clock = asyncio.get_running_loop().time
         until_s = clock() + self._wait_s
+        holder = self._holders[body]
+        turn = self._turns.setdefault(holder, _Turn())
+        turn.wanted += 1
         try:
-            async with asyncio.timeout_at(until_s + _LEAVING_S), self._turn:
+            async with asyncio.timeout_at(until_s + _LEAVING_S), turn.lock:
                 while not self._fits(body, size_bytes):
-                    others = self._holding.keys() - {body}
+                    full = self.held_bytes + size_bytes > self._bytes_max
+                    others = set(self._holding if full else self._of_holder(body)) - {body}
                     left_s = _LEAVING_S if self._make_way(body, others) else until_s - clock()
                     await self._some_released(left_s)
         except TimeoutError:
             raise Overloaded(
                 f"the worker holds {self.held_bytes} bytes of {self._full}", _RETRY_AFTER_S
             ) from None
+        finally:
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._turns[holder]
 
     async def _some_released(self, left_s: float) -> None:
         """Wait until others gave something back, or until it is time to look who lags."""
@@ -93,6 +120,14 @@ class HeldBytes:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(left_s, _LEAVING_S)):
                 await self._released.wait()
+
+
+class _Turn:
+    """Whose turn it is among the requests of one holder."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.wanted = 0
 
 
 class HeldShare:
@@ -106,7 +141,7 @@ class HeldShare:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        self._held.forget(self._body)
 
     @property
     def held_bytes(self) -> int:

@@ -82,8 +82,8 @@ class IngestEndpoint:
             exchange.token_name = self._auth.holder_or_raise(header(scope, b"authorization"))
             head = read_head(scope, ndjson=ndjson, strict_default=self._settings.strict)
             body.check_length_or_raise(head.content_length)
-            holder = holder_of(scope, exchange.token_name)
-            await self._ingest(head, body, holder, exchange)
+            exchange.holder = holder_of(scope, exchange.token_name)
+            await self._ingest(head, body, exchange)
         except ClientError as error:
             exchange.error = error
         except Exception:  # noqa: BLE001  the border of a request: logged, answered, counted
@@ -110,13 +110,12 @@ class IngestEndpoint:
             min_rate_bytes=limits.body_min_rate_bytes,
         )
 
-    async def _ingest(
-        self, head: RequestHead, body: RequestBody, holder: str, exchange: Exchange
-    ) -> None:
+    async def _ingest(self, head: RequestHead, body: RequestBody, exchange: Exchange) -> None:
         exchange.validate_only = head.validate_only
         if not head.validate_only:
             raise_if(self._intake.refusal())
-        with self._admission.admitted_or_raise(body, holder, exchange.request_id) as session:
+        place = self._admission.admitted_or_raise(body, exchange.holder, exchange.request_id)
+        with place as session:
             exchange.session = session
             try:
                 with body.cut:
@@ -143,7 +142,7 @@ class IngestEndpoint:
         body.compressed = head.encoding != "identity"
         plain_max = self._settings.limits.plain_bytes_max(ndjson=head.ndjson)
         plain = decompressor(head.encoding, *plain_max)
-        with self._windows.share(body) as window:
+        with self._windows.share(body, exchange.holder) as window:
             if head.ndjson:
                 await self._read_ndjson(head, body, plain, window, exchange)
             else:
@@ -200,7 +199,7 @@ class IngestEndpoint:
         window: HeldShare,
         exchange: Exchange,
     ) -> None:
-        with self._arrays.share(body) as array:
+        with self._arrays.share(body, exchange.holder) as array:
             held = bytearray()
             async for chunk in body.chunks():
                 for piece in plain.feed(chunk):

@@ -34,6 +34,7 @@ class Progress:
         self._began_s: float | None = None
         self._waiting_since_s: float | None = None
         self._over = False
+        self._queued = False
 
     def begin(self) -> None:
         """Say that the body is asked for from now on."""
@@ -51,6 +52,11 @@ class Progress:
         """Say that the body has been read: from now on the client has nothing to do but wait."""
         self._over = True
 
+    def queued(self) -> "Progress":
+        """Return what is entered for a wait for memory, on a place that others may need."""
+        self._queued = True
+        return self
+
     def __enter__(self) -> None:
         """Begin a wait for room, which is not the client's fault."""
         self._waiting_since_s = asyncio.get_running_loop().time()
@@ -62,6 +68,7 @@ class Progress:
         if self._waiting_since_s is not None and self._began_s is not None:
             self._began_s += asyncio.get_running_loop().time() - self._waiting_since_s
         self._waiting_since_s = None
+        self._queued = False
 
     def lags_s(self, now_s: float) -> float:
         """Return for how long the upload has brought too little, seconds; 0 if it has not.
@@ -69,8 +76,11 @@ class Progress:
         Args:
             now_s: The loop's time, seconds.
         """
-        if self._began_s is None or self._over or self._waiting_since_s is not None:
+        if self._began_s is None or self._over:
             return 0.0
+        if self._waiting_since_s is not None:
+            in_vain = self._queued and not self.useful_bytes
+            return now_s - self._waiting_since_s if in_vain else 0.0
         taken_s = now_s - self._began_s
         if self.useful_bytes < taken_s * self._rate_bytes_min:
             return taken_s

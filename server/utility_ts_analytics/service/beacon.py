@@ -105,7 +105,11 @@ class Beacon:
         name = f"{stream}.{os.getsid(0)}.{os.getpid()}.{secrets.token_hex(4)}{_SUFFIX}"
         path = folder / f"{name}.new"
         head = _head(token_names)
-        path.write_bytes(head + bytes(file_bytes(len(token_names))))
+        try:
+            path.write_bytes(head + bytes(file_bytes(len(token_names))))
+        except OSError:  # no room: nothing is left behind for the next try to find less
+            path.unlink(missing_ok=True)
+            raise
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
         self.measures = Measures(memoryview(self._map)[len(head) :], token_names)

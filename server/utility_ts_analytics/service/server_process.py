@@ -1,11 +1,16 @@
 """One generation of one server: a Granian in a child process, with the workers that it forks."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from utility_ts_analytics.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from utility_ts_analytics.clock import SystemClock
@@ -18,6 +23,11 @@ from utility_ts_analytics.service.orphans import stop_with_parent
 from utility_ts_analytics.service.plans import ServerPlan
 from utility_ts_analytics.service.standard_files import STDOUT_FD
 from utility_ts_analytics.telemetry.log_stream import STDERR_FD
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_ROOM_RETRY_S: Final = 5.0
+
+_log = structlog.get_logger("server")
 
 
 class ServerProcess:
@@ -154,7 +164,7 @@ def _serve(
         signal.signal(http_server.DRAIN_SIGNAL, signal.SIG_IGN)
         stop_with_parent(own_pid)
         try:
-            app = _heard(plan.make_app(runtime_dir), words)
+            app = _heard(make_when_there_is_room(plan, runtime_dir), words)
         except Exception as error:
             words.say(f"{type(error).__name__}: {error}")
             raise
@@ -173,6 +183,25 @@ def _serve(
         on_worker_death=lambda code: words.say(words.read() or f"a worker: {how_it_ended(code)}"),
     )
     return None
+
+
+def make_when_there_is_room(
+    plan: ServerPlan, runtime_dir: Path, *, retry_s: float = _NO_ROOM_RETRY_S
+) -> AsgiApp:
+    """Make an application; waits while the disk of the runtime folder is full.
+
+    A worker that died for that again and again would end the service, and with it the workers that
+    serve.
+    """
+    while True:
+        try:
+            return plan.make_app(runtime_dir)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            reason = error.strerror
+        _log.error("a worker cannot start; trying again", server=plan.name, reason=reason)
+        threading.Event().wait(retry_s)
 
 
 def _heard(app: AsgiApp, words: LastWords) -> AsgiApp:

@@ -1,6 +1,7 @@
 """What requests hold of one kind stays within the bound, and one alone always comes in."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Container, Coroutine
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_request_that_finds_no_room_is_refused_and_the_others_are_not() -> None:
         held = of_ten()
         with held.share(a_body()) as first:
             await first.hold(6)
-            with held.share(a_body()) as second:
+            with held.share(a_body(), "other") as second:
                 await second.hold(4)
                 with pytest.raises(Overloaded, match="channel_capacity_bytes"):
                     await second.hold(1)
@@ -109,7 +110,7 @@ def test_wait_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def test() -> None:
         held = of_ten(wait_s=0.05)
-        with held.share(a_body()) as first, held.share(a_body()) as second:
+        with held.share(a_body()) as first, held.share(a_body(), "other") as second:
             await first.hold(8)
             with pytest.raises(Overloaded):
                 await second.hold(8)
@@ -147,5 +148,24 @@ def test_time_of_the_wait_does_not_count_against_the_client() -> None:
             loop.call_later(0.05, first.release)
             await second.hold(8)
         assert body.progress.lags_s(loop.time()) < 0.04
+
+    run(test)
+
+
+def test_one_holder_leaves_a_quarter_to_others_and_does_not_stand_in_their_way() -> None:
+    async def test() -> None:
+        held = of_ten(wait_s=5.0)
+        with contextlib.ExitStack() as shares:
+            for _ in range(4):
+                await shares.enter_context(held.share(a_body(), "crowd")).hold(2)
+            more = [shares.enter_context(held.share(a_body(), "crowd")) for _ in range(3)]
+            waiting = [asyncio.ensure_future(share.hold(1)) for share in more]
+            await asyncio.sleep(0.01)
+            async with asyncio.timeout(1.0):
+                await shares.enter_context(held.share(a_body(), "other")).hold(2)
+            assert not any(task.done() for task in waiting)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     run(test)

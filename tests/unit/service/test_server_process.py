@@ -1,5 +1,6 @@
 """A server process tells whether it serves, what it died of, and which workers are its own."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from utility_ts_analytics.asgi.types import AsgiApp, Receive, Scope, Send
 from utility_ts_analytics.service.beacon import DRAINING, SERVING, STARTING
 from utility_ts_analytics.service.plans import ServerPlan
 from utility_ts_analytics.service.ports import Listener
-from utility_ts_analytics.service.server_process import ServerProcess
+from utility_ts_analytics.service.server_process import ServerProcess, make_when_there_is_room
 
 pytestmark = pytest.mark.process
 
@@ -106,3 +107,21 @@ def until_in_its_session(pid: int) -> None:
     """Return once a process that was just forked leads its session."""
     while os.getsid(pid) != pid:
         os.sched_yield()
+
+
+def test_full_disk_is_waited_for_and_other_trouble_is_not(tmp_path: Path) -> None:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise AssertionError("nobody asks it")
+
+    troubles = [OSError(errno.ENOSPC, "full"), OSError(errno.ENOSPC, "full")]
+
+    def make_app(_folder: Path) -> AsgiApp:
+        if troubles:
+            raise troubles.pop()
+        return app
+
+    plan = ServerPlan("meter_usage", Listener("x", "127.0.0.1", 1), 1, make_app)
+    assert make_when_there_is_room(plan, tmp_path, retry_s=0.0) is app
+    troubles.append(FileNotFoundError(errno.ENOENT, "gone"))
+    with pytest.raises(FileNotFoundError):
+        make_when_there_is_room(plan, tmp_path, retry_s=0.0)

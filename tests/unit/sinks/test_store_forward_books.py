@@ -172,7 +172,8 @@ def test_record_whose_worker_died_right_after_taking_it_off_leaves_the_books(
         first.trouble = Failure("sink-unavailable", "away")
         await first.start()
         await first.put_settled(3)
-        monkeypatch.setattr(first.forward, "_tell", lambda *_, **__: None)  # killed before this
+        for name in ("_tell", "_tell_of_the_dead"):  # it is killed before it comes to these
+            monkeypatch.setattr(first.forward, name, lambda *_, **__: None)
         first.trouble = None
         await first.advance_until(lambda: stream.spooled_rows == 0)
         await first.stop()
