@@ -27,6 +27,6 @@ MIRROR_EXEMPTIONS = {
     **dict.fromkeys(COMMANDS, "commands: tests/process runs them"),
     **{
         f"{PACKAGE}/service/{name}.py": "makes or is processes: tests/process runs it"
-        for name in ("assembly", "http_server", "load_run", "supervisor")
+        for name in ("assembly", "load_run", "supervisor")
     },
 }

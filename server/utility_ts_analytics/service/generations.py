@@ -150,6 +150,3 @@ class Generations:
             if self._clock.monotonic_s() > deadline_s:
                 _log.error("a process did not stop in time and is killed", pid=process.pid)
                 process.kill(signs)
-            elif process.exit_code is None:
-                # Again: Granian loses a signal that comes while it replaces a worker that died.
-                process.hand_over()

@@ -36,16 +36,47 @@ _HANDOVER_S = 1.0
 """Granian's workers take the last connections up to 0.5 s after they were told to stop."""
 
 
-class _NoticeGivingGranian(MPServer):
+_LOOK_AGAIN_S = 0.25
+
+
+class _Wake(threading.Event):
+    """What Granian's main loop waits for; ends the wait for a stop too.
+
+    Granian's signal handler sets its event. That blocks for ever where the signal came while the
+    main thread was in the event's own lock, and is lost where Granian clears the event right then.
+    """
+
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        super().__init__()
+        self._stopping = stopping
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return once it is set, or a stop was asked for."""
+        if timeout is not None:
+            return super().wait(timeout)
+        while not (super().wait(_LOOK_AGAIN_S) or self._stopping()):
+            pass
+        return True
+
+
+class StoppableGranian(MPServer):
     """Granian that tells its workers of a drain before it stops them, and how one died."""
 
     _handing_over = False
     on_worker_death: Callable[[int], None]
 
+    def wake_safely(self) -> None:
+        """Have the main loop notice a stop whenever it is asked for."""
+        self.main_loop_interrupt = _Wake(lambda: bool(self.interrupt_signal))
+
+    def signal_handler_interrupt(self, *_args: object, **_kwargs: object) -> None:
+        """Ask for a stop; runs between any two steps of the main thread, so it takes no lock."""
+        self.interrupt_signal = True
+
     def hand_over(self, _number: int, _frame: FrameType | None) -> None:
         """Stop as for SIGTERM, but let the workers stop listening before they refuse."""
         self._handing_over = True
-        self.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # granian is untyped here
+        self.signal_handler_interrupt()
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:
@@ -92,7 +123,7 @@ def serve(
         SystemExit: With code 1 when the workers die faster than Granian replaces them.
     """
     raise_soft_limit(files_needed(connections_max, tls=tls is not None))
-    server = _NoticeGivingGranian(
+    server = StoppableGranian(
         "utility_ts_analytics",
         address=host,
         port=port,
@@ -114,6 +145,7 @@ def serve(
         **_tls_options(tls),
     )
     server.on_worker_death = on_worker_death
+    server.wake_safely()
     signal.signal(HANDOVER_SIGNAL, server.hand_over)
     server.serve(target_loader=make_app, wrap_loader=False)
 

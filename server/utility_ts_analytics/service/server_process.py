@@ -100,14 +100,11 @@ class ServerProcess:
         return ready >= self._workers
 
     def stop(self) -> None:
-        """Begin to stop: requests end within the drain limit, new ones are refused. Idempotent."""
+        """Begin to stop: requests end within the drain limit, new ones are refused."""
         self._process.terminate()
 
     def hand_over(self) -> None:
-        """Begin to stop while another generation serves the port: no request is refused.
-
-        Idempotent; only while the server runs.
-        """
+        """Begin to stop while another generation serves the port: no request is refused."""
         _signal(self.pid, http_server.HANDOVER_SIGNAL)
 
     def orphaned(self, signs: Iterable[Sign]) -> bool:

@@ -233,7 +233,6 @@ class Supervisor:
             left_s = max(0.0, deadline_s - self._clock.monotonic_s())
             if process.join(min(left_s, _TICK_S)):
                 return True
-            process.stop()  # again, as in `Generations`
             if not left_s:
                 return False
 

@@ -2,9 +2,9 @@
 
 Every lane of a stream, in whatever worker or generation, has a place in one small shared file and
 says there since when its oldest row waits. From that follows one rule: **a row is sent, or put into
-the spool, only once every row that was accepted more than `GRACE_S` before it has its end.** So a
-version of a reading never overtakes an earlier one that is being sent again, goes another way, or
-waits behind a slow database; while all is well no row is that old, and nothing waits.
+the spool, only once every row that was accepted more than `UNORDERED_S` before it has its end.**
+So a version of a reading never overtakes an earlier one that is being sent again, goes another way,
+or waits behind a slow database; while all is well no row is that old, and nothing waits.
 
 A request whose answer never came may still be carried out by QuestDB. While one is in doubt,
 nothing later is sent to QuestDB until QuestDB has answered something asked after it, and for
@@ -23,7 +23,11 @@ from utility_ts_analytics.sinks.doubts import Doubts
 from utility_ts_analytics.sinks.order_file import COUNTED, DOUBT, OLDEST, SENDING, OrderFile
 
 GRACE_S: Final = 1.0
-"""Rows accepted within this time of each other have no order between two lanes, seconds."""
+"""After a lost answer a producer waits so long before a newer version, seconds."""
+
+UNORDERED_S: Final = 0.5
+"""Rows accepted within this time of each other have no order between two lanes, seconds. Less than
+`GRACE_S`: a post may be accepted a moment after its client has given it up."""
 
 _SLOW_SEND_S: Final = 0.25
 """A send that takes longer is one whose worker may have died."""
@@ -96,10 +100,10 @@ class StreamOrder:
             since_s = self._times[place + OLDEST]
             if since_s == 0.0 or since_s >= oldest_s or place == own_place:
                 continue
-            if since_s < now_s - GRACE_S and self._bury_if_dead(place):
+            if since_s < now_s - UNORDERED_S and self._bury_if_dead(place):
                 continue
             oldest_s = since_s
-        return oldest_s + GRACE_S
+        return oldest_s + UNORDERED_S
 
     def in_doubt(self, own_place: int, *, own_counts: bool) -> bool:
         """Tell whether QuestDB may still carry out a request whose answer did not come."""

@@ -13,7 +13,7 @@ from tests.unit.sinks.lane_rig import Rig, meters, turns
 
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
-from utility_ts_analytics.sinks.order import GRACE_S, LaneOrder, StreamOrder
+from utility_ts_analytics.sinks.order import GRACE_S, UNORDERED_S, LaneOrder, StreamOrder
 
 LATE = InDoubt("no answer", may_come_late=True)
 CUT = InDoubt("the connection ended")
@@ -43,13 +43,13 @@ def test_rows_wait_for_older_ones_of_other_lanes_and_for_no_younger_ones() -> No
     clock = ManualClock(start_s=100.0)
     stream = StreamOrder(None, clock)
     first, second = stream.lane(), stream.lane()
-    assert first.limit_s() == 100.0 + GRACE_S
+    assert first.limit_s() == 100.0 + UNORDERED_S
     first.say_oldest(90.0)
     second.say_oldest(95.0)
-    assert second.limit_s() == 90.0 + GRACE_S
-    assert first.limit_s() == 95.0 + GRACE_S, "the oldest of all can go on"
+    assert second.limit_s() == 90.0 + UNORDERED_S
+    assert first.limit_s() == 95.0 + UNORDERED_S, "the oldest of all can go on"
     first.say_oldest(None)
-    assert second.limit_s() == 100.0 + GRACE_S
+    assert second.limit_s() == 100.0 + UNORDERED_S
 
 
 def test_the_same_file_is_one_order_for_all_who_open_it(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_same_file_is_one_order_for_all_who_open_it(tmp_path: Path) -> None:
     early = streams[0].lane()
     late = streams[1].lane()
     early.say_oldest(90.0)
-    assert late.limit_s() == 90.0 + GRACE_S
+    assert late.limit_s() == 90.0 + UNORDERED_S
     assert streams[0].service_id == streams[1].service_id != 0
     streams[0].spooled_rows = 7
     assert streams[1].spooled_rows == 7
@@ -166,7 +166,7 @@ def test_rows_of_a_dead_process_hold_nobody_up_but_what_it_was_sending(
     assert process.stdout.read() == ""  # it has ended, and is a zombie until it is waited for
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         pass
-    assert lane.limit_s() == 10**9 + GRACE_S
+    assert lane.limit_s() == 10**9 + UNORDERED_S
     process.communicate(timeout=30)
     assert is_clear(lane, clock) == (what == "waiting")
     answers.asked_s = clock.monotonic_s()
@@ -220,7 +220,7 @@ def test_later_version_waits_while_an_earlier_one_is_being_sent_again() -> None:
 def test_rows_of_the_same_moment_are_sent_side_by_side() -> None:
     async def check(first: Rig, second: Rig) -> None:
         await first.put(1)
-        first.clock.advance(GRACE_S / 2)
+        first.clock.advance(UNORDERED_S / 2)
         await second.put(1)
         await turns()
         assert (len(first.sink.sent), len(second.sink.sent)) == (1, 1)
@@ -232,11 +232,11 @@ def test_batch_is_cut_where_rows_of_another_lane_come_first() -> None:
     async def check(first: Rig, second: Rig) -> None:
         await first.put(1)
         await turns()
-        second.clock.advance(0.5)
+        second.clock.advance(UNORDERED_S / 2)
         await second.put(2)
         await turns()
         assert second.sink.sent == [meters(0, 2)]
-        second.clock.advance(0.5)
+        second.clock.advance(UNORDERED_S / 2)
         await second.put(2)  # waits behind its own batch; still near to the rows of the first
         second.clock.advance(5.0)
         await second.put(2)

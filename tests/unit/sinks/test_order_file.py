@@ -11,7 +11,7 @@ from tests.small_disk import mounted
 from tests.unit.sinks.test_order import DYING
 
 from utility_ts_analytics.clock import ManualClock
-from utility_ts_analytics.sinks.order import GRACE_S, StreamOrder
+from utility_ts_analytics.sinks.order import UNORDERED_S, StreamOrder
 from utility_ts_analytics.sinks.order_file import OrderFile
 
 
@@ -28,12 +28,12 @@ def test_places_of_the_dead_are_given_to_others_and_watched_again(tmp_path: Path
             check=True,
         )
         ids.append(int(process.stdout))
-        assert lane.limit_s() == 10**9 + GRACE_S
+        assert lane.limit_s() == 10**9 + UNORDERED_S
     assert len(set(ids)) == 3
     other = StreamOrder(path, clock)
     newcomer = other.lane()
     newcomer.say_oldest(1.0)
-    assert lane.limit_s() == 1.0 + GRACE_S, "the place is watched again"
+    assert lane.limit_s() == 1.0 + UNORDERED_S, "the place is watched again"
     assert path.stat().st_blocks * 512 <= 8192, "and one place was enough for all"
     stream.spooled_rows = 1
     assert stream.lane().id not in ids
@@ -86,5 +86,5 @@ def test_doubt_of_a_lane_that_died_between_two_attempts_holds_later_rows_up(
     lane = stream.lane()
     process.kill()
     process.communicate()
-    assert lane.limit_s() == 10**9 + GRACE_S, "its rows are gone"
+    assert lane.limit_s() == 10**9 + UNORDERED_S, "its rows are gone"
     assert not asyncio.run(lane.clear_to_send(clock.monotonic_s())), "its request may be not"

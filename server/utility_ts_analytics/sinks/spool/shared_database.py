@@ -188,8 +188,7 @@ class SharedDatabase:
         known_rows = self._known_rows()
         self._disconnect()
         for left in self._paths()[1:]:  # by one who did not get to the end of this
-            for ending in _ENDINGS:
-                left.with_name(f"{left.name}{ending}").unlink(missing_ok=True)
+            self._move(left, damaged_name(self.folder, self._stream))  # whose it is is a guess
         connection = self._connect(self._path_of(_number_of(self._path) + 1))
         try:
             for record in readable_records(self._path):
