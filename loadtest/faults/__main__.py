@@ -31,7 +31,6 @@ from loadtest.faults.scenario import Scenario, play
 from loadtest.faults.sequence_draws import draw
 from loadtest.faults.sequences import FaultSequence, by_service, play_sequence
 from loadtest.faults.stage import Scale, Stage
-from loadtest.stored_comparison import TABLE
 
 NAMES = [*SCENARIOS, *NAMED]
 
@@ -53,9 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Stage(Path(directory), scale) as stage,
     ):
         failed = _play_scenarios(stage, scenarios, options.seed)
-        if scenarios and sequences:  # whose readings would be strangers to the first sequence
-            with stage.database as database:
-                database.truncate(TABLE)
         failed |= _play_sequences(stage, sequences)
     print("FAILED" if failed else "nothing acknowledged was lost, doubled or undone")
     return 1 if failed else 0
