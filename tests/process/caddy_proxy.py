@@ -1,11 +1,11 @@
-"""A real Caddy with the project's Caddyfile, in front of one running service."""
+"""A real Caddy; with the project's Caddyfile, in front of one running service."""
 
 import contextlib
 import os
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.process.stored_tables import until
 from tests.system_programs import system_program
 
 CADDYFILE = PROJECT / "infra" / "caddy" / "Caddyfile"
+LOG_NAME = "caddy.log"
 _STOP_TIMEOUT_S = 15.0
 
 
@@ -44,42 +45,32 @@ class CaddyProxy:
 
 
 @contextlib.contextmanager
-def run_caddy(place: Path, ports: ServicePorts) -> Iterator[CaddyProxy]:
-    """Run Caddy in the directory `place`, for the length of a `with` block."""
-    caddy = system_program("caddy")
-    [port] = free_ports(1)
-    output = place / "caddy.log"
-    root = place / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(place),
-        "XDG_DATA_HOME": str(place),
-        "XDG_CONFIG_HOME": str(place),
-        "TLS_SITES": f"https://localhost:{port}",
-        "METER_USAGE_UPSTREAM": f"127.0.0.1:{ports.meter_usage}",
-        "GENERATION_OUTPUT_UPSTREAM": f"127.0.0.1:{ports.generation_output}",
-    }
-    with output.open("wb") as log:
+def caddy_process(
+    caddyfile: Path, place: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Caddy until the end of a `with` block.
+
+    Args:
+        caddyfile: Its configuration.
+        place: Directory for its files; what it logs goes to `LOG_NAME` there.
+        environment: What the configuration asks for.
+    """
+    with (place / LOG_NAME).open("wb") as log:
         process = subprocess.Popen(
-            [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
-            env=environment,
+            [system_program("caddy"), "run", "--config", str(caddyfile), "--adapter", "caddyfile"],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(place),
+                "XDG_DATA_HOME": str(place),
+                "XDG_CONFIG_HOME": str(place),
+                **environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    proxy = CaddyProxy(port, root, process.pid, output)
-
-    def serves() -> bool:
-        assert process.poll() is None, output.read_text()
-        with contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", port), 5) as plain:
-                proxy.context().wrap_socket(plain, server_hostname="localhost").close()
-            return True
-        return False
-
     try:
-        until(serves, "Caddy speaks TLS")
-        yield proxy
+        yield process
     finally:
         process.terminate()
         try:
@@ -87,3 +78,29 @@ def run_caddy(place: Path, ports: ServicePorts) -> Iterator[CaddyProxy]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def run_caddy(place: Path, ports: ServicePorts) -> Iterator[CaddyProxy]:
+    """Run Caddy in the directory `place`, for the length of a `with` block."""
+    [port] = free_ports(1)
+    output = place / LOG_NAME
+    root = place / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+    environment = {
+        "TLS_SITES": f"https://localhost:{port}",
+        "METER_USAGE_UPSTREAM": f"127.0.0.1:{ports.meter_usage}",
+        "GENERATION_OUTPUT_UPSTREAM": f"127.0.0.1:{ports.generation_output}",
+    }
+    with caddy_process(CADDYFILE, place, environment) as process:
+        proxy = CaddyProxy(port, root, process.pid, output)
+
+        def serves() -> bool:
+            assert process.poll() is None, output.read_text()
+            with contextlib.suppress(OSError):
+                with socket.create_connection(("127.0.0.1", port), 5) as plain:
+                    proxy.context().wrap_socket(plain, server_hostname="localhost").close()
+                return True
+            return False
+
+        until(serves, "Caddy speaks TLS")
+        yield proxy

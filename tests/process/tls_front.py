@@ -1,20 +1,17 @@
 """TLS before QuestDB, which has none: Caddy for HTTP, and a small proxy for the PostgreSQL wire."""
 
 import contextlib
-import os
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.certificates import Pair
+from tests.process.caddy_proxy import LOG_NAME, caddy_process
 from tests.process.running_service import PROJECT, free_ports
 from tests.process.stored_tables import until
-from tests.system_programs import system_program
 
-_STOP_TIMEOUT_S = 15.0
 _SSL_REQUEST_BYTES = 8
 
 CADDYFILE = PROJECT / "infra" / "caddy" / "questdb.Caddyfile"
@@ -30,47 +27,27 @@ def caddy_front(place: Path, pair: Pair, upstream: int) -> Iterator[int]:
         pair: The certificate that it shows, whatever name it is asked for.
         upstream: Port of QuestDB's HTTP server.
     """
-    caddy = system_program("caddy")
     place.mkdir()
     [port] = free_ports(1)
-    output = place / "caddy.log"
-    with output.open("wb") as log:
-        process = subprocess.Popen(
-            [caddy, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(place),
-                "XDG_DATA_HOME": str(place),
-                "XDG_CONFIG_HOME": str(place),
-                "QUESTDB_SITES": f"https://:{port}",
-                "QUESTDB_BIND": "127.0.0.1 127.0.0.2",
-                "QUESTDB_CERT": str(pair.cert),
-                "QUESTDB_KEY": str(pair.key),
-                "QUESTDB_TOKEN": TOKEN,
-                "QUESTDB_UPSTREAM": f"127.0.0.1:{upstream}",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    environment = {
+        "QUESTDB_SITES": f"https://:{port}",
+        "QUESTDB_BIND": "127.0.0.1 127.0.0.2",
+        "QUESTDB_CERT": str(pair.cert),
+        "QUESTDB_KEY": str(pair.key),
+        "QUESTDB_TOKEN": TOKEN,
+        "QUESTDB_UPSTREAM": f"127.0.0.1:{upstream}",
+    }
+    with caddy_process(CADDYFILE, place, environment) as process:
 
-    def listens() -> bool:
-        assert process.poll() is None, output.read_text()
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            return True
-        return False
+        def listens() -> bool:
+            assert process.poll() is None, (place / LOG_NAME).read_text()
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 5).close()
+                return True
+            return False
 
-    try:
         until(listens, "Caddy listens")
         yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @contextlib.contextmanager
