@@ -13,9 +13,9 @@ from typing import Final
 
 from utility_ts_analytics.asgi.request import header
 from utility_ts_analytics.asgi.types import Scope
+from utility_ts_analytics.config.web_names import ANY_HOST
 from utility_ts_analytics.errors import ForeignOrigin
 
-ANY_HOST: Final = "*"
 _FOREIGN_SITES: Final = frozenset({b"cross-site", b"same-site"})
 
 

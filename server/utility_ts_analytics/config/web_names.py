@@ -16,13 +16,31 @@ _ORIGIN = re.compile(
 )
 
 
-class Origin:
+class _WebName:
+    """A name in lower case; equals one of its own kind."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class Origin(_WebName):
     """Scheme, host and port of a page, as browsers write them in `Origin`; kept in lower case."""
 
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
+    __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -35,26 +53,11 @@ class Origin:
             raise ValueError('an origin such as "https://portal.example.com", without a path')
         return cls(text.lower())
 
-    def __str__(self) -> str:
-        return self._text
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._text!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Origin) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-
-class AllowedHost:
+class AllowedHost(_WebName):
     """A host name without a port, kept in lower case; `*` stands for every name."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name: Final = name
+    __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -66,15 +69,3 @@ class AllowedHost:
         if text != ANY_HOST and _HOST_NAME.fullmatch(text) is None:
             raise ValueError('a host name without a port, or "*" for every name')
         return cls(text.lower())
-
-    def __str__(self) -> str:
-        return self.name
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AllowedHost) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
