@@ -1,4 +1,4 @@
-"""`/healthz` on a stream's port: whoever balances load, or watches the port, may ask there."""
+"""`/healthz` on a stream's port, for load balancers and whatever else watches the port."""
 
 from collections.abc import Awaitable
 

@@ -184,7 +184,7 @@ class IngestEndpoint:
                     raise_if(session.settlement.failure)
                     wait_s = self._settings.limits.delivery_timeout_s
                     # Blank lines need none: 50,000 of them would wait for an empty queue, and
-                    # whoever waits for room has all newcomers refused.
+                    # while a request waits for room, all new ones are refused.
                     if rows_max := part.rows_max:
                         raise_if(await session.make_room(rows_max, len(part.data), wait_s))
                 decoded = self._decoder.decode(part, ts_end=ts_end)
@@ -242,7 +242,7 @@ class IngestEndpoint:
 async def _pause(plain: Decompressor, window: HeldShare, exchange: Exchange) -> None:
     """Let others run between two pieces, and make room for what the decompressor needs next."""
     if plain.window_bytes > window.held_bytes:
-        window.release()  # whoever waits holds nothing that another could wait for
+        window.release()  # a request that waits holds nothing that another could wait for
         try:
             await window.hold(plain.window_bytes)
         except Overloaded as error:
