@@ -13,22 +13,22 @@
 # %% [markdown]
 # # First analyses: from an empty machine to answers
 #
-# One week of a small utility, `data-samples/`: 200 meter registers, three feeders, two plants. This notebook loads
-# it into a QuestDB and asks five questions:
+# After this notebook you can load readings into QuestDB and answer five questions about them. The data are one week
+# of a small utility, `data-samples/`: 200 meter registers, three feeders, two plants.
 #
 # 1. How did the load run?
 # 2. When was it highest, and do the feeders peak together?
 # 3. Where is energy lost?
 # 4. What is missing?
-# 5. When, by the tariff's clock, is energy used?
+# 5. In which tariff period is energy used?
 #
 # You need a checkout of the project and its environment: `python3 -m venv .venv`, then
 # `.venv/bin/pip install '.[embedded,files,notebook]'`. Run it in Jupyter, or as a plain script:
 # `.venv/bin/python notebooks/first_analyses.py`. This file is the source; `first_analyses.ipynb` is made from it.
 #
-# **Units, once and for all.** `kwh` is energy *within* an interval, so mean power in kW is kWh divided by the hours
-# of the interval: times 4 at 15 minutes. `mw` is mean power *over* an interval, so energy in MWh is MW times hours.
-# A meter's true energy is `kwh` times its scale factor (current transformers; -1 for what is fed back).
+# **Units.** `kwh` is energy *within* an interval: mean power in kW is kWh divided by the hours of the interval, so
+# times 4 at 15 minutes. `mw` is mean power *over* an interval: energy in MWh is MW times hours. A meter's true energy
+# is `kwh` times its scale factor (current transformers; -1 for energy fed into the grid).
 
 # %%
 import asyncio
@@ -38,43 +38,29 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from utility_ts_analytics.analysis.balance_row import BalanceRow
-from utility_ts_analytics.analysis.report import answers
-from utility_ts_analytics.analysis.report.charts_feeders import feeder_losses
-from utility_ts_analytics.analysis.report.charts_load import load_curves, peak_spread
-from utility_ts_analytics.analysis.report.charts_quality import gap_map
-from utility_ts_analytics.analysis.report.charts_tariff import energy_by_period
+from utility_ts_analytics import Analysis, TimeRange, connected, read_tariff
+from utility_ts_analytics.analysis.report.gaps import gap_map
 from utility_ts_analytics.analysis.report.inline_svg import svg_file
-from utility_ts_analytics.analysis.report.look import WIDE
+from utility_ts_analytics.analysis.report.load import load_curves
+from utility_ts_analytics.analysis.report.losses import feeder_losses
+from utility_ts_analytics.analysis.report.peaks import peak_spread
+from utility_ts_analytics.analysis.report.tariff import energy_by_period
+from utility_ts_analytics.analysis.report.theme import WIDE
+from utility_ts_analytics.analysis.sources import Sources
+from utility_ts_analytics.archive.export import QuestDBHttp
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB
-from utility_ts_analytics.database.pool import connect
-from utility_ts_analytics.database.reads import Query, fetch_polars
-from utility_ts_analytics.database.schema import apply_schema
+from utility_ts_analytics.database.access import PLAIN
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB
+from utility_ts_analytics.database.reference_csv import insert_csv
+from utility_ts_analytics.database.schema import apply_schema, wait_applied
 from utility_ts_analytics.database.table_spec import table_specs
-from utility_ts_analytics.database.wal_apply import wait_applied
-from utility_ts_analytics.ingest.reference_csv import insert_csv
-from utility_ts_analytics.queries.balance_intervals import Intervals
-from utility_ts_analytics.queries.completeness import completeness_sql
-from utility_ts_analytics.queries.feeder_balance import feeder_balance_sql
-from utility_ts_analytics.queries.losses import feeder_losses_sql
-from utility_ts_analytics.queries.meter_usage_queries import aggregated_segment_load_sql
-from utility_ts_analytics.queries.overview import system_load_sql
-from utility_ts_analytics.queries.peaks import (
-    CoincidentPeak,
-    Diversity,
-    coincident_peaks_sql,
-    diversity_sql,
-)
-from utility_ts_analytics.queries.tariff_file import read_tariff
-from utility_ts_analytics.queries.time_of_use import time_of_use_sql
-from utility_ts_analytics.queries.time_range import TimeRange
 
 IN_JUPYTER = "get_ipython" in globals()
 PROJECT = Path.cwd().parent if Path.cwd().name == "notebooks" else Path.cwd()
@@ -91,45 +77,43 @@ def in_thread(coroutine):
 # %% [markdown]
 # ## A QuestDB
 #
-# If the variable `QUESTDB_URI` says where one is, with the sample in it (`./scripts/run` starts one and loads it:
-# `postgresql://admin:quest@localhost:8812/qdb`), that one is asked. Otherwise a real QuestDB starts here, on free
-# ports, with its data in a temporary folder. It ends with this notebook.
+# Set `QUESTDB_URI` to use a QuestDB that has the sample (`./scripts/run` starts one:
+# `postgresql://admin:quest@localhost:8812/qdb`; set `QUESTDB_HTTP` too if its HTTP server is not `localhost:9000`).
+# Otherwise a QuestDB starts here, on free ports, with its data in a temporary folder, and stops with this notebook.
 
 # %%
 URI = os.environ.get("QUESTDB_URI", "")
+HTTP = os.environ.get("QUESTDB_HTTP", "localhost:9000")
 embedded = None
 if not URI:
     embedded = EmbeddedQuestDB(FOLDER / "questdb", notify=print)
     running = embedded.start()
-    URI = running.pg_uri
+    URI, HTTP = running.pg_uri, running.http_addr
     differences = in_thread(apply_schema(URI))
     print(f"QuestDB answers, its tables are as sql/schema says: {not differences}")
 
 # %% [markdown]
 # ## The sample
 #
-# Reference rows (who has which meter, on which feeder, with which factor) are small and go in as CSV. Readings go the
-# way that all readings go, through `ingestion-service load`: each line is checked, gets its event id, and is stored
-# once, however often the file is loaded.
+# Reference rows (the customer, feeder and factor of each meter) are inserted from CSV. Readings are loaded with
+# `ingestion-service load`: each line is checked, gets its event id, and is stored once, however often it is loaded.
 
 
 # %%
 async def insert_reference_rows() -> dict[str, int]:
     """Insert every CSV file that is named like a table; return the rows of each."""
-    connection = await connect(URI)
     rows = {}
-    for name, spec in table_specs().items():
-        if (path := SAMPLES / f"{name}.csv").exists():
-            rows[name] = await insert_csv(connection, path, spec)
-    await connection.close()
+    async with connected(URI) as connection:
+        for name, spec in table_specs().items():
+            if (path := SAMPLES / f"{name}.csv").exists():
+                rows[name] = await insert_csv(connection, path, spec)
     return rows
 
 
 async def wait_visible() -> None:
-    """Wait until what was acknowledged can be read: QuestDB applies it a moment later."""
-    connection = await connect(URI)
-    await wait_applied(connection, table_specs(), clock=SystemClock(), timeout_s=60.0)
-    await connection.close()
+    """Wait until acknowledged rows can be read: QuestDB applies them a moment later."""
+    async with connected(URI) as connection:
+        await wait_applied(connection, table_specs(), clock=SystemClock(), timeout_s=60.0)
 
 
 if embedded is not None:
@@ -143,7 +127,7 @@ if embedded is not None:
         command = ["load", str(SAMPLES / f"{stream}.csv.gz"), "--into", stream]
         loaded = subprocess.run(
             [sys.executable, "-m", "utility_ts_analytics", *command, "--config", str(config)],
-            env={**os.environ, "XDG_STATE_HOME": str(FOLDER)},  # how far it has come: in our folder
+            env={**os.environ, "XDG_STATE_HOME": str(FOLDER)},  # the journal of the load
             capture_output=True,
             text=True,
         )
@@ -154,13 +138,11 @@ if embedded is not None:
 # %% [markdown]
 # ## Asking
 #
-# Questions are functions in `utility_ts_analytics.queries` that return SQL; `docs/ANALYSES.md` lists them, and
-# `sql/analysis/` has the SQL for those who would rather paste it into a console. The answer comes as a Polars frame
-# whose columns are checked against a type: a query that changes does not fill the wrong column.
+# Each question is a readable SQL file that DuckDB answers over rows exported from QuestDB; `docs/ANALYSES.md` lists
+# them. The answer comes as an Arrow table, here turned into a Polars frame.
 #
-# The week is Monday to Sunday in UTC. Times in the database are always UTC; local time is asked for where it matters
-# (days, tariffs), by the name of the zone, so that the 23 hours of a day in March and the 25 of one in October
-# are counted as they are.
+# The week is Monday to Sunday in UTC. Times in the database are always UTC; days and tariffs use local time, by the
+# name of the zone, so that a day in March has 23 hours and one in October 25.
 
 # %%
 ZONE = "Europe/Berlin"
@@ -168,21 +150,20 @@ UTC = ZoneInfo("UTC")
 WEEK = TimeRange(datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 10, tzinfo=UTC))
 
 
-def ask(sql, row_type):
-    """Return the answer of QuestDB as a frame."""
+tariff = read_tariff(PROJECT / "tariffs" / "seasonal-three-period.toml")
+host, port = HTTP.split(":")
+sources = Sources(None, server=QuestDBHttp(host, int(port), PLAIN), pg_uri=URI)
+session = ExitStack()
+analysis = session.enter_context(Analysis(sources, WEEK, zone="UTC", tariff=tariff))
 
-    async def asked():
-        connection = await connect(URI)
-        try:
-            return await fetch_polars(connection, Query(sql, row_type))
-        finally:
-            await connection.close()
 
-    return in_thread(asked())
+def ask(question, **options):
+    """Return the answer as a frame; QuestDB exports the rows once for all questions."""
+    return pl.from_arrow(analysis.ask(question, **options))
 
 
 def show(figure, name, title):
-    """Show a chart here, or keep it as a file where there is no notebook."""
+    """Show a chart in a notebook, or write it to a file."""
     svg = svg_file(figure, key=name, title=title, description=title)
     if IN_JUPYTER:
         from IPython.display import SVG, display
@@ -196,18 +177,16 @@ def show(figure, name, title):
 # %% [markdown]
 # ## 1. How did the load run?
 #
-# `kwh` is the scaled energy of all readings that start in the hour, `mean_kw` the same over its length. What was not
-# read is missing in both: nothing is filled in.
+# `kwh` is the scaled energy of all readings that start in the hour, `mean_kw` the same divided by its length. Missing
+# readings are missing in both: nothing is filled in.
 
 # %%
-system = ask(system_load_sql(WEEK, "1h"), answers.SystemLoad)
-segments = ask(
-    aggregated_segment_load_sql(["residential", "commercial"], WEEK, "1h"), answers.SegmentLoad
-)
+system = ask("load", every="1 hour")
+segments = ask("load", group="segment", every="1 hour")
 curves = pl.concat(
     [
         system.select("ts", pl.lit("all meters").alias("group"), "mean_kw"),
-        segments.select("ts", pl.col("segment").alias("group"), "mean_kw"),
+        segments.select("ts", pl.col("group_name").alias("group"), "mean_kw"),
     ]
 )
 show(load_curves(WIDE, curves, total="all meters", zone=ZONE), "load", "Mean load of each hour")
@@ -216,23 +195,23 @@ print(f"energy of all meters: {system['kwh'].sum():.3f} kWh")
 print(f"highest hour: {highest['mean_kw']:.3f} kW at {highest['ts']:%Y-%m-%d %H:%M} UTC")
 
 # %% [markdown]
-# Weekdays are the commercial customers', evenings the households'. Around noon the households' load goes below zero
-# on sunny days: 15 of them have a solar roof and feed back more than all households draw.
+# Commercial customers dominate weekdays, households the evenings. Around noon on sunny days the households' load is
+# below zero: 15 of them have a solar roof and feed in more than all households draw.
 #
 # ## 2. When was it highest, and do the feeders peak together?
 #
-# A peak is a mean over a quarter of an hour here, not a spike. The feeders' own peaks add up to more than the common
-# one, because they are not at the same time; the quotient is the diversity factor.
+# A peak is the highest mean over a quarter of an hour. The feeders' own peaks add up to more than the common one,
+# because they occur at different times; the quotient is the diversity factor.
 
 # %%
-common = ask(diversity_sql(WEEK), Diversity).row(0, named=True)
-feeders = ask(diversity_sql(WEEK, "feeder"), Diversity)
-quarter = TimeRange(common["ts"], common["ts"] + timedelta(minutes=15))
-shared = ask(coincident_peaks_sql(quarter, "feeder"), CoincidentPeak)
+common = ask("diversity", group="system").row(0, named=True)
+feeders = ask("diversity", group="feeder")
+quarters = ask("load", group="feeder", every="15 minutes")
+shared = quarters.filter(pl.col("ts") == common["ts"])
 peaks = feeders.join(shared, on="group_name").select(
     pl.col("group_name").alias("group"),
     pl.col("coincident_kw").alias("own_peak_kw"),
-    pl.col("peak_kw").alias("at_system_peak_kw"),
+    pl.col("mean_kw").alias("at_system_peak_kw"),
 )
 show(peak_spread(WIDE, peaks, names="Feeder"), "peaks", "Peaks of feeders")
 print(f"common peak: {common['coincident_kw']:.3f} kW at {common['ts']:%Y-%m-%d %H:%M} UTC")
@@ -241,16 +220,17 @@ print(f"sum of the feeders' own peaks: {peaks['own_peak_kw'].sum():.3f} kW")
 # %% [markdown]
 # ## 3. Where is energy lost?
 #
-# What enters a feeder at its head and from its plants, less what its meters took. Two rules keep the figure honest:
-# an interval counts only if all three are known in it, and a reading that is missing makes losses look too high, so the
-# share of readings that were there stands beside it. `estimated_loss_pct` takes an estimate of the unread energy out.
+# A loss is the energy that enters a feeder at its head and from its plants, minus the energy its meters took. An
+# interval counts only if all three are known. Missing readings make losses look too high; `estimated_loss_pct`
+# removes an estimate of the missing energy.
 
 # %%
-losses = ask(feeder_losses_sql(WEEK), answers.FeederLosses)
+losses = ask("feeder_losses")
 whole_days = TimeRange(
     datetime(2024, 6, 4, tzinfo=ZoneInfo(ZONE)), datetime(2024, 6, 10, tzinfo=ZoneInfo(ZONE))
 )
-by_day = ask(feeder_balance_sql(whole_days, Intervals("1d", ZONE)), BalanceRow)
+with Analysis(sources, whole_days, zone=ZONE) as local_days:  # the week in UTC cuts two of them
+    by_day = pl.from_arrow(local_days.ask("feeder_balance", every="1 day"))
 totals = losses.sort("measured_loss_kwh", descending=True).select(
     "feeder_id", loss_kwh="measured_loss_kwh", loss_pct="measured_loss_pct"
 )
@@ -267,14 +247,14 @@ for row in losses.iter_rows(named=True):
 #
 # ## 4. What is missing?
 #
-# Expected is a reading in each quarter of an hour of every meter that was known then: 96 on most days, 92 and 100 on
-# the days on which the clock is changed. A reading beside the grid never hides a gap. The darker, the more is missing.
+# Every known meter should have a reading in each quarter of an hour: 96 on most days, 92 and 100 on the days when the
+# clock changes. A reading beside the grid never hides a gap. The darker a cell, the more is missing.
 
 # %%
-days = ask(completeness_sql(WEEK, "UTC"), answers.MeterDay)
+days = ask("completeness")
 gaps = days.filter(pl.col("missing") > 0)
 cells = days.filter(pl.col("meter_id").is_in(gaps["meter_id"].to_list())).select(
-    "meter_id", pl.col("local_day").dt.date().alias("day"), "expected", "present"
+    "meter_id", pl.col("local_day").alias("day"), "expected", "present"
 )
 show(gap_map(WIDE, cells.sort("meter_id", "day")), "gaps", "Meters with gaps")
 print(f"missing: {days['missing'].sum()} of {days['expected'].sum()} readings")
@@ -282,15 +262,13 @@ for row in gaps.iter_rows(named=True):
     print(f"{row['meter_id']} lacks {row['missing']} on {row['local_day']:%Y-%m-%d}")
 
 # %% [markdown]
-# ## 5. When, by the tariff's clock, is energy used?
+# ## 5. In which tariff period is energy used?
 #
 # A tariff is a small file: seasons, kinds of days, windows of the local clock. A reading counts for the period in which
-# its interval starts, by the wall clock: the hour that comes twice in October counts twice, the one that is skipped in
-# March does not exist. Every reading counts exactly once.
+# its interval starts. Every reading counts exactly once, also in the hour that comes twice in October.
 
 # %%
-tariff = read_tariff(PROJECT / "tariffs" / "seasonal-three-period.toml")
-energy = ask(time_of_use_sql(tariff, WEEK), answers.PeriodEnergy).rename({"segment": "group"})
+energy = ask("time_of_use", group="segment", zone=tariff.zone).rename({"group_name": "group"})
 show(
     energy_by_period(WIDE, energy, periods=["peak", "shoulder", "off-peak"]),
     "tariff",
@@ -300,14 +278,15 @@ for row in energy.iter_rows(named=True):
     print(f"{row['group']} in {row['period']} time: {row['kwh']:.3f} kWh")
 
 # %% [markdown]
-# ## And now
+# ## What next
 #
-# - `ingestion-service report --out report.html` draws all this, and more, for any period as one page.
+# - `ingestion-service report --out report.html` draws this and more, for any period, as one page.
 # - `docs/ANALYSES.md` has every question, with formula, units and null rules.
-# - `ingestion-service load` takes your own files: `docs/LOADING.md`.
+# - `ingestion-service load` loads your own files: `docs/LOADING.md`.
 
 # %%
+session.close()
 if embedded is not None:
     embedded.stop()
     shutil.rmtree(FOLDER / "questdb")
-    print("QuestDB has ended, and its data is gone")
+    print("QuestDB has stopped, and its data is removed")

@@ -1,7 +1,7 @@
 """Compiles `server/native/` when the package is installed or built: a hatch build hook.
 
-Without a C compiler or Python's headers the package is built all the same, without the module: the
-plain Python versions beside its callers then do the work, at about half the speed.
+Without a C compiler or Python's headers the package is built without the module: the plain Python
+versions beside its callers then do the work, at about half the speed.
 """
 
 import tempfile
@@ -19,11 +19,11 @@ _FLAGS = ("-O3", "-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra")
 
 
 def compile_native(root: Path, into: Path, *, flags: tuple[str, ...] = ()) -> Path:
-    """Compile the module and return where it is now.
+    """Compile the module and return its path.
 
     Args:
         root: The project's folder.
-        into: Folder for the module; one that is there already is replaced, whole or not at all.
+        into: Folder for the module; an existing one is replaced atomically.
         flags: For the compiler, after the usual ones.
 
     Raises:
@@ -48,7 +48,7 @@ def compile_native(root: Path, into: Path, *, flags: tuple[str, ...] = ()) -> Pa
 
 
 class NativeBuild(BuildHookInterface[BuilderConfig]):
-    """Makes the module part of the wheel, or puts it beside the sources for an editable install."""
+    """Adds the module to the wheel, or puts it beside the sources for an editable install."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the files of the wheel are collected."""

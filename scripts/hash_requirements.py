@@ -3,8 +3,8 @@
     python3 -m venv .pins && .pins/bin/pip install pip-tools==7.6.2
     .pins/bin/python scripts/hash_requirements.py
 
-Run it after a version in there was changed by hand: the old hashes of that package go, and those of
-the package index that pip is set up for come in their place. No address gets into the files.
+Run it after you changed a version by hand: the hashes of each package are replaced by those of the
+package index that pip is configured for. No address is written into the files.
 """
 
 import re

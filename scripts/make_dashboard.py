@@ -4,8 +4,7 @@
     python3 scripts/make_dashboard.py            writes the file
     python3 scripts/make_dashboard.py --stdout   prints it
 
-What is asked for stands in the TOML file, one line for each query; where it stands and how it looks
-is said here once.
+The TOML file has the queries, one line each; this script has their layout and style.
 """
 
 import argparse

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from utility_ts_analytics.database import embedded_settings
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.embedded_questdb import server_settings
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.pool import connected
+from utility_ts_analytics.database.reference_csv import insert_csv
 from utility_ts_analytics.database.schema import apply_schema
 from utility_ts_analytics.database.table_spec import table_specs
-from utility_ts_analytics.ingest.reference_csv import insert_csv
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
@@ -31,6 +31,17 @@ from utility_ts_analytics.sinks.ilp.encode import row_encoder
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a case by its argument (None: pytest's own way) where its bytes are no text.
+
+    gzip writes the second into its head, and two workers have to collect the same names.
+    """
+    if isinstance(val, bytes) and not val.isascii():
+        return "bytes"
+    return None
+
 
 HEAP_MIB = 256
 ANSWER_TIMEOUT_S = 30.0
@@ -96,9 +107,9 @@ class TestQuestDB:
 
     def start_bare(self) -> None:
         """Start the server and leave its tables as they are; `stock` ones make tables for ILP."""
-        ours = {} if self._stock else embedded_settings.SERVICE_SETTINGS
+        ours = {} if self._stock else server_settings.SERVICE_SETTINGS
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(embedded_settings, "SERVICE_SETTINGS", ours)
+            patched.setattr(server_settings, "SERVICE_SETTINGS", ours)
             self.running = self.server.start()
 
     def stop(self) -> None:
@@ -162,7 +173,7 @@ def sample_questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQue
     """
     server = TestQuestDB(tmp_path_factory.mktemp("sample_questdb"))
     server.start()
-    asyncio.run(_insert_reference_rows(server.pg_uri))
+    asyncio.run(insert_reference_rows(server.pg_uri))
     _post_samples(server)
     for spec in table_specs().values():
         server.wait_applied(spec.name)
@@ -170,7 +181,8 @@ def sample_questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQue
     server.stop()
 
 
-async def _insert_reference_rows(pg_uri: str) -> None:
+async def insert_reference_rows(pg_uri: str) -> None:
+    """Insert all of `data-samples/` but the readings; the tables are there."""
     async with connected(pg_uri) as connection:
         for name, spec in table_specs().items():
             if name not in STREAMS:

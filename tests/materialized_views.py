@@ -49,7 +49,8 @@ def wait_followed(questdb: TestQuestDB, view: str) -> None:
     )
     give_up_at_s = time.monotonic() + ANSWER_TIMEOUT_S
     while True:
-        [(status, done, committed)] = questdb.query(sql)
+        # Listed a moment late: until then there is nothing to be followed.
+        [(status, done, committed)] = questdb.query(sql) or [("not listed", None, None)]
         if status == "valid" and done == committed:
             break
         assert time.monotonic() < give_up_at_s, f"{view} is {status} at {done} of {committed}"

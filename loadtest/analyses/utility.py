@@ -1,7 +1,7 @@
-"""A utility of any size, made: its readings as Parquet files, its reference rows as CSV.
+"""A synthetic utility of any size: readings as Parquet files, reference rows as CSV.
 
-The same bytes every time. Every feeder loses a share that is known (`Feeder.loss_share`), so that
-what the analyses find at any size can be held against it.
+The same bytes every time. Every feeder loses a known share (`Feeder.loss_share`), so the figures of
+the analyses can be checked at any size.
 """
 
 import csv
@@ -41,12 +41,7 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Feeder:
-    """One feeder and what it is known to lose.
-
-    Attributes:
-        feeder_id: `F001`...
-        loss_share: Losses as a share of what its meters count.
-    """
+    """One feeder; `loss_share` is its losses as a share of the energy that its meters count."""
 
     feeder_id: str
     loss_share: float
@@ -59,7 +54,7 @@ class Energy:
     Attributes:
         supplied: That entered at the heads.
         generation: Of the plants.
-        demand: That the readings count, scaled: what was never read is not in it.
+        demand: Of the readings, scaled.
         missing: Of the intervals that were never read, scaled.
         rows: Readings.
     """
@@ -72,11 +67,7 @@ class Energy:
 
 
 class MadeUtility:
-    """Meters on feeders, with plants.
-
-    Args:
-        meters: How many, >= 1.
-    """
+    """Meters on feeders, with plants."""
 
     def __init__(self, meters: int) -> None:
         self.meters = meters

@@ -1,4 +1,4 @@
-"""A baseline: the ratios of an earlier run, and what counts as a regression from them.
+"""A baseline: the ratios of an earlier run, and the limits of a regression.
 
 Ratios hold where rows per second do not: both sides of one were measured at the same time on the
 same machine. On another machine only those hold that are of CPU alone, and not as closely.
@@ -10,14 +10,13 @@ from pathlib import Path
 
 import msgspec
 from loadtest.bench.catalogue import BENCHES
-from loadtest.bench.figures import Figures
-from loadtest.bench.results import FOLDER, Result
+from loadtest.bench.figures import FOLDER, Figures, Result
 
 OWN = FOLDER / "baseline.json"
-"""What `--save-baseline` writes: of this machine."""
+"""Of this machine: `--save-baseline` writes it."""
 
 COMMON = Path(__file__).parent / "baseline.json"
-"""In git: compared with where there is no baseline of this machine."""
+"""In git: used where there is no baseline of this machine."""
 
 FOREIGN_TOLERANCE = 0.4
 """Of a ratio of CPU on another machine: caches and versions shift it by a quarter or so."""
@@ -33,13 +32,7 @@ LATENCY_MS = 5.0
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of one case.
-
-    Attributes:
-        ratio: The higher the better.
-        rss_peak_mib: MiB.
-        p99_ms: Where the bench tells one.
-    """
+    """The kept figures of one case."""
 
     ratio: float
     rss_peak_mib: float
@@ -62,11 +55,14 @@ class Change:
 
     Attributes:
         ratio_change: 0.1 is a tenth faster, -0.1 a tenth slower.
-        regressions: What got worse by more than is tolerated, one short sentence each.
+        regressions: Figures that are worse than tolerated, one short sentence each.
     """
 
     ratio_change: float
     regressions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.ratio_change:+.0%}{' WORSE' if self.regressions else ''}"
 
 
 def save_baseline(result: Result, path: Path) -> None:
@@ -89,7 +85,8 @@ def save_baseline(result: Result, path: Path) -> None:
         entries=dict(sorted(entries.items())),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(baseline), indent=1) + b"\n")
+    lines = msgspec.json.encode(baseline).replace(b'},"', b'},\n"').replace(b'{"', b'{\n"', 1)
+    path.write_bytes(lines + b"\n")
 
 
 def load_baseline(path: Path) -> Baseline:

@@ -3,27 +3,20 @@
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
+from loadtest.bench.case import Request
 from loadtest.bench.figures import Figures
-from loadtest.bench.request import Request
 
 Place = Literal["process", "database", "own"]
-"""What a bench needs: nothing but its process, a QuestDB, or all of the machine to itself."""
+"""What a bench needs: only its process, a QuestDB, or the whole machine to itself."""
 
-BATCH_SIZES = ("1000", "5000", "25000", "100000")
+_BATCH_SIZES = ("1000", "5000", "25000", "100000")
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much a bench works.
-
-    Attributes:
-        rows: Readings of one round.
-        rounds: Rounds that count.
-        seconds: Length of a round with a pace of its own.
-    """
+    """How much a bench works: readings of a round, rounds that count, seconds of a paced round."""
 
     rows: int
     rounds: int
@@ -35,16 +28,17 @@ class Bench:
     """One question.
 
     Attributes:
-        name: Also of its module in `questions`.
-        place: What it needs.
-        tolerance: A ratio lower by more than this share of the baseline is a regression. What
-            stands here is over the noise seen on two shared cores.
+        name: Also of the function in `module` that measures it.
+        module: Of this package; imported only when needed, since its imports take memory.
+        tolerance: A ratio lower by more than this share of the baseline is a regression. The values
+            are above the noise seen on two shared cores.
         cases: Each measured in a process of its own.
         full: How much it works.
-        quick: The same with `--quick`, whose figures only show that it runs.
+        quick: The same with `--quick`.
     """
 
     name: str
+    module: str
     place: Place
     tolerance: float
     cases: tuple[str, ...] = ("",)
@@ -54,17 +48,14 @@ class Bench:
     @property
     def question(self) -> str:
         """The question that it answers, one line."""
-        return (importlib.import_module(self._module).__doc__ or "").partition("\n")[0]
+        return (self.measure.__doc__ or "").partition("\n")[0]
 
     @property
     def measure(self) -> Callable[[Request], Figures]:
-        """What measures one case."""
-        measure: Callable[[Request], Figures] = importlib.import_module(self._module).measure
+        """The function that measures one case."""
+        module = importlib.import_module(f"loadtest.bench.{self.module}")
+        measure: Callable[[Request], Figures] = getattr(module, self.name)
         return measure
-
-    @property
-    def _module(self) -> str:
-        return f"loadtest.bench.questions.{self.name}"
 
 
 _CPU = 0.15
@@ -75,46 +66,50 @@ _WANDERING = 0.3
 
 _SINK_FULL = Effort(rows=100_000, rounds=5)
 _TCP_FULL = Effort(rows=400_000, rounds=3)
-"""Over TCP QuestDB commits by a timer: more rows, so that it is not all that is seen."""
+"""Over TCP QuestDB commits by a timer: more rows, so that the timer is a smaller part."""
 _PGWIRE_FULL = Effort(rows=100_000, rounds=3)
 
-BENCHES: Mapping[str, Bench] = MappingProxyType(
-    {
-        bench.name: bench
-        for bench in (
-            Bench("body_lines", "process", _CPU, ("identity", "gzip", "zstd")),
-            Bench("decode_clean", "process", _CPU),
-            Bench("decode_dirty", "process", _CPU),
-            Bench("decode_per_line", "process", _CPU),
-            Bench("validation", "process", _CPU, ("block", "each row")),
-            Bench("event_id", "process", _CPU),
-            Bench("queue_hand_over", "process", _CPU, ("blocks", "single rows")),
-            Bench("encoding", "process", _CPU, ("ilp", "pgwire")),
-            Bench("column_check", "process", _CPU, ("clean", "broken rows")),
-            Bench(
-                "column_lines",
-                "process",
-                _CPU,
-                ("columns", "columns, not compiled", "rows"),
-            ),
-            Bench("sink_ilp_http", "database", _STORED, BATCH_SIZES, full=_SINK_FULL),
-            Bench("sink_ilp_tcp", "database", _STORED, BATCH_SIZES, full=_TCP_FULL),
-            Bench("sink_pgwire", "database", _STORED, BATCH_SIZES, full=_PGWIRE_FULL),
-            Bench(
-                "small_requests",
-                "database",
-                0.4,
-                ("peak of small posts", "peak of large posts"),
-                full=Effort(rows=400_000, rounds=3, seconds=5.0),
-                quick=Effort(rows=20_000, rounds=1, seconds=0.5),
-            ),
-            Bench(
-                "end_to_end",
-                "own",
-                _WANDERING,
-                full=Effort(rows=1_000_000, rounds=5),
-                quick=Effort(rows=20_000, rounds=1),
-            ),
-        )
-    }
+
+def _cpu(name: str, *cases: str, module: str = "cpu") -> Bench:
+    return Bench(name, module, "process", _CPU, cases or ("",))
+
+
+def _sink(name: str, full: Effort) -> Bench:
+    return Bench(name, "sinks", "database", _STORED, _BATCH_SIZES, full=full)
+
+
+_ALL = (
+    _cpu("body_lines", "identity", "gzip", "zstd"),
+    _cpu("decode_clean"),
+    _cpu("decode_dirty"),
+    _cpu("decode_per_line"),
+    _cpu("validation", "block", "each row"),
+    _cpu("event_id"),
+    _cpu("queue_hand_over", "blocks", "single rows"),
+    _cpu("encoding", "ilp", "pgwire"),
+    _cpu("column_check", "clean", "broken rows", module="columns"),
+    _cpu("column_lines", "columns", "columns, not compiled", "rows", module="columns"),
+    _cpu("replaced_rows", "hash columns", "hash rows", "compare", module="columns"),
+    _sink("sink_ilp_http", _SINK_FULL),
+    _sink("sink_ilp_tcp", _TCP_FULL),
+    _sink("sink_pgwire", _PGWIRE_FULL),
+    Bench(
+        "small_requests",
+        "small_requests",
+        "database",
+        0.4,
+        ("peak of small posts", "peak of large posts"),
+        full=Effort(rows=400_000, rounds=3, seconds=5.0),
+        quick=Effort(rows=20_000, rounds=1, seconds=0.5),
+    ),
+    Bench(
+        "end_to_end",
+        "end_to_end",
+        "own",
+        _WANDERING,
+        full=Effort(rows=1_000_000, rounds=5),
+        quick=Effort(rows=20_000, rounds=1),
+    ),
 )
+
+BENCHES: Mapping[str, Bench] = {bench.name: bench for bench in _ALL}

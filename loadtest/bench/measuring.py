@@ -1,17 +1,20 @@
-"""Times a piece of work in turns with a fixed loop, and watches the memory of this process."""
+"""Times work in turns with a fixed loop, and reads the peak memory of this process."""
 
+import asyncio
 import contextlib
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+import uvloop
+from loadtest.bench.case import Request
 from loadtest.bench.figures import Figures, Memory, Round, figures_of
-from loadtest.bench.request import Request
-from loadtest.stored_comparison import SentReading
+from loadtest.stored import SentReading
 
 AGAINST_CALIBRATION = "calibration"
 """The fixed loop: msgspec alone decodes the same rows, line by line, into a type of our own."""
@@ -19,19 +22,31 @@ AGAINST_CALIBRATION = "calibration"
 CALIBRATION_ROWS_MAX = 20_000
 """About 10 ms: long against the clock, short beside the work."""
 
+ResultT = TypeVar("ResultT")
+
 _STATUS = Path("/proc/self/status")
 _decode_line = msgspec.json.Decoder(SentReading).decode
 
 
+def run_on_loop(main: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Run a coroutine on the kind of loop that the workers use."""
+
+    async def awaited() -> ResultT:
+        return await main()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(awaited())
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Work that needs nothing but CPU and memory.
+    """Work that needs only CPU and memory.
 
     Attributes:
         lines: The readings as clean NDJSON, for the calibration.
-        rows: What one run of the work goes through.
+        rows: Of one run of the work.
         size_bytes: Of these rows as NDJSON.
-        prepare: Called before every round, untimed; returns the work, which is timed.
+        prepare: Called before every round, not timed; returns the work, which is timed.
     """
 
     lines: Sequence[bytes]
@@ -67,7 +82,7 @@ def measure_cpu(trial: Trial, request: Request) -> Figures:
 
 
 def reset_peak() -> float:
-    """Let the peak begin anew at what is resident now, and return that, MiB.
+    """Reset the peak to the memory that is resident now; return that, MiB.
 
     Where the kernel does not let us, the peak stays that of the whole process.
     """

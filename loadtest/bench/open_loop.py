@@ -1,7 +1,7 @@
-"""Sends requests at instants fixed ahead, whether or not earlier ones have been answered.
+"""Sends requests at instants fixed in advance, whether or not earlier ones have been answered.
 
-A closed loop asks less of a slow server, and so never sees its worst. Here the latency of a request
-runs from the instant at which it was due, so that waiting for a connection counts too.
+A closed loop asks less of a slow server and so never sees its worst. Here the latency of a request
+runs from the instant at which it was due, so waiting for a connection counts too.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ _CONNECTIONS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """What came of one run.
+    """The times of one run, seconds.
 
     Attributes:
-        answered_s: From when each request was due until its answer was complete, seconds.
+        answered_s: From when each request was due until its answer was complete.
         late_s: How long after that instant each was begun: the generator's own delay.
         connections: That were needed.
         elapsed_s: From the first instant to the last answer.

@@ -9,22 +9,20 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import msgspec
-from loadtest.bench import samples
+from loadtest.bench.case import Database, Request, wait_or_stop
 from loadtest.bench.catalogue import Bench
-from loadtest.bench.end_to_end import write_ilp
 from loadtest.bench.figures import Figures
-from loadtest.bench.request import Database, Request
-from loadtest.bench.stopping import wait_or_stop
-from loadtest.posting import Target, post_bodies, split_bodies
-from loadtest.service_under_test import running_database
+from loadtest.client import post_bodies, questdb_target
+from loadtest.database import own_questdb
+from loadtest.readings import produce, split_bodies, write_ilp
 
 from utility_ts_analytics.database.schema import apply_schema
 
 _PROJECT = Path(__file__).parents[2]
+_CASE = "from loadtest.bench.case import measure_case; measure_case()"
 _CASE_TIMEOUT_S = 900.0
 _WARM_UP_ROWS = 100_000
 _WARM_UP_TIMES = 20
@@ -33,18 +31,14 @@ _WARM_UP_TIMES = 20
 
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
-    """A case that could not be measured; what it said is on stderr."""
+    """A case that could not be measured; its stderr has the reason."""
 
     bench: str
     case: str
 
 
 class Suite:
-    """Measures cases, one at a time. Use as a context manager: leaving it ends its QuestDB.
-
-    Args:
-        quick: Whether to do no more than show that everything runs.
-    """
+    """Measures cases, one at a time. Use as a context manager: leaving it ends its QuestDB."""
 
     def __init__(self, *, quick: bool) -> None:
         self._quick = quick
@@ -54,12 +48,7 @@ class Suite:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._end_database()
 
     def run(self, benches: Iterable[Bench]) -> Iterator[Figures | NotMeasured]:
@@ -95,8 +84,8 @@ class Suite:
     def _start_database(self) -> None:
         if self._database is not None:
             return
-        directory = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="bench-db-")))
-        running = self._held.enter_context(running_database(directory / "questdb"))
+        own = self._held.enter_context(own_questdb("bench-db-"))
+        running = own.running
         different = asyncio.run(apply_schema(running.pg_uri))
         if different:
             raise RuntimeError(f"cannot measure: the schema is not applied: {different}")
@@ -107,7 +96,7 @@ class Suite:
             pid=running.pid,
         )
         if not self._quick:
-            _warm_up(directory, running.http_port)
+            _warm_up(own.directory, running.http_port)
 
     def _end_database(self) -> None:
         self._database = None
@@ -118,11 +107,11 @@ def _measure_apart(request: Request) -> Figures | NotMeasured:
     asked, out = Path(request.directory, "request"), Path(request.directory, "figures")
     asked.write_bytes(msgspec.json.encode(request))
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "loadtest.bench.child", str(asked), str(out)],
+        [sys.executable, "-c", _CASE, str(asked), str(out)],
         cwd=_PROJECT,
         env={**os.environ, "PYTHONPATH": f"{_PROJECT / 'server'}{os.pathsep}{_PROJECT}"},
         stdin=subprocess.DEVNULL,
-        stdout=2,  # what it prints is not our table
+        stdout=2,  # stdout has our table
     )
     if wait_or_stop(process, _CASE_TIMEOUT_S) != 0:
         return NotMeasured(request.bench, request.case)
@@ -131,9 +120,8 @@ def _measure_apart(request: Request) -> Figures | NotMeasured:
 
 def _warm_up(directory: Path, http_port: int) -> None:
     ndjson, ilp = directory / "warm-up.ndjson", directory / "warm-up.ilp"
-    ndjson.write_bytes(b"".join(samples.clean_lines(_WARM_UP_ROWS)))
+    produce(ndjson, _WARM_UP_ROWS)
     write_ilp(ndjson, ilp)
     bodies = split_bodies(ilp, _WARM_UP_ROWS // 4)
-    target = Target(http_port, "/write", "text/plain")
     for _ in range(_WARM_UP_TIMES):
-        post_bodies(ilp, bodies, target, connections=2)
+        post_bodies(ilp, bodies, questdb_target(http_port), connections=2)

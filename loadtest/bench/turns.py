@@ -1,4 +1,4 @@
-"""One turn of one side: send all bodies, wait until every row is visible, say what it cost."""
+"""Turns of two sides: each sends the same rows, waits until all are visible, and takes the cost."""
 
 import time
 from collections.abc import Sequence
@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from loadtest.meter_posts import fault_of
-from loadtest.posting import Answer, Body, Target, post_bodies
-from loadtest.process_figures import ProcessFigures, cpu_spent_s, family
-from loadtest.questdb_rest import QuestDBRest
-from loadtest.stored_comparison import TABLE
+from loadtest.client import Answer, Target, post_bodies, questdb_target
+from loadtest.database import OwnQuestDB, QuestDBRest
+from loadtest.ledger import fault_of
+from loadtest.processes import ProcessFigures, cpu_spent_s, family
+from loadtest.readings import Body, split_bodies, write_ilp
+from loadtest.service import ServiceProcess
+from loadtest.stored import TABLE
 
 _BUSY_CPU_S = 0.05
 """A process that takes less in one turn is no worker of this stream."""
+
+DIRECT_CONNECTIONS = 2
+DIRECT_BODY_ROWS = 25_000
+"""How the direct side sends: the goals in the design are stated for this."""
 
 SideName = Literal["service", "direct"]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two ways in: a file made ahead, cut into bodies, and where they go."""
+    """One of the two ways in: a file made in advance, its bodies, and where they go."""
 
     name: SideName
     path: Path
@@ -41,15 +47,14 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         side: Whose turn.
         rows: All were visible at its end, and no others.
-        megabytes: Bytes of the bodies, MB.
+        megabytes: Of the bodies, MB.
         acknowledged_s: From the first byte to the last answer.
         visible_s: From the first byte until all rows are visible.
         service_cpu_s: All processes of the service together.
-        worker_cpu_s: Those of them that worked, the busiest first: shows an uneven spread.
+        worker_cpu_s: The busy ones of them, the busiest first: shows an uneven spread.
         questdb_cpu_s: QuestDB.
         generator_cpu_s: This process.
-        refusals: Bodies that the service refused with 429 and that were sent again after the wait
-            that it asked for.
+        refusals: How often a body was refused with 429 and sent again.
     """
 
     side: SideName
@@ -69,14 +74,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         return self.rows / self.visible_s
 
 
-class Bench:
-    """Runs turns against one QuestDB and one service; keeps what processes worked in them.
-
-    Args:
-        database: Where rows become visible. Its table is emptied before each turn.
-        database_pid: QuestDB's process.
-        service_pid: The service's first process; its workers are below it.
-    """
+class Turns:
+    """Runs turns against one QuestDB and one service."""
 
     def __init__(self, database: QuestDBRest, *, database_pid: int, service_pid: int) -> None:
         self._database = database
@@ -140,3 +139,18 @@ def _direct_fault(answer: Answer) -> str | None:
     if answer.status == 204:
         return None
     return f"status {answer.status}: {answer.content.decode(errors='replace')[:500]}"
+
+
+def service_side(path: Path, body_rows: int, service: ServiceProcess, connections: int) -> Side:
+    """Return the side that posts the lines of an NDJSON file to the service."""
+    bodies = split_bodies(path, body_rows)
+    return Side("service", path, bodies, Target(service.meter_usage_port), connections)
+
+
+def direct_side(lines: Path, questdb: OwnQuestDB) -> Side:
+    """Return the side that sends the rows of an NDJSON file as ready-made ILP to QuestDB."""
+    path = lines.with_suffix(".ilp")
+    write_ilp(lines, path)
+    bodies = split_bodies(path, DIRECT_BODY_ROWS)
+    target = questdb_target(questdb.running.http_port)
+    return Side("direct", path, bodies, target, DIRECT_CONNECTIONS)

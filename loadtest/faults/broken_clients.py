@@ -1,4 +1,4 @@
-"""Clients at their worst: bodies that end early, break or stall; connections that do nothing."""
+"""Misbehaving clients: bodies that end early, break or stall; connections that send nothing."""
 
 import contextlib
 import http.client
@@ -10,12 +10,10 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
-from loadtest.faults.ledger import Acknowledged, Entry, Ledger
-from loadtest.meter_posts import CONTENT_TYPE, PATH
-from loadtest.posting import Answer, Connection, Target
+from loadtest.client import Answer, Connection, Target
+from loadtest.ledger import Acknowledged, Entry, Ledger
 
 Way = Literal["close", "reset", "half-close", "bad-chunk", "short-chunk", "stall"]
 
@@ -50,15 +48,7 @@ def fragment(body: bytes, rng: random.Random) -> Fragment:
 
 
 class BreakingClient:
-    """Sends bodies that break, one after the other, and half of them again as a whole.
-
-    Args:
-        path: The file of the bodies.
-        ledger: Hands out the bodies and keeps the books.
-        port: Where to post, on 127.0.0.1.
-        rng: Chooses where bodies break.
-        patience_s: How long a whole body is sent again and again, seconds.
-    """
+    """Sends bodies that break, one after the other, and half of them again as a whole."""
 
     def __init__(
         self,
@@ -71,7 +61,7 @@ class BreakingClient:
     ) -> None:
         self._path = path
         self._ledger = ledger
-        self._port = port
+        self._target = Target(port, answer_timeout_s=_TIMEOUT_S)
         self._rng = rng
         self._patience_s = patience_s
 
@@ -91,14 +81,11 @@ class BreakingClient:
             self._send_whole(entry)
 
     def _send(self, entry: Entry, part: Fragment, way: Way) -> None:
-        with socket.create_connection(("127.0.0.1", self._port), _TIMEOUT_S) as connection:
+        with socket.create_connection(("127.0.0.1", self._target.port), _TIMEOUT_S) as connection:
             framing = f"content-length: {entry.body.size}"
             if way in _CHUNKED_WAYS:
                 framing = "transfer-encoding: chunked"
-            connection.sendall(
-                f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
-                f"content-type: {CONTENT_TYPE}\r\n{framing}\r\n\r\n".encode()
-            )
+            connection.sendall(self._target.head(framing))
             announced = len(part.content) + (way == "short-chunk")
             if way in _CHUNKED_WAYS:
                 connection.sendall(b"%x\r\n" % announced)
@@ -122,13 +109,12 @@ class BreakingClient:
 
     def _send_whole(self, entry: Entry) -> None:
         """Send the body as it should be, until it is acknowledged or patience ends."""
-        target = Target(self._port, PATH, CONTENT_TYPE, answer_timeout_s=_TIMEOUT_S)
         end_s = time.monotonic() + self._patience_s
         while True:
             self._ledger.begin(entry, entry.body.rows)
             with (
                 contextlib.suppress(OSError, http.client.HTTPException),
-                Connection(target) as connection,
+                Connection(self._target) as connection,
                 self._path.open("rb") as file,
             ):
                 verdict = self._ledger.answer(entry, connection.post(file, entry.body))
@@ -140,14 +126,10 @@ class BreakingClient:
 
 
 class SlowConnections:
-    """Many connections that say next to nothing, each replaced as soon as the server ends it.
+    """Many connections that send almost nothing, each replaced as soon as the server ends it.
 
-    Of three, one is silent, one never ends its head, one drips a line that never ends. In a thread
-    of its own; use as a context manager.
-
-    Args:
-        port: Where to connect, on 127.0.0.1.
-        count: At a time.
+    A third sends nothing, a third never ends its head, a third drips a line that never ends. Runs
+    in a thread of its own; use as a context manager.
     """
 
     def __init__(self, port: int, count: int) -> None:
@@ -162,12 +144,7 @@ class SlowConnections:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stopping.set()
         self._thread.join()
 
@@ -192,12 +169,12 @@ class SlowConnections:
         self.opened_count += 1
         kind = ("silent", "half a head", "drips")[self.opened_count % 3]
         self._selector.register(connection, selectors.EVENT_READ, kind)
-        head = f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {CONTENT_TYPE}\r\n"
+        head = Target(self._port).head("content-length: 1000")
         with contextlib.suppress(OSError):
             if kind == "half a head":
-                connection.send(head.encode())
+                connection.send(head.removesuffix(b"\r\n"))
             elif kind == "drips":
-                connection.send(f'{head}content-length: 1000\r\n\r\n{{"ts":'.encode())
+                connection.send(head + b'{"ts":')
 
     def _drip(self, key: selectors.SelectorKey) -> None:
         connection = key.fileobj

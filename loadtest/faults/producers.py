@@ -1,22 +1,22 @@
-"""Clients as a head-end has them: they post, and post again until every body is acknowledged.
-
-Beside them, others correct readings that were sent before: `version_producers`.
-"""
+"""Clients like a head-end: they post each body until it is acknowledged, and correct readings."""
 
 import http.client
+import io
 import random
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-from loadtest.faults.courier import Courier
-from loadtest.faults.ledger import Acknowledged, Again, Entry, Ledger
-from loadtest.faults.version_producers import correct
-from loadtest.faults.versions import VersionLedger
-from loadtest.meter_posts import CONTENT_TYPE, PATH
-from loadtest.posting import Target
+from loadtest.client import Connection, Target
+from loadtest.ledger import Acknowledged, Again, Entry, Ledger, Wrong, judge
+from loadtest.readings import Body
+from loadtest.versions import Corrected, VersionLedger
+
+GIVE_UP = 0.5
+"""How often a version without an acknowledgement is given up for the next one, 0..1."""
 
 _CHUNK_BYTES = 4096
 _BACKOFF_S = 0.05
@@ -34,7 +34,7 @@ class Pace:
         pause_s: Between an acknowledgement and the next body of the same producer, seconds.
         wait_s_max: Longest wait before a retry, whatever the answer asks for, seconds.
         answer_timeout_s: Silence after which an answer counts as lost, seconds.
-        correctors: Producers more, which post versions of the same readings.
+        correctors: Further clients, which post versions of the same readings.
         corrected_rows: Readings that a corrector posts together.
     """
 
@@ -47,15 +47,7 @@ class Pace:
 
 
 class Load:
-    """Producers in threads of their own. Use as a context manager: leaving it ends them all.
-
-    Args:
-        path: The file of the bodies.
-        ledger: Hands out the bodies and keeps the books.
-        versions: Keeps the accounts of what is corrected.
-        port: Where to post, on 127.0.0.1.
-        pace: How.
-    """
+    """Producers in threads of their own. Use as a context manager: leaving it ends them all."""
 
     def __init__(
         self, path: Path, ledger: Ledger, versions: VersionLedger, port: int, pace: Pace
@@ -66,7 +58,7 @@ class Load:
         self._stopping = threading.Event()
         self._over = threading.Event()
         targets = [
-            Target(port, PATH, CONTENT_TYPE, chunk_bytes, pace.answer_timeout_s)
+            Target(port, chunk_bytes=chunk_bytes, answer_timeout_s=pace.answer_timeout_s)
             for chunk_bytes in (0, _CHUNK_BYTES)
         ]
         self._threads = [
@@ -84,7 +76,7 @@ class Load:
             for number in range(pace.correctors)
         ]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -93,11 +85,7 @@ class Load:
         self.stop(timeout_s=0.0)
 
     def stop(self, *, timeout_s: float) -> None:
-        """Begin no further body, and wait until those under way are acknowledged.
-
-        Args:
-            timeout_s: After this they are given up, seconds; an attempt under way still ends.
-        """
+        """Begin no further body; wait up to `timeout_s` for those under way, then give up."""
         self._stopping.set()
         end_s = time.monotonic() + timeout_s
         for thread in self._threads:
@@ -107,33 +95,35 @@ class Load:
             thread.join()
 
     def _produce(self, target: Target, rng: random.Random, *, keep_alive: bool) -> None:
-        courier = Courier(target)
+        connection = Connection(target)
         with self._path.open("rb") as file:
             while not self._stopping.is_set() and (entry := self.ledger.take()) is not None:
-                self._deliver(courier, file, entry, rng)
+                self._deliver(connection, file, entry, rng)
                 if not keep_alive:
-                    courier.close()
+                    connection.close()
                 self._stopping.wait(self._pace.pause_s)
-        courier.close()
+        connection.close()
 
     def _correct(self, target: Target, rng: random.Random, versions: VersionLedger) -> None:
         correct(
             [versions.open(self._pace.corrected_rows) for _ in range(_CORRECTED_PER_PRODUCER)],
-            [Courier(target) for _ in range(_CONNECTIONS_PER_CORRECTOR)],
+            [Connection(target) for _ in range(_CONNECTIONS_PER_CORRECTOR)],
             self.ledger,
             rng,
             pause_s=self._pace.pause_s,
             stopping=self._stopping,
         )
 
-    def _deliver(self, courier: Courier, file: BinaryIO, entry: Entry, rng: random.Random) -> None:
+    def _deliver(
+        self, connection: Connection, file: BinaryIO, entry: Entry, rng: random.Random
+    ) -> None:
         """Send one body until it is acknowledged, refused for good, or given up."""
         failures = 0
         while not self._over.is_set():
             self.ledger.begin(entry, entry.body.rows)
             began_s = time.monotonic()
             try:
-                answer = courier.post(file, entry.body)
+                answer = connection.post(file, entry.body)
             except (OSError, http.client.HTTPException) as error:
                 self.ledger.note(type(error).__name__)
                 wait_s = _BACKOFF_S * 2.0 ** min(failures, 10)
@@ -141,11 +131,56 @@ class Load:
             else:
                 failures = 0
                 self.ledger.note_duration(time.monotonic() - began_s)
-                match self.ledger.answer(entry, answer):
-                    case Acknowledged():
-                        return
-                    case Again(asked_s):
-                        wait_s = max(_BACKOFF_S, asked_s)
-                    case _:
-                        return
+                verdict = self.ledger.answer(entry, answer)
+                if not isinstance(verdict, Again):
+                    return
+                wait_s = max(_BACKOFF_S, verdict.wait_s)
             self._over.wait(min(self._pace.wait_s_max, wait_s) * (0.5 + 0.5 * rng.random()))
+
+
+def post_version(connection: Connection, account: Corrected, version: int, ledger: Ledger) -> bool:
+    """Post one version once, as soon as that is allowed; return whether it was acknowledged."""
+    content = account.body(version)
+    threading.Event().wait(account.wait_s(version))
+    account.begin(version)
+    try:
+        answer = connection.post(io.BytesIO(content), Body(0, len(content), account.rows))
+    except (OSError, http.client.HTTPException) as error:
+        ledger.note(type(error).__name__)
+        if not isinstance(error, ConnectionRefusedError):
+            account.lose()
+        return False
+    ledger.note(str(answer.status))
+    verdict = judge(answer)
+    if isinstance(verdict, Wrong):
+        ledger.note_wrong(verdict.reason)
+    if not isinstance(verdict, Acknowledged):
+        return False
+    account.acknowledge(committed=answer.status == http.client.OK)
+    return True
+
+
+def correct(
+    corrected: Sequence[Corrected],
+    connections: Sequence[Connection],
+    ledger: Ledger,
+    rng: random.Random,
+    *,
+    pause_s: float,
+    stopping: threading.Event,
+) -> None:
+    """Post versions of any of the readings over any connection until stopped; close them all."""
+    given_up = True
+    account = corrected[0]
+    while not stopping.is_set():
+        if given_up:
+            account = rng.choice(corrected)
+        version = account.posted + 1 if given_up else account.posted
+        connection = rng.choice(connections)
+        acknowledged = post_version(connection, account, version, ledger)
+        given_up = acknowledged or rng.random() < GIVE_UP
+        if rng.random() < 1 / len(connections):
+            connection.close()
+        stopping.wait(rng.random() * pause_s)
+    for connection in connections:
+        connection.close()

@@ -1,22 +1,19 @@
-"""A TCP proxy that breaks lines on purpose: refuses, cuts, slows, half-closes, goes silent.
+"""A TCP proxy that breaks connections on purpose: refuses, cuts, slows, half-closes, holds.
 
-`Proxy` lives on the event loop of whoever uses it; `ProxyThread` runs one in a thread of its own,
-for code that has no loop.
+`Proxy` runs on the caller's event loop; `ProxyThread` runs one in a thread of its own.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Literal, Self
 
-from loadtest.faults.sockets import bound, end_stream, was_reset
-
 Direction = Literal["up", "down"]
-"""Up is towards the server, down is towards whoever connected."""
+"""Up is towards the server, down is towards the client."""
 
 _READ_BYTES = 64 * 1024
 _COMMAND_TIMEOUT_S = 10.0
@@ -26,12 +23,9 @@ _STEPS_PER_S = 20
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where a connection ends: both its ends are closed after exactly so many bytes.
+    """Close both ends of a connection after an exact number of bytes in one direction.
 
-    Attributes:
-        direction: Which bytes are counted.
-        after_bytes: How many still pass, >= 0.
-        reset: Whether the ends see a reset, rather than an orderly end of the stream.
+    `reset` closes them by a reset instead of an orderly end of the stream.
     """
 
     direction: Direction
@@ -82,10 +76,7 @@ class _Line:
 class Proxy:
     """Carries bytes between clients and one server until told otherwise. One event loop.
 
-    Attributes:
-        port: On 127.0.0.1; known after the first `mend`, and kept.
-        connections_count: Accepted so far.
-        answered_bytes: Passed down so far.
+    `port`, on 127.0.0.1, is known after the first `mend` and kept.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -103,7 +94,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def mend(self) -> None:
-        """Accept connections and pass everything, also what was held; what is closed stays so."""
+        """Accept connections and pass everything, also held bytes; what is closed stays closed."""
         self._choose_cut, self._delay_s, self._rate_bytes_per_s = _never, 0.0, 0
         for line in self._lines:
             line.arm(None)
@@ -114,34 +105,25 @@ class Proxy:
     def hold(self) -> None:
         """Keep every byte, and the end of every stream, from now on. Connections stay open.
 
-        What is kept of a sender that resets its connection meanwhile is dropped, as by its kernel.
+        Bytes of a sender that resets its connection meanwhile are dropped, as its kernel does.
         """
         self._passing.clear()
 
     def slow_down(self, *, delay_s: float = 0.0, rate_bytes_per_s: int = 0) -> None:
-        """Hold each piece back, and pass at most so much per connection and direction.
-
-        Args:
-            delay_s: For each piece read, seconds.
-            rate_bytes_per_s: 0 sets no bound.
-        """
+        """Delay each piece, and bound the rate per connection and direction; 0 sets no bound."""
         self._delay_s, self._rate_bytes_per_s = delay_s, rate_bytes_per_s
 
     def cut_after(self, choose: Callable[[], Cut | None]) -> None:
-        """Cut every connection, those that are open and those to come, where `choose` says.
-
-        Args:
-            choose: Called once for each connection; None spares it.
-        """
+        """Cut every open and future connection where `choose` says; None spares one."""
         self._choose_cut = choose
         for line in self._lines:
             line.arm(choose())
 
     def half_close(self, direction: Direction) -> None:
-        """End one direction of every open connection; what still comes that way is dropped."""
+        """End one direction of every open connection; later bytes of it are dropped."""
         for line in self._lines:
             line.closed.add(direction)
-            end_stream(line.sink(direction))
+            _end_stream(line.sink(direction))
 
     def cut(self) -> None:
         """Reset every open connection; new ones are taken."""
@@ -168,9 +150,9 @@ class Proxy:
     def _socket(self) -> socket.socket:
         """Return a new socket on our port, which another one keeps while none listens."""
         if self._guard is None:
-            self._guard = bound(0)
+            self._guard = _bound(0)
             self.port = int(self._guard.getsockname()[1])
-        return bound(self.port)
+        return _bound(self.port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections_count += 1
@@ -200,7 +182,7 @@ class Proxy:
                 await asyncio.sleep(self._delay_s)
                 await self._pass(line, direction, data)
             await self._passing.wait()
-            end_stream(sink)
+            _end_stream(sink)
         except OSError:
             line.close(reset=True)
         line.ended.add(direction)
@@ -212,8 +194,8 @@ class Proxy:
         sink = line.sink(direction)
         while data:
             await self._passing.wait()
-            if was_reset(line.source(direction)):
-                # A kernel that said RST has nothing more to send of what was held.
+            if _was_reset(line.source(direction)):
+                # A kernel that has sent RST sends none of the held bytes.
                 line.close(reset=True)
                 raise ConnectionAbortedError
             rate = self._rate_bytes_per_s
@@ -257,27 +239,26 @@ class ProxyThread:
         """Passed down so far."""
         return self._proxy.answered_bytes
 
-    def do(self, fault: Callable[[Proxy], Awaitable[None] | None]) -> None:
+    def do(self, fault: Callable[[Proxy], object]) -> None:
         """Do something to the proxy and return once it is done: `do(Proxy.refuse)`."""
 
         async def act() -> None:
             done = fault(self._proxy)
-            if done is not None:
+            if isinstance(done, Awaitable):
                 await done
 
         asyncio.run_coroutine_threadsafe(act(), self._loop).result(_COMMAND_TIMEOUT_S)
+
+    def half_close(self, direction: Direction) -> None:
+        """End one direction of every open connection."""
+        self.do(lambda proxy: proxy.half_close(direction))
 
     def __enter__(self) -> Self:
         self._thread.start()
         self.do(Proxy.mend)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.do(Proxy.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_COMMAND_TIMEOUT_S)
@@ -286,3 +267,26 @@ class ProxyThread:
 
 def _never() -> Cut | None:
     return None
+
+
+def _bound(port: int) -> socket.socket:
+    """Return a socket bound to a port of 127.0.0.1 that others may bind as well."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
+def _end_stream(end: asyncio.StreamWriter) -> None:
+    """Tell the other end that nothing more comes; does nothing where it is gone."""
+    with contextlib.suppress(OSError, RuntimeError):
+        if not end.transport.is_closing():
+            end.write_eof()
+
+
+def _was_reset(end: asyncio.StreamWriter) -> bool:
+    """Tell whether the other end has reset the connection; the kernel tells it once."""
+    connected = end.get_extra_info("socket")
+    if connected is None or connected.fileno() < 0:
+        return True
+    return bool(connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))

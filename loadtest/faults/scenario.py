@@ -1,4 +1,4 @@
-"""One fault under load: played from warm-up to balanced books."""
+"""One fault under load, from warm-up to balanced books."""
 
 import contextlib
 import random
@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from loadtest.faults.books import Books, balance
-from loadtest.faults.calm import wait_calm
-from loadtest.faults.ledger import Ledger
+from loadtest.books import Books, balance
+from loadtest.database import QuestDBRest
 from loadtest.faults.producers import Load
 from loadtest.faults.proxy import ProxyThread
-from loadtest.faults.stage import Scale, Setup, Stage, wait_until
-from loadtest.faults.version_books import enter_versions
-from loadtest.faults.versions import VERSIONS_END, VersionLedger
-from loadtest.questdb_rest import QuestDBRest
-from loadtest.stored_comparison import TABLE
+from loadtest.faults.stage import Scale, Setup, Stage
+from loadtest.ledger import Ledger
+from loadtest.processes import wait_until
+from loadtest.service_counts import wait_calm
+from loadtest.stored import TABLE
+from loadtest.versions import VERSIONS_END, VersionLedger, enter_versions
 
 _WARM_UP_S_MAX = 60.0
 _WARM_BODIES = 4
 _FINISH_S_MAX = 60.0
 _AFTERMATH_S = 0.5
-"""Load goes on for so long after the first acknowledgement: what was held up arrives now."""
+"""Load goes on for so long after the first acknowledgement: delayed bytes arrive now."""
 
 
 Span = tuple[float, float]
@@ -31,15 +31,15 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A fault, and what is expected of the service.
+    """A fault and its expected result.
 
     Attributes:
         name: In the table and on the command line.
-        act: Does the fault. Marks its length with `Scene.fault`, once for each time.
+        act: Does the fault; marks each occurrence with `Scene.fault`.
         setup: The service it is done to.
         through_front: Whether the producers post through the proxy before the service.
-        may_lose: Whether lost rows, and readings undone by a lost correction, are reported and no
-            failure: what nobody can prevent.
+        may_lose: Whether lost rows, and readings undone by a lost correction, are no failure: the
+            fault destroys stored rows.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Scene:
     Attributes:
         stage: QuestDB, proxies and the service.
         ledger: The books of the clients.
-        versions: The same for what they correct.
+        versions: The same for corrected readings.
         rng: Seeded, so that a run can be repeated.
         spans_s: Of the faults so far.
     """
@@ -74,7 +74,7 @@ class Scene:
 
     @contextlib.contextmanager
     def fault(self) -> Iterator[None]:
-        """Mark what happens within the block as one fault; its end is the end of the block."""
+        """Mark the block as one fault; it ends with the block."""
         began_s = time.monotonic()
         yield
         self.spans_s.append((began_s, time.monotonic()))
@@ -122,11 +122,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of one scenario.
+    """The result of one scenario.
 
     Attributes:
         name: Of the scenario.
-        books: Promised against stored; None where it did not come that far.
+        books: None where the run ended before.
         retries: Bodies sent again.
         answers: How often each status came, or each error in place of an answer.
         answered_in_fault: Bodies acknowledged while a fault lasted.
@@ -146,7 +146,7 @@ class Report:
 
 
 def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
-    """Play one scenario and balance its books. Leaves the stage as it should be for the next."""
+    """Play one scenario and balance its books. Leaves the stage ready for the next."""
     ledger = Ledger(stage.bodies)
     versions = VersionLedger()
     scene = Scene(stage, ledger, versions, random.Random(seed))
@@ -160,14 +160,14 @@ def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
     except (RuntimeError, OSError) as error:
         failures.append(str(error))
     try:
-        # Also after a run that did not come to its end: what it acknowledged must be there.
+        # After an aborted run too: its acknowledged rows must be there.
         stage.set_right()
         with stage.database as database:
             try:
                 _await_spooled(scene, database)
             except RuntimeError as error:
                 failures.append(str(error))
-            books = balance(stage.lines, ledger.entries, database)
+            books = balance(stage.lines, ledger.entries, database, start=VERSIONS_END)
             enter_versions(books, versions.corrected, database)
     except (RuntimeError, OSError) as error:
         failures.append(str(error))

@@ -1,34 +1,18 @@
-"""Sequences of posts and faults: each is played, calmed down, and its books are balanced.
+"""Sequences of posts and faults: some have a name, others are drawn by a seed.
 
-A sequence is a row of steps in words, such as `post 0`, `reload` or `wait 0.5`: `sequence_steps`
-has them all, so that a sequence that failed is read, and played again, as it was printed.
+A sequence is a row of steps in words, such as `post 0`, `reload` or `wait 0.5`
+(`sequence_play.STEPS`), so a sequence that failed can be read and played again as it was printed.
 """
 
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from loadtest.faults.books import Books
-from loadtest.faults.sequence_steps import Player
-from loadtest.faults.stage import Setup, Stage
-from loadtest.faults.version_books import enter_versions, within
-from loadtest.stored_comparison import TABLE
+from loadtest.faults.stage import Setup
 
-
-def service(workers: int, connections: int, *, spooling: bool) -> Setup:
-    """Return a service that sequences are done to.
-
-    Args:
-        workers: Its processes for `meter_usage`.
-        connections: To QuestDB, of each worker.
-        spooling: Whether it has a spool.
-    """
-    return Setup(
-        workers=workers,
-        proxied=True,
-        sink=(("workers", connections),),
-        spool=(("dir", "spool"),) if spooling else (),
-    )
+_ROUNDS_MAX = 3
+_IMPATIENT = 0.3
+"""Share of the posts whose client does not wait for a late answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +25,7 @@ class FaultSequence:
         steps: One after the other.
         accounts: Groups of readings that are corrected, each with versions of its own.
         rows: Readings of each.
-        seed: Of what a step chooses: which worker is killed.
+        seed: Chooses which worker is killed.
     """
 
     name: str
@@ -60,21 +44,14 @@ class FaultSequence:
         return int(dict(self.setup.sink)["workers"])
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What came of a sequence.
-
-    Attributes:
-        sequence: What was played.
-        books: Of its versions.
-        answers: How often each status came, or each error in place of an answer.
-        failures: Everything that must not be, in words; empty if all is well.
-    """
-
-    sequence: FaultSequence
-    books: Books = field(default_factory=Books)
-    answers: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+def service(workers: int, connections: int, *, spooling: bool) -> Setup:
+    """Return a service for sequences: its processes, and connections to QuestDB of each."""
+    return Setup(
+        workers=workers,
+        proxied=True,
+        sink=(("workers", connections),),
+        spool=(("dir", "spool"),) if spooling else (),
+    )
 
 
 def by_service(sequences: Iterable[FaultSequence]) -> list[FaultSequence]:
@@ -84,33 +61,102 @@ def by_service(sequences: Iterable[FaultSequence]) -> list[FaultSequence]:
     )
 
 
-def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
-    """Play a sequence, calm down, and balance its books. Leaves the stage for the next one."""
-    try:
-        stage.set_up(sequence.setup)
-        stage.await_service()
-        if not stage.versions.corrected:  # what scenarios left would be strangers to the first one
-            with stage.database as database:
-                database.truncate(TABLE)
-    except (RuntimeError, OSError) as error:
-        return Outcome(sequence, failures=[str(error)])
-    corrected = [stage.versions.open(sequence.rows) for _ in range(sequence.accounts)]
-    player = Player(stage, corrected, random.Random(sequence.seed))
-    outcome = Outcome(sequence, player.books)
-    try:
-        for step in sequence.steps:
-            player.do(step)
-        player.calm_down()
-    except (RuntimeError, OSError) as error:
-        outcome.failures.append(str(error))
-    finally:
-        player.close()
-    try:
-        with stage.database as database:
-            start, end = within(corrected)
-            enter_versions(outcome.books, corrected, database, start=start, end=end)
-    except (RuntimeError, OSError) as error:
-        outcome.failures.append(str(error))
-    outcome.answers = dict(player.ledger.answers)
-    outcome.failures += player.ledger.wrong + outcome.books.findings
-    return outcome
+# Sequences that once undid a promised version
+
+_ONE_SPOOLING = service(1, 1, spooling=True)
+_TWO_SPOOLING = service(2, 1, spooling=True)
+_TWO_BY_TWO = service(2, 2, spooling=False)
+_SPOOLED = ("away", "post all", "settle")
+_CORRECTED = (*("post all", "wait 0.3") * 6, "settle", "mend")
+# The silence is longer than timeouts: rows that were given up are sent again, by ILP or pgwire.
+_GIVEN_UP = ("post all 0.1", "settle", "wait 2.2", "lose-and-mend", "insist")
+
+
+def _named(name: str, setup: Setup, *steps: str) -> FaultSequence:
+    return FaultSequence(name, setup, steps, accounts=8, rows=25)
+
+
+NAMED = {
+    sequence.name: sequence
+    for sequence in (
+        # Versions go into one spool and the next, of another generation or another worker.
+        _named("reload-one-worker", _ONE_SPOOLING, *_SPOOLED, "reload", *_CORRECTED),
+        _named("reload-two-workers", _TWO_SPOOLING, *_SPOOLED, "reload", *_CORRECTED),
+        _named("kill-one-of-two", _TWO_SPOOLING, *_SPOOLED, "kill-worker", *_CORRECTED),
+        _named("away-two-workers", _TWO_SPOOLING, *_SPOOLED, *_CORRECTED),
+        # Clients do not wait for an answer and go on to the next version.
+        _named("given-up", _TWO_BY_TWO, "silence", *_GIVEN_UP),
+        _named("given-up-ilp", _TWO_BY_TWO, "silence-ilp", *_GIVEN_UP),
+        # Held bytes arrive after the same and newer rows went another way.
+        _named("late", _TWO_BY_TWO, "silence-ilp", "post all", "insist", "mend", "wait 0.5"),
+    )
+}
+
+
+# Sequences drawn by a seed
+
+SERVICES = tuple(
+    service(workers, connections, spooling=spooling)
+    for spooling in (False, True)
+    for workers in (1, 2, 3)
+    for connections in (1, 2)
+)
+_ACCOUNTS = 3
+_LINE_FAULTS = {
+    "away": 4,
+    "refuse-ilp": 1,
+    "cut-ilp": 1,
+    "silence": 1,
+    "silence-ilp": 2,
+    "slow-ilp": 1,
+    "": 1,
+}
+_PROCESS_FAULTS = {"reload": 3, "kill-worker": 3, "kill-supervisor": 1, "restart": 0.5, "": 3}
+_QUESTDB_ENDS = 0.04
+"""A real end takes seconds, so in most rounds the proxy only refuses connections."""
+
+
+def draw(seed: int) -> FaultSequence:
+    """Return the sequence of a seed, of all seeds about as many for each service."""
+    rng = random.Random(seed)
+    rounds = [step for _ in range(rng.randint(1, _ROUNDS_MAX)) for step in _round(rng)]
+    # Rows under way still meet newer acknowledged versions, or the end.
+    last = rng.choice([("lose-and-mend", "insist"), ("post all",)])
+    return FaultSequence(
+        name=f"seed {seed}",
+        setup=SERVICES[seed % len(SERVICES)],
+        steps=("post all", *rounds, *last),
+        accounts=_ACCOUNTS,
+        rows=20,
+        seed=seed,
+    )
+
+
+def _round(rng: random.Random) -> Iterator[str]:
+    """Yield a fault of the lines, one of the processes within it, and posts all the time."""
+    ends = rng.choice(["stop-questdb", "kill-questdb"]) if rng.random() < _QUESTDB_ENDS else ""
+    yield from _posts(rng, 1)
+    yield ends or _one_of(rng, _LINE_FAULTS)
+    yield from _posts(rng, 3)
+    yield _one_of(rng, _PROCESS_FAULTS)
+    yield from _posts(rng, 4)
+    if ends:
+        yield "begin-questdb"
+    elif rng.random() < 0.8:
+        yield "lose-and-mend"
+    yield from _posts(rng, 4)
+    yield rng.choice(["insist", "insist", "look", "wait 0.5", "wait 0.1"])
+
+
+def _posts(rng: random.Random, count_max: int) -> Iterator[str]:
+    for _ in range(rng.randint(0, count_max)):
+        which = rng.choice(["all", *map(str, range(_ACCOUNTS))])
+        patience = f" {0.05 + rng.random():.2f}" if rng.random() < _IMPATIENT else ""
+        yield f"{rng.choice(['post', 'post', 'repost'])} {which}{patience}"
+        yield f"wait {0.02 * 30 ** rng.random():.2f}"
+
+
+def _one_of(rng: random.Random, weights: Mapping[str, float]) -> str:
+    """Return one of these words, or a short wait for the empty one."""
+    [word] = rng.choices(list(weights), list(weights.values()))
+    return word or "wait 0.1"

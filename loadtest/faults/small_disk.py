@@ -1,4 +1,4 @@
-"""A disk that is soon full: a file system in memory, where this machine lets us mount one."""
+"""A small disk: a file system in memory, where mounting is allowed."""
 
 import contextlib
 import subprocess
@@ -11,14 +11,14 @@ _TIMEOUT_S = 10.0
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size_bytes: int) -> Iterator[bool]:
-    """Have a file system of this size at `folder`, for the length of a `with` block.
+    """Mount a file system of this size at `folder` for a `with` block.
 
     Args:
         folder: Made here.
         size_bytes: A multiple of the page size.
 
     Yields:
-        Whether it is there; False where mounting is not allowed, and `folder` is an ordinary one.
+        Whether it is mounted; if not, `folder` is an ordinary one.
     """
     folder.mkdir()
     mounted = _succeeds(_COMMAND, "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder))
@@ -26,7 +26,7 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            # Lazily: what a process still holds open goes with that process.
+            # Lazily: a process may still have files open.
             _succeeds("umount", "--lazy", str(folder))
 
 

@@ -1,24 +1,24 @@
-"""Where scenarios play: a QuestDB, proxies in front of it, the service, and readings to post."""
+"""The system under fault: a QuestDB, proxies in front of it, the service, readings to post."""
 
 import contextlib
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
+from loadtest.database import QuestDBRest
 from loadtest.faults.producers import Pace
 from loadtest.faults.proxy import Proxy, ProxyThread
 from loadtest.faults.small_disk import small_disk
-from loadtest.faults.versions import VersionLedger
-from loadtest.meter_posts import produce
-from loadtest.posting import Body, split_bodies
-from loadtest.questdb_rest import QuestDBRest
-from loadtest.service_under_test import DatabasePorts, ServiceProcess, ServiceSettings, Value
+from loadtest.processes import family, listeners
+from loadtest.readings import Body, produce, split_bodies
+from loadtest.service import Database, DatabasePorts, ServiceProcess, ServiceSettings, Value
+from loadtest.versions import VersionLedger
 
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 
 _HOST = "127.0.0.1"
 _HEAP_MIB = 256
@@ -50,34 +50,28 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Which service a scenario wants; scenarios with the same one follow each other on one.
+    """Which service a scenario needs; scenarios with the same setup share one.
 
     Attributes:
         workers: Processes for `meter_usage`.
         proxied: Whether proxies stand between the service and QuestDB.
-        source: Further keys of `[meter_usage.source]`.
         sink: Further keys of `[meter_usage.sink]`.
         spool: Keys of `[meter_usage.spool]`.
-        spool_disk_bytes: Size of the disk that the folder "spool" is on; 0 is the one of all else.
-            Where no disk can be made, the spool's own limit stands in for it.
+        spool_disk_bytes: Size of a disk for the folder "spool"; 0 uses the disk of everything else.
+            Where no disk can be mounted, `max_bytes` of the spool is set instead.
     """
 
     workers: int = 2
     proxied: bool = False
-    source: tuple[tuple[str, Value], ...] = ()
     sink: tuple[tuple[str, Value], ...] = ()
     spool: tuple[tuple[str, Value], ...] = ()
     spool_disk_bytes: int = 0
 
     def settings(self, **spool: Value) -> ServiceSettings:
-        """Return the settings: time-outs short enough for faults of seconds.
-
-        Args:
-            spool: Further keys of `[meter_usage.spool]`.
-        """
+        """Return settings with timeouts short enough for faults of seconds."""
         return ServiceSettings(
             workers=self.workers,
-            source={"body_idle_timeout_ms": 1_500, **dict(self.source)},
+            source={"body_idle_timeout_ms": 1_500},
             sink={
                 "request_timeout_ms": 1_500,
                 "delivery_timeout_ms": 5_000,
@@ -91,20 +85,20 @@ class Setup:
 
 
 class Stage:
-    """All that scenarios need, for as many of them as wanted. Use as a context manager.
+    """All that faults need, for any number of them. Use as a context manager.
+
+    A method raises RuntimeError where the service does not start; the message has its last log.
 
     Args:
         directory: For data, configs and logs; exists.
-        scale: Of every scenario played here.
+        scale: Of every fault played here.
 
     Attributes:
-        directory: As above.
-        scale: As above.
         lines: The file of readings.
         bodies: Its bodies.
-        ilp: Stands before QuestDB's ILP over HTTP, for a proxied service.
-        pgwire: The same for the PostgreSQL wire.
-        front: Stands before the stream's port of the service.
+        ilp: Proxy before QuestDB's ILP over HTTP, for a proxied service.
+        pgwire: The same for pgwire.
+        front: Proxy before the stream's port of the service.
         versions: The accounts of all sequences, so that each has readings of its own.
     """
 
@@ -149,7 +143,7 @@ class Stage:
 
     @property
     def service(self) -> ServiceProcess:
-        """The service that runs now."""
+        """The service that was set up."""
         if self._service is None:
             raise AssertionError("no service was set up")
         return self._service
@@ -163,7 +157,7 @@ class Stage:
 
     @property
     def has_service(self) -> bool:
-        """Whether a service was set up, though it may have ended."""
+        """Whether a service was set up; it may have ended."""
         return self._service is not None
 
     @property
@@ -172,11 +166,7 @@ class Stage:
         return self._running is not None
 
     def set_up(self, setup: Setup) -> None:
-        """Have a service of this kind running and ready, QuestDB and all lines in order.
-
-        Raises:
-            RuntimeError: The service does not start. The message holds the end of its log.
-        """
+        """Have a service of this kind ready, and QuestDB and all lines in order."""
         self.set_right()
         if self._setup != setup:
             self._service_stack.close()
@@ -196,6 +186,11 @@ class Stage:
         if self._service is not None:
             self.front.do(Proxy.mend)
 
+    def refuse_questdb(self) -> None:
+        """Refuse every connection of the service to QuestDB."""
+        self.ilp.do(Proxy.refuse)
+        self.pgwire.do(Proxy.refuse)
+
     def kill_questdb(self) -> None:
         """End QuestDB with SIGKILL."""
         if self._running is not None:
@@ -212,12 +207,9 @@ class Stage:
         self._running = self._questdb.start()
 
     def start_service_again(self, *, ready: bool = True) -> None:
-        """Start the service that was ended, as an init system would: again until it runs.
+        """Start the service that was ended, again until it runs, as an init system would.
 
         Workers of a killed supervisor may hold its ports for a moment longer.
-
-        Raises:
-            RuntimeError: It does not start for too long. The message holds the end of its log.
         """
         end_s = time.monotonic() + _START_AGAIN_S
         while True:
@@ -232,11 +224,7 @@ class Stage:
                 return
 
     def await_service(self) -> None:
-        """Return once the service is ready; start it again if it ended.
-
-        Raises:
-            RuntimeError: It is not, for too long. The message holds the end of its log.
-        """
+        """Return once the service is ready; start it again if it ended."""
         end_s = time.monotonic() + _START_AGAIN_S
         while True:
             if not self.service.runs:
@@ -250,11 +238,40 @@ class Stage:
             else:
                 return
 
+    def workers(self) -> list[int]:
+        """Return the processes that serve `meter_usage`, without those that only started them."""
+        found = family(self.service.pid)
+        above = {self.service.pid, *(it.pid for it in found if it.parent_pid == self.service.pid)}
+        below = [it.pid for it in found if it.pid not in above]
+        return listeners(below, self.service.meter_usage_port)
+
+    def kill_workers(self, rng: Random | None = None) -> None:
+        """End all workers with SIGKILL, or only the one that `rng` chooses; there may be none."""
+        workers = self.workers()
+        for pid in [rng.choice(workers)] if rng is not None and workers else workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_supervisor(self, *, ready: bool = False) -> None:
+        """End the supervisor with SIGKILL and start the service again."""
+        self.service.kill()
+        self.start_service_again(ready=ready)
+
+    def restart_service(self, *, ready: bool = False) -> int:
+        """Stop the service as an operator does and start it again; return its exit code."""
+        code = self.service.stop()
+        self.start_service_again(ready=ready)
+        return code
+
+    def reload_service(self) -> None:
+        """Send SIGHUP."""
+        os.kill(self.service.pid, signal.SIGHUP)
+
     def _start_service(self, setup: Setup) -> None:
         running = self._running
         if running is None:
             raise AssertionError("QuestDB was not started")
-        ports = DatabasePorts(running.http_port, running.ilp_port, running.pg_uri)
+        ports: Database = running
         if setup.proxied:
             uri = running.pg_uri.replace(f":{running.pg_port}/", f":{self.pgwire.port}/")
             ports = DatabasePorts(self.ilp.port, running.ilp_port, uri)
@@ -276,17 +293,3 @@ class Stage:
 
     def _forget_service(self) -> None:
         self._service = self._setup = None
-
-
-def wait_until(holds: Callable[[], bool], what: str, *, timeout_s: float) -> None:
-    """Ask every 20 ms until `holds()`.
-
-    Raises:
-        RuntimeError: It took longer than `timeout_s`; the message has `what`.
-    """
-    pause = threading.Event()
-    end_s = time.monotonic() + timeout_s
-    while not holds():
-        if time.monotonic() > end_s:
-            raise RuntimeError(f"still not so after {timeout_s:g} s: {what}")
-        pause.wait(0.02)

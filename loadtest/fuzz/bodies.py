@@ -10,10 +10,10 @@ from loadtest.fuzz.plain_json import assert_same_as_plain_json
 
 from utility_ts_analytics.errors import ClientError, InvalidJson
 from utility_ts_analytics.reading.compression import PIECE_BYTES_MAX, Encoding, decompressor
+from utility_ts_analytics.reading.decoder_gaps import needs_plain_path
 from utility_ts_analytics.reading.json_array import decode_array
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
-from utility_ts_analytics.reading.oddities import is_odd
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 
@@ -34,15 +34,15 @@ def decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
 def fuzz_lines(data: bytes) -> None:
     """However a body is cut, its lines are those that a plain split gives."""
     draws = Draws(data)
-    line_bytes_max, block_bytes_max = draws.integer(1, 64), draws.integer(1, 256)
-    splitter = LineSplitter(line_bytes_max, block_bytes_max)
+    max_line_bytes, block_bytes_max = draws.integer(1, 64), draws.integer(1, 256)
+    splitter = LineSplitter(max_line_bytes, block_bytes_max)
     sizes = draws.cut_sizes()
     body = draws.rest()
     texts = body.split(b"\n")
     if not texts[-1]:
         texts.pop()
     expected = [
-        (n, text if len(text) <= line_bytes_max else None) for n, text in enumerate(texts, 1)
+        (n, text if len(text) <= max_line_bytes else None) for n, text in enumerate(texts, 1)
     ]
     assert _lines_of(splitter, cut(body, sizes)) == expected
     assert splitter.lines_seen == len(expected)
@@ -61,13 +61,13 @@ def _lines_of(splitter: LineSplitter, chunks: list[bytes]) -> list[tuple[int, by
 
 
 def fuzz_ndjson(data: bytes) -> None:
-    """A body read in any chunks gives, row by row and error by error, what its lines give alone."""
+    """A body read in any chunks gives the same rows and errors as its lines alone."""
     draws = Draws(data)
     decoder = decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
-    line_bytes_max, block_bytes_max = draws.integer(40, 295), draws.integer(1, 600)
+    max_line_bytes, block_bytes_max = draws.integer(40, 295), draws.integer(1, 600)
     sizes = draws.cut_sizes()
     body = draws.rest()
-    splitter = LineSplitter(line_bytes_max, block_bytes_max)
+    splitter = LineSplitter(max_line_bytes, block_bytes_max)
     parts = [part for chunk in cut(body, sizes) for part in splitter.feed(chunk)]
     outcomes: list[tuple[int, object]] = []
     for part in [*parts, *splitter.finish()]:
@@ -75,15 +75,15 @@ def fuzz_ndjson(data: bytes) -> None:
             outcomes += _outcomes(decoder.decode(part, ts_end=TS_END))
         else:
             outcomes.append((part.line, "too long"))
-    assert outcomes == _plain_outcomes(body, line_bytes_max, decoder)
+    assert outcomes == _plain_outcomes(body, max_line_bytes, decoder)
 
 
 def _plain_outcomes(
-    body: bytes, line_bytes_max: int, decoder: NdjsonDecoder
+    body: bytes, max_line_bytes: int, decoder: NdjsonDecoder
 ) -> list[tuple[int, object]]:
     outcomes: list[tuple[int, object]] = []
     for number, line in enumerate(body.split(b"\n"), 1):
-        if len(line) > line_bytes_max:
+        if len(line) > max_line_bytes:
             outcomes.append((number, "too long"))
             continue
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
@@ -95,7 +95,7 @@ def _plain_outcomes(
 
 
 def _outcomes(decoded: Decoded) -> list[tuple[int, object]]:
-    """Return what became of each line that is not blank, by number."""
+    """Return the result of each line that is not blank, by number."""
     assert decoded.line_count == len(decoded.rows) + len(decoded.errors)
     found: list[tuple[int, object]] = [
         *zip(decoded.positions, decoded.rows, strict=True),
@@ -115,7 +115,7 @@ def fuzz_decoder(data: bytes) -> None:
     )
     for text, alone in zip(texts, _one_by_one(decoder, texts), strict=True):
         assert_same_as_plain_json(text, alone)
-    if not is_odd(b"\n".join(texts)):
+    if not needs_plain_path(b"\n".join(texts)):
         quick = decoder.decode_texts(
             texts, range(1, len(texts) + 1), ts_end=TS_END, size_bytes=0, plain=False
         )
@@ -129,7 +129,7 @@ def _one_by_one(decoder: NdjsonDecoder, texts: list[bytes]) -> list[Decoded]:
 
 
 def fuzz_array(data: bytes) -> None:
-    """An array is refused as a whole, or its elements are what they are as lines."""
+    """An array is refused as a whole, or its elements give the same results as lines."""
     draws = Draws(data)
     decoder = decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
     body = draws.rest()
@@ -156,7 +156,7 @@ def fuzz_compression(data: bytes) -> None:
     body = _compressed(draws, encoding)
     whole = _expanded(encoding, budget_bytes, [body])
     in_chunks = _expanded(encoding, budget_bytes, cut(body, sizes))
-    # A spoiled body may be over the bound and not what it says: either may be seen first.
+    # A spoiled body may break both rules: either may be seen first.
     assert in_chunks == whole or {in_chunks, whole} == _SPOILED, in_chunks
     reference = _by_the_library(encoding, body)
     if isinstance(whole, bytes):
@@ -207,7 +207,7 @@ def _expanded(encoding: Encoding, budget_bytes: int, chunks: list[bytes]) -> byt
 
 
 def _by_the_library(encoding: Encoding, body: bytes, step_bytes: int = 1 << 30) -> bytes | None:
-    """Return what the library makes of the body, fed in such steps; None where it refuses."""
+    """Return the library's result, fed in such steps; None where it refuses."""
     try:
         if encoding == "gzip":
             return gzip.decompress(body) if body else None

@@ -44,7 +44,7 @@ def kept_inputs(name: str) -> list[bytes]:
 
 
 def keep(name: str, inputs: Iterable[bytes], *, bytes_max: int) -> int:
-    """Replace what is kept for a target by the shortest of `inputs`, as far as they have room.
+    """Replace the kept inputs of a target by the shortest of `inputs` that have room.
 
     Args:
         name: Of the target.

@@ -1,4 +1,4 @@
-"""One fuzz target in a process of its own, which libFuzzer ends: started by `loadtest.fuzz`.
+"""One fuzz target in a process of its own, started by `python -m loadtest fuzz`.
 
 python -m loadtest.fuzz.child NAME [LIBFUZZER-OPTION]... CORPUS-FOLDER
 """
@@ -12,10 +12,10 @@ with atheris.instrument_imports(include=["utility_ts_analytics"]):
 
 
 def main() -> None:
-    """Fuzz until an option says stop, or a finding does; never returns."""
+    """Fuzz until an option or a finding ends it; never returns."""
     name, *options = sys.argv[1:]
     atheris.enabled_hooks.add("RegEx")
-    # What libFuzzer starts through a shell where it merges inputs.
+    # libFuzzer starts this through a shell to merge inputs.
     command = f"{sys.executable} -m loadtest.fuzz.child {name}"
     atheris.Setup([command, *options], TARGETS[name])
     atheris.Fuzz()

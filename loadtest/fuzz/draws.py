@@ -28,11 +28,6 @@ class Draws:
         """Return all that is left."""
         return self.take(len(self._data))
 
-    @property
-    def used_up(self) -> bool:
-        """Whether nothing is left."""
-        return self._at >= len(self._data)
-
     def integer(self, low: int, high: int) -> int:
         """Return a whole number in [low, high], from as few bytes as tell all of them apart."""
         span = high - low + 1

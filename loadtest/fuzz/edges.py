@@ -9,7 +9,8 @@ from pathlib import Path
 from loadtest.fuzz.draws import Draws
 
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
-from utility_ts_analytics.asgi.request import header, read_head
+from utility_ts_analytics.asgi.protocol import header
+from utility_ts_analytics.asgi.request import read_head
 from utility_ts_analytics.config import load_config, redacted
 from utility_ts_analytics.errors import ClientError, ConfigError, Unauthorized
 
@@ -35,9 +36,10 @@ def fuzz_head(data: bytes) -> None:
     headers = [
         (draws.choice(_NAMES), draws.take(draws.integer(0, 60))) for _ in range(draws.integer(0, 8))
     ]
-    scope = {"headers": headers, "query_string": draws.take(draws.integer(0, 120))}
+    query = draws.take(draws.integer(0, 120))
+    scope = {"path": "/ingest/meter_usage", "headers": headers, "query_string": query}
     try:
-        head = read_head(scope, ndjson=draws.flag(), strict_default=draws.flag())
+        head = read_head(scope, ndjson=draws.flag(), ndjson_strict=draws.flag())
         assert head.content_length is None or head.content_length >= 0
     except ClientError as error:
         assert 400 <= error.status < 500
@@ -58,7 +60,7 @@ def fuzz_config(data: bytes) -> None:
         f"INGESTION__{draws.choice(_SECTIONS)}__{draws.text(24).upper()}": draws.text(24)
         for _ in range(draws.integer(0, 3))
     }
-    # What a file variable names is opened: only files that are not there.
+    # `..._FILE` variables are opened: they name only files that do not exist.
     environ = {n: f"missing-{v}" if n.endswith("_FILE") else v for n, v in environ.items()}
     secret = "s3cr3t-0f-n0-s3rv1c3"  # noqa: S105 - as above
     if draws.flag():

@@ -1,4 +1,4 @@
-"""What the standard library's JSON says of a line, to hold the decoder's verdict to."""
+"""The standard library's JSON as the oracle for the decoder."""
 
 import json
 import re
@@ -18,12 +18,7 @@ _BLANKS = b" \t\r\n"
 
 
 def assert_same_as_plain_json(text: bytes, alone: Decoded) -> None:
-    """Hold what became of one line to an ordinary JSON parser's view of it.
-
-    Args:
-        text: The line; may be blank.
-        alone: What the service's decoder made of it, and of nothing else.
-    """
+    """Compare the decoder's result for one line with an ordinary JSON parser's."""
     if not text.strip(_BLANKS) or _is_deep(text):
         return
     value = _parsed(text)

@@ -1,12 +1,13 @@
-"""The formula for the memory of one worker, as docs/ARCHITECTURE.md states it. Pure.
+"""The formula for the memory of one worker, as the documentation states it. Pure.
 
-Every term is something that the configuration bounds. What each unit weighs was measured
-(docs/decisions/0015) and is held by `python -m loadtest.memory`.
+The configuration bounds every term. The weight of each unit was measured
+(docs/decisions/0015) and is held by `python -m loadtest memory`.
 """
 
 from dataclasses import dataclass
 
-MIB = 2**20
+from loadtest.processes import MIB
+
 KIB = 2**10
 
 IDLE_MIB = 58.0
@@ -16,11 +17,11 @@ ROW_BYTES = 700
 allocator loses. Encoded it takes 230 (docs/decisions/0015), so most of the time it is half of
 this; batches of 100,000 rows came to 610 on average over all rows held."""
 ROW_RESTORED_BYTES = 1_400
-"""Of a batch that goes by pgwire or into the spool: records, and what is made of them."""
+"""Of a batch that goes by pgwire or into the spool: records and their encoding."""
 SEND_MIB = 8.0
-"""One block being decoded, what is being sent, the answers, and what the allocator keeps."""
+"""A block being decoded, a payload being sent, the answers, memory kept by the allocator."""
 REQUEST_KIB = 544.0
-"""What one upload holds while it waits: a block, the bytes that it was cut from, read buffers."""
+"""Of an upload that waits: a block, the bytes it was cut from, read buffers."""
 GZIP_KIB = 176.0
 """On top of it: zlib's state and window, a piece of 64 KiB twice."""
 ZSTD_KIB = 512.0
@@ -28,12 +29,12 @@ ZSTD_KIB = 512.0
 WINDOW_BYTES_MAX = 8 * MIB
 """The largest that is let in (RFC 9659)."""
 AHEAD_KIB = 256.0
-"""What is read of a compressed body beside long work on what came before."""
+"""Read of a compressed body in advance, during long work on earlier bytes."""
 CONNECTION_KIB = 12.0
 HEAD_KIB = 144.0
 """While a head comes in: 64 KiB, held twice while the buffer grows."""
 ARRAY_FACTOR = 3.0
-"""A complete array is held as bytes, as texts of its elements, and in part as rows."""
+"""A complete array is held as bytes, as texts of its elements, and partly as rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What clients do at the same time; each number is cut to what the limits let in.
+    """Simultaneous load by clients; the limits cap each number.
 
     Attributes:
         connections: Open, idle ones too.
@@ -85,7 +86,7 @@ class Load:
 
 
 def rows_mib(limits: Limits) -> float:
-    """Return what the rows of a full channel take, waiting or in flight, MiB."""
+    """Return the memory of the rows of a full channel, waiting or in flight, MiB."""
     return limits.channel_capacity * ROW_BYTES / MIB
 
 
@@ -106,20 +107,3 @@ def bound_mib(limits: Limits, load: Load) -> float:
     edges = (in_requests + connections * CONNECTION_KIB + in_heads) / KIB
     restored = limits.batch_size * ROW_RESTORED_BYTES / MIB if load.restored else 0.0
     return IDLE_MIB + SEND_MIB + rows_mib(limits) + edges + windows + arrays + restored
-
-
-def worst_mib(limits: Limits) -> float:
-    """Return the bound when all that the configuration lets in comes at the same time, MiB."""
-    requests = limits.max_concurrent_requests
-    return bound_mib(
-        limits,
-        Load(
-            connections=limits.max_connections,
-            requests=requests,
-            zstd=requests,
-            line_bytes=limits.max_line_bytes,
-            heads=limits.max_connections,
-            array_bytes=limits.channel_capacity_bytes,
-            restored=True,
-        ),
-    )

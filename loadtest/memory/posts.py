@@ -1,33 +1,25 @@
-"""Bodies that `posting` does not know: endless, compressed, arrays, and such as never end."""
+"""Bodies that `loadtest.client` does not send: compressed, arrays, endless, unfinished."""
 
 import contextlib
 import gzip
 import http.client
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import zstandard
-from loadtest.meter_posts import CONTENT_TYPE, PATH
-from loadtest.posting import Answer, Body, Connection, Target
+from loadtest.client import Target
+from loadtest.readings import Body
 
 _TIMEOUT_S = 180.0
 _WINDOW_LOG = 23
-"""8 MiB, the largest that the service lets in."""
+"""8 MiB, the largest that the service accepts."""
 
 
 def compress_bodies(
     source: Path, bodies: Sequence[Body], target: Path, encoding: str
 ) -> list[Body]:
-    """Write each body of `source` to `target`, compressed, and return where they are.
-
-    Args:
-        source: A file of lines.
-        bodies: Parts of it.
-        target: Written anew.
-        encoding: "gzip", or "zstd" with a window of 8 MiB where the body is as large.
-    """
+    """Write each body of `source` to `target`, compressed, and return where they are."""
     return _rewritten(source, bodies, target, _packer(encoding))
 
 
@@ -56,27 +48,6 @@ def _rewritten(
     return found
 
 
-def post_until(lines: Path, body: Body, target: Target, *, attempts_max: int = 100) -> Answer:
-    """Post one body, as often as it is refused with 429, and return the last answer.
-
-    Where more than 64 clients are refused at once, some find the connection closed instead of the
-    429 (docs/decisions/0007): they come back as well.
-    """
-    pause = threading.Event()
-    for attempt in range(attempts_max):
-        try:
-            with Connection(target) as connection, lines.open("rb") as file:
-                answer = connection.post(file, body)
-        except ConnectionError:
-            if attempt + 1 == attempts_max:
-                raise
-        else:
-            if answer.status != http.client.TOO_MANY_REQUESTS:
-                return answer
-        pause.wait(1.0)
-    raise RuntimeError(f"no place in {attempts_max} attempts")
-
-
 def post_repeated(port: int, lines: Path, bytes_min: int) -> tuple[int, int, bytes]:
     """Post one chunked body: a file over and over, until `bytes_min` bytes are sent.
 
@@ -86,8 +57,8 @@ def post_repeated(port: int, lines: Path, bytes_min: int) -> tuple[int, int, byt
     size = lines.stat().st_size
     times = -(-bytes_min // size)
     with socket.create_connection(("127.0.0.1", port), _TIMEOUT_S) as end, lines.open("rb") as file:
-        end.sendall(_head(port, "transfer-encoding: chunked"))
-        # One that answers early stops reading; what it says is still there.
+        end.sendall(Target(port).head("transfer-encoding: chunked"))
+        # A server that answers early stops reading; its answer can still be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for _ in range(times):
                 end.sendall(b"%x\r\n" % size)
@@ -114,22 +85,13 @@ def held_open(port: int, opening: bytes, count: int) -> Iterator[None]:
 
 def unfinished_line(port: int, line_bytes: int) -> bytes:
     """Return a request whose first line has so many bytes and does not end."""
-    return _head(port, "content-length: 99999999") + b'{"ts":"' + b"a" * (line_bytes - 7)
+    return Target(port).head("content-length: 99999999") + b'{"ts":"' + b"a" * (line_bytes - 7)
 
 
 def unfinished_head(port: int, head_bytes: int) -> bytes:
     """Return the first `head_bytes` bytes of a head that does not end."""
-    head = _head(port, "x: ").removesuffix(b"\r\n\r\n")
+    head = Target(port).head("x: ").removesuffix(b"\r\n\r\n")
     return head + b"a" * (head_bytes - len(head))
-
-
-def until(done: Callable[[], bool], timeout_s: float) -> None:
-    """Return once `done` says so, or after `timeout_s` seconds."""
-    pause = threading.Event()
-    for _ in range(int(timeout_s / 0.1)):
-        if done():
-            return
-        pause.wait(0.1)
 
 
 def _packer(encoding: str) -> Callable[[bytes], bytes]:
@@ -139,10 +101,3 @@ def _packer(encoding: str) -> Callable[[bytes], bytes]:
         1, window_log=_WINDOW_LOG, write_content_size=False
     )
     return zstandard.ZstdCompressor(compression_params=parameters).compress
-
-
-def _head(port: int, line: str) -> bytes:
-    return (
-        f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
-        f"content-type: {CONTENT_TYPE}\r\n{line}\r\n\r\n"
-    ).encode()

@@ -1,4 +1,4 @@
-"""What clients do to a worker while its memory is watched, and what the formula says to that."""
+"""The memory scenarios: what clients do to a worker, and the load that the formula is given."""
 
 import contextlib
 import os
@@ -9,17 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadtest.client import PATH, Answer, Target, post_bodies, post_until_admitted
+from loadtest.ledger import fault_of
 from loadtest.memory import posts
-from loadtest.memory.bound import KIB, MIB, Limits, Load
-from loadtest.meter_posts import CONTENT_TYPE, PATH, fault_of
-from loadtest.posting import Answer, Body, Target, post_bodies, split_bodies
-from loadtest.service_under_test import Value
+from loadtest.memory.bound import KIB, Limits, Load
+from loadtest.processes import MIB, StillNot, wait_until
+from loadtest.readings import Body, split_bodies
+from loadtest.service import Database, Value
 
 GOAL_MIB = 120 * 1e6 / MIB
-"""120 MB: what a worker may have resident with the default configuration (DESIGN, section 5)."""
+"""120 MB: the goal for a worker with the default configuration."""
 
 WINDOWS_GOAL_MIB = 160 * 1e6 / MIB
-"""160 MB: the same for zstd bodies that all ask for the largest window (DESIGN, section 7)."""
+"""160 MB: the goal for zstd bodies that all ask for the largest window."""
 
 _ARRAY_PATH = PATH.removesuffix("/ndjson")
 
@@ -29,20 +31,21 @@ class Stage:
     """What a scenario may use.
 
     Attributes:
-        port: Of the service, which has one worker.
-        questdb_pid: To stop for a while.
-        lines: Generated readings, as many as `rows`.
-        rows: Of that file.
-        directory: For files of its own.
-        stream_bytes: How long the endless body is.
+        database: The QuestDB of all scenarios.
+        questdb_pid: Its process.
+        lines: Readings, `rows` of them.
+        directory: For files of the scenario.
+        stream_bytes: Length of the endless body.
+        port: Of the scenario's own service, which has one worker.
     """
 
-    port: int
+    database: Database
     questdb_pid: int
     lines: Path
     rows: int
     directory: Path
     stream_bytes: int
+    port: int = 0
 
     def bodies(self, rows_each: int, count: int) -> list[Body]:
         """Return `count` bodies of so many rows, the file over and over."""
@@ -51,13 +54,13 @@ class Stage:
 
     def post(self, bodies: Sequence[Body], connections: int) -> Sequence[Answer]:
         """Post plain bodies, patiently."""
-        target = Target(self.port, PATH, CONTENT_TYPE)
+        target = Target(self.port)
         run = post_bodies(self.lines, bodies, target, connections=connections, patient=True)
         return run.answers
 
     @contextlib.contextmanager
     def database_stopped(self) -> Iterator[None]:
-        """Let QuestDB stand still for a `with` block."""
+        """Stop QuestDB's process for a `with` block."""
         os.kill(self.questdb_pid, signal.SIGSTOP)
         try:
             yield
@@ -73,14 +76,13 @@ class Scenario:
     """One load on a fresh service.
 
     Attributes:
-        name: Of the row in the table.
-        load: What the formula is asked about.
-        run: Makes the load. Raises RuntimeError when answers are not what they should be.
-        goal_mib: What the worker may have resident whatever the formula says; None for no goal.
+        load: For the formula.
+        run: Makes the load; raises RuntimeError for wrong answers.
+        goal_mib: Besides the bound of the formula; None for no goal.
         source: Keys of `[meter_usage.source]`.
         sink: Keys of `[meter_usage.sink]`.
         limits: The same, for the formula.
-        ilp_gone: Whether nobody listens where ILP goes to.
+        ilp_gone: Whether the port of ILP is closed.
         spools: Whether there is a spool.
     """
 
@@ -117,11 +119,11 @@ def _plain(rows_each: int, count: int, connections: int) -> Run:
 
 
 def _crowd(stage: Stage) -> None:
-    """Two hundred clients at once, each until its body is stored: a third has no place at first."""
-    target = Target(stage.port, PATH, CONTENT_TYPE)
+    """Two hundred clients at once, each until its body is stored; a third is refused at first."""
+    target = Target(stage.port)
     with ThreadPoolExecutor(200) as threads:
         bodies = stage.bodies(5_000, 200)
-        answers = threads.map(lambda body: posts.post_until(stage.lines, body, target), bodies)
+        answers = threads.map(lambda body: post_until_admitted(stage.lines, body, target), bodies)
         stored_or_raise(list(answers))
 
 
@@ -137,7 +139,7 @@ def _compressed(encoding: str, rows_each: int, count: int) -> Run:
         bodies = posts.compress_bodies(
             stage.lines, stage.bodies(rows_each, count), packed, encoding
         )
-        target = Target(stage.port, PATH, CONTENT_TYPE, content_encoding=encoding)
+        target = Target(stage.port, content_encoding=encoding)
         run = post_bodies(packed, bodies, target, connections=count, patient=True)
         stored_or_raise(run.answers)
 
@@ -155,12 +157,18 @@ def _arrays(stage: Stage) -> None:
 def _stalled(allowed: set[int]) -> Run:
     def run(stage: Stage) -> None:
         with stage.database_stopped():
-            target = Target(stage.port, PATH, CONTENT_TYPE)
+            target = Target(stage.port)
             bodies = stage.bodies(50_000, 64)
             answers = post_bodies(stage.lines, bodies, target, connections=64).answers
             statuses_or_raise(answers, allowed)
-        # It goes on as if nothing had been, once it has seen that QuestDB is back.
-        posts.until(lambda: stage.post(stage.bodies(100, 1), 1)[0].status == 200, 30.0)
+        # The service stores again once it has seen that QuestDB is back.
+        with contextlib.suppress(StillNot):
+            wait_until(
+                lambda: stage.post(stage.bodies(100, 1), 1)[0].status == 200,
+                "a body is stored",
+                timeout_s=30.0,
+                every_s=0.1,
+            )
         stored_or_raise(stage.post(stage.bodies(5_000, 8), 4))
 
     return run
@@ -175,7 +183,7 @@ def _held(opening: Callable[[int], bytes], count: int) -> Run:
 
 
 def _together(stage: Stage) -> None:
-    """The uploads of `uploads`, beside 1,000 connections that say nothing and small posts."""
+    """The uploads of `uploads`, beside 1,000 silent connections and small posts."""
     with posts.held_open(stage.port, b"", 1_000), ThreadPoolExecutor(2) as threads:
         large = threads.submit(stage.post, stage.bodies(10_000, 64), 32)
         small = threads.submit(stage.post, stage.bodies(10, 1_000), 32)
@@ -183,7 +191,7 @@ def _together(stage: Stage) -> None:
 
 
 _SHORT_WAITS: Mapping[str, Value] = {"request_timeout_ms": 2_000, "delivery_timeout_ms": 3_000}
-"""Waits do not change what is held, only for how long."""
+"""Waits change how long rows are held, not how many."""
 
 SCENARIOS: Sequence[Scenario] = (
     Scenario("idle", Load(), _plain(1, 1, 1), GOAL_MIB),

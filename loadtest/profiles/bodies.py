@@ -1,23 +1,25 @@
-"""Bodies made ahead, each with all that must become of it.
+"""Bodies made in advance, the expected result of each, and the judgement of its answer.
 
-A piece is a block of lines of one interval: made once, sent again and again, each time with the
-time of a later interval put in. That costs one `bytes.join`, 0.14 ms for 5,000 rows of 180 bytes
-(`bytes.replace`: 0.6 ms), so that hours of load need no more memory than a minute, and every key of
-a run is known.
+A piece is a block of lines of one interval: made once and sent again and again, each time with the
+time of a later interval. That costs one `bytes.join`, 0.14 ms for 5,000 rows of 180 bytes
+(`bytes.replace`: 0.6 ms); hours of load need no more memory than a minute, and every key of a run
+is known.
 """
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+from loadtest.ledger import Summary, decode_summary
 from loadtest.profiles.catalogue import Profile
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 INTERVAL = timedelta(minutes=15)
 START_TEXT = b"2024-01-01T00:00:00Z"
-"""The time of every line of a piece before it is sent; as long as any that takes its place."""
+"""Placeholder for the time of a line; as long as every real time."""
 
 BAD_LINES = (
     (b'{"ts":"2024-01-01T00:00:00Z","meter_id":"bad"', "invalid-json"),
@@ -33,7 +35,7 @@ BAD_LINES = (
     (b'{"ts":"2024-01-01T00:00:00Z","meter_id":"","kwh":1}', "text-length"),
     (b'{"ts":"2024-01-01T00:00:00Z","meter_id":"a\\u0000","kwh":1}', "forbidden-character"),
 )
-"""Lines that the service must refuse, and what it must call each: CONTRACT, section 3."""
+"""Lines that the service must refuse, each with its code."""
 
 PARSE_CODES = frozenset(
     (
@@ -54,16 +56,16 @@ ERRORS_LISTED_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lines of one interval and what must become of them.
+    """Lines of one interval and their expected result.
 
     Attributes:
-        parts: The lines, each ended, cut wherever a time goes.
+        parts: The lines, each ended, cut at each time.
         size: Bytes of the lines with their times.
-        rows: Lines that must be accepted, those for a meter that was there before included.
+        rows: Lines that must be accepted, repeated meters included.
         keys: Different meters among them: rows in the table.
-        milli_kwh: Sum of what the table must hold for them, in thousandths.
-        refused: Lines that must be refused, by their code.
-        bad_lines: The number and code of each of these, lines counted from 1.
+        milli_kwh: Sum of their kWh in the table, in thousandths.
+        refused: Lines that must be refused, by code.
+        bad_lines: Number, from 1, and code of each of these.
     """
 
     parts: tuple[bytes, ...]
@@ -81,13 +83,7 @@ class Piece:
 
 
 class Stock:
-    """All pieces of a run.
-
-    Args:
-        profile: Says how many and of what.
-        run: Marks all rows of this run: `source_system` begins with it.
-        seed: Of the values.
-    """
+    """All pieces of a run. `source_system` of all rows begins with `run`."""
 
     def __init__(self, profile: Profile, run: str, *, seed: int = 1) -> None:
         self.pieces = [_piece(profile, run, index, seed) for index in range(profile.stock)]
@@ -120,7 +116,7 @@ def interval_text(interval: int) -> bytes:
 
 
 def source_system(run: str, index: int) -> str:
-    """Return what the rows of the `index`-th piece of the stock have as their source."""
+    """Return `source_system` of the rows of the `index`-th piece of the stock."""
     return f"{run}-{index:04}"
 
 
@@ -163,3 +159,53 @@ def _line(run: str, index: int, meter: int, milli_kwh: int) -> bytes:
         f'"kva_demand":{kwh * 4.9:.3f},"quality_flag":"VALID",'
         f'"source_system":"{source_system(run, index)}"}}'
     ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The counts of an answer; `fault` says what is wrong with it, empty for the right one."""
+
+    accepted: int
+    parse_errors: int
+    rejected: int
+    fault: str
+
+
+def judge(status: int, content: bytes, pieces: Sequence[Piece]) -> Judged:
+    """Compare one answer with the expected result of the pieces of its body."""
+    try:
+        summary = decode_summary(content)
+    except msgspec.DecodeError as error:
+        return Judged(0, 0, 0, f"status {status}: not an answer of the service: {error}")
+    fault = ""
+    if status != 200:
+        fault = f"status {status} {summary.code}"
+    elif summary.ack != "committed":
+        fault = f"ack {summary.ack}"
+    else:
+        fault = _wrong_count(summary, pieces) or _wrong_lines(summary, pieces)
+    return Judged(summary.accepted, summary.parse_errors, summary.rejected, fault)
+
+
+def _wrong_count(summary: Summary, pieces: Sequence[Piece]) -> str:
+    bad = [code for piece in pieces for _, code in piece.bad_lines]
+    parse_errors = sum(code in PARSE_CODES for code in bad)
+    wanted = (sum(piece.rows for piece in pieces), parse_errors, len(bad) - parse_errors)
+    seen = (summary.accepted, summary.parse_errors, summary.rejected)
+    if seen == wanted:
+        return ""
+    return f"accepted, parse errors, rejected are {seen}, not {wanted}"
+
+
+def _wrong_lines(summary: Summary, pieces: Sequence[Piece]) -> str:
+    wanted: list[tuple[int, str]] = []
+    behind = 0
+    for piece in pieces:
+        wanted += [(behind + number, code) for number, code in piece.bad_lines]
+        behind += piece.lines
+    seen = [(error.line, error.code) for error in summary.errors]
+    for one, other in zip(seen, wanted, strict=False):
+        if one != other:
+            return f"line {one[0]} is called {one[1]}; wanted: line {other[0]} {other[1]}"
+    listed = min(len(wanted), ERRORS_LISTED_MAX)
+    return "" if len(seen) == listed else f"{len(seen)} bad lines are listed, not {listed}"

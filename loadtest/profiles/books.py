@@ -1,7 +1,8 @@
-"""The books: rows answered as accepted = rows in the table (each key once) = rows in the metrics.
+"""The books of a profile: rows answered as accepted = rows in the table = rows in the metrics.
 
 Every body of a run has its own keys, and its rows say in `source_system` and `ts` which piece they
-are. So what must be in the table is known piece by piece, exactly, with the sum of its values.
+belong to, so the rows of each piece and the sum of their values are known. Row by row, as in
+`loadtest.books`, the table of an hour of load would take minutes.
 """
 
 from collections import Counter
@@ -10,21 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
+from loadtest.database import QuestDBRest
 from loadtest.profiles.bodies import INTERVAL, START, Stock
-from loadtest.profiles.journal import Entry
-from loadtest.profiles.service_counts import ServiceCounts
+from loadtest.profiles.figures import Entry
 from loadtest.profiles.verdict import Check, equal, within
-from loadtest.questdb_rest import QuestDBRest
-from loadtest.stored_comparison import TABLE
+from loadtest.service_counts import ServiceCounts
+from loadtest.stored import TABLE
 
 _CERTAIN_STATUSES = frozenset((400, 401, 403, 404, 405, 413, 415, 422, 429))
-"""Answers after which exactly the rows they call accepted are stored, of this body."""
+"""After these, exactly the rows that the answer calls accepted are stored."""
 
 _FINDINGS_KEPT_MAX = 10
 
 
 class StoredPiece(msgspec.Struct, frozen=True, array_like=True):
-    """What the table has of one piece. `milli_kwh` is the sum of all its rows."""
+    """The stored rows of one piece, with the sum of their kWh in thousandths."""
 
     ts: datetime
     source_system: str
@@ -35,14 +36,14 @@ class StoredPiece(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(slots=True)
 class Promised:
-    """What the answers of a run add up to.
+    """The sums over the answers of a run.
 
     Attributes:
         accepted: Rows that answers call accepted, repeats included.
-        accepted_max: The same, with all rows of posts whose answer is missing or says no more.
+        accepted_max: The same, with all rows of posts that have no certain answer.
         lines: Lines of bodies that were answered by 200.
         refused: Lines that such answers refused, by code.
-        certain: Whether there was no answer but 200 and those that take nothing.
+        certain: Whether every answer was a 200 or accepted nothing for certain.
         whole: Numbers of pieces that an answer calls stored.
         doubtful: Numbers of pieces that may be stored, whole or in part.
     """
@@ -62,13 +63,13 @@ class TableBooks:
 
     Attributes:
         expected_min: Rows that must be there.
-        expected_max: And that may be there.
-        rows: That are there, of this run.
+        expected_max: Rows that may be there.
+        rows: Rows of this run that are there.
         keys: Different keys among them, piece by piece.
-        all_rows: In the whole table.
-        wrong_pieces: That have too few or too many rows.
-        wrong_sums: That have the right rows, with other values.
-        unsent_pieces: That nobody sent.
+        all_rows: Of the whole table.
+        wrong_pieces: Pieces with too few or too many rows.
+        wrong_sums: Pieces with the right rows and other values.
+        unsent_pieces: Pieces that were not sent.
         findings: The first of these, in words.
     """
 
@@ -84,7 +85,7 @@ class TableBooks:
 
 
 def promised(entries: Iterable[Entry], stock: Stock) -> Promised:
-    """Add up what a journal says must be stored. Memory grows with the bodies, by some bytes."""
+    """Add up the answers of a journal. Memory grows by some bytes for each body."""
     sums = Promised()
     for entry in entries:
         numbers = range(entry.first, entry.first + entry.pieces)
@@ -109,13 +110,7 @@ def promised(entries: Iterable[Entry], stock: Stock) -> Promised:
 
 
 def table_books(sums: Promised, stock: Stock, stored: Iterable[StoredPiece]) -> TableBooks:
-    """Hold what is stored against what was promised, piece by piece.
-
-    Args:
-        sums: Of the run.
-        stock: Of the run.
-        stored: As `stored_pieces` reads it; each piece at most once.
-    """
+    """Compare the stored pieces with the promised ones."""
     books = TableBooks()
     books.expected_min = sum(stock.piece(number).keys for number in sums.whole)
     books.expected_max = books.expected_min + sum(
@@ -145,15 +140,9 @@ def table_books(sums: Promised, stock: Stock, stored: Iterable[StoredPiece]) -> 
 def stored_pieces(
     database: QuestDBRest, run: str, last: datetime, *, span: timedelta = timedelta(days=1)
 ) -> Iterator[StoredPiece]:
-    """Yield what the table has of a run, by time.
+    """Yield the stored pieces of a run, by time.
 
-    Asked for one partition after the other, so that a table of hours is no query of minutes.
-
-    Args:
-        database: Everything committed must be applied.
-        run: What `source_system` begins with.
-        last: The latest interval that was sent.
-        span: Of one query.
+    One query for each partition: one over a table of hours would take minutes.
     """
     begin = START
     while begin <= last + INTERVAL:
@@ -175,12 +164,7 @@ def last_interval(sums: Promised, stock: Stock) -> datetime:
 
 
 def table_checks(books: TableBooks, *, own_table: bool) -> list[Check]:
-    """Judge the table.
-
-    Args:
-        books: Of the run.
-        own_table: Whether nobody else writes to it, so that every row in it must be of this run.
-    """
+    """Judge the table. `own_table`: only this run writes to it."""
     cause = f" ({books.findings[0]})" if books.findings else ""
     found = books.wrong_pieces + books.wrong_sums + books.unsent_pieces
     checks = [
@@ -199,7 +183,7 @@ def table_checks(books: TableBooks, *, own_table: bool) -> list[Check]:
 
 
 def metrics_checks(sums: Promised, counted: ServiceCounts) -> list[Check]:
-    """Judge what the service counted during the run, against the answers."""
+    """Compare the service's own counts of the run with the answers."""
     where = counted.source
     checks = [
         within(f"rows stored, by {where}", sums.accepted, sums.accepted_max, counted.stored),

@@ -1,18 +1,18 @@
-"""The load profiles: what is sent, how often, for how long, and what must hold. Data only."""
+"""The load profiles: what is sent, how often, for how long, what must hold; and the schedule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What fails a run, beside the books, which must always balance.
+    """Limits of a run; its books must balance in any case.
 
     Attributes:
-        errors_share: Posts that ended without a right answer, of all, 0..1.
-        turned_away_share: Answers that told the client to come back (429, 503), of all, 0..1.
+        errors_share: Posts that ended without the right answer, of all, 0..1.
+        turned_away_share: Answers 429 and 503, of all, 0..1.
         p99_ms: From when a post was due to its answer.
         arrivals_share_min: Posts made, of those planned, 0..1.
-        worker_mb: The most memory any worker ever has, MB (1e6 bytes).
+        worker_mb: Peak memory of any worker, MB (1e6 bytes).
         growth_mb: How much more a worker may have in the last quarter of a run than in the second
             one, medians, MB; None does not look.
     """
@@ -31,17 +31,16 @@ class Profile:
 
     Attributes:
         name: As on the command line.
-        text: What it stands for, one line.
-        limits: What fails it.
+        text: Its description, one line.
         users: Connections, before any burst.
         rate: Bodies per second of all these users together; 0 posts one after the other.
         seconds: How long, unless told otherwise.
         rows: Right lines of one piece; a body is one piece or many.
         pieces: Of one body.
         stock: Different pieces made ahead. Each is sent again for the next interval.
-        bad_every: One bad line after so many right ones; 0 for none.
-        duplicate_every: One line for a meter that was there before after so many; 0 for none.
-        replay_every: One body out of so many is posted a second time; 0 for none.
+        bad_every: Valid lines from one bad line to the next; 0 for none.
+        duplicate_every: Lines from one repeated meter to the next; 0 for none.
+        replay_every: Bodies from one that is posted twice to the next; 0 for none.
         chunk_bytes: Bodies go in chunks of this size; 0 sends Content-Length.
         burst: Users in the middle third of the run, as a multiple of those before and after; they
             all post at the same moments.
@@ -76,7 +75,7 @@ _ALL = (
     Profile(
         name="midnight",
         text="every meter at once: ten times the connections and posts for a third of the run",
-        # Connections past the limit of a worker are told to come back; that is what it is for.
+        # Connections over the limit of a worker get 429: that is the purpose of this profile.
         limits=Limits(p99_ms=5_000, turned_away_share=0.5, arrivals_share_min=0.85),
         users=20,
         rate=20,
@@ -135,7 +134,7 @@ PROFILES = {profile.name: profile for profile in _ALL}
 
 
 def planned_posts(profile: Profile, seconds: float) -> int:
-    """Return how many posts fall due in a run of so many seconds; 0 where none are scheduled.
+    """Return how many posts fall due in a run; 0 without a schedule.
 
     Half a second is left out: users need a moment to begin.
     """
@@ -143,6 +142,57 @@ def planned_posts(profile: Profile, seconds: float) -> int:
 
 
 def users_at(profile: Profile, elapsed_s: float, seconds: float) -> int:
-    """Return how many users a run of so many seconds has after `elapsed_s`."""
+    """Return how many users a run of `seconds` has after `elapsed_s`."""
     in_burst = seconds / 3 <= elapsed_s < seconds * 2 / 3
     return profile.users * (profile.burst if in_burst else 1)
+
+
+@dataclass(slots=True)
+class Schedule:
+    """When each user posts, and which piece; shared by all users of a run.
+
+    Arrivals do not wait for answers. A late user posts at once and stays due at its old times, so
+    the time from due to answer has the wait that a slow answer causes for later posts (no
+    coordinated omission).
+
+    Attributes:
+        profile: With the rate and the users of this run.
+        started_s: Monotonic time of the start, seconds.
+    """
+
+    profile: Profile
+    started_s: float
+    _users: int = field(default=0, init=False)
+    _pieces: int = field(default=0, init=False)
+    _bodies: int = field(default=0, init=False)
+
+    @property
+    def period_s(self) -> float:
+        """Between two posts of one user; 0 posts one after the other."""
+        return self.profile.users / self.profile.rate if self.profile.rate else 0.0
+
+    def first_due_s(self, now_s: float) -> float:
+        """Return when a user that begins now is due for the first time.
+
+        The first users are spread evenly over the period. Those of a burst begin together and
+        stay together.
+        """
+        index, self._users = self._users, self._users + 1
+        period_s = self.period_s
+        if period_s == 0:
+            return now_s
+        phase_s = period_s * index / self.profile.users if index < self.profile.users else 0.0
+        periods = max(0, -((self.started_s + phase_s - now_s) // period_s))
+        return self.started_s + phase_s + periods * period_s
+
+    def next_due_s(self, due_s: float, now_s: float) -> float:
+        """Return when a user is due after it was due at `due_s`; it may be past."""
+        return due_s + self.period_s if self.period_s else now_s
+
+    def take_body(self) -> tuple[int, bool]:
+        """Return the number of the first piece of a new body, and whether to post it twice."""
+        first = self._pieces
+        self._pieces += self.profile.pieces
+        self._bodies += 1
+        every = self.profile.replay_every
+        return first, bool(every) and self._bodies % every == 0

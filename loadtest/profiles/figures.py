@@ -1,16 +1,18 @@
-"""Sums up a journal: rates, shares and percentiles, for the whole run and second by second.
+"""The journal of a run, one line of JSON for each answer, and its sums, rates and percentiles.
 
 Percentiles come from a histogram with steps of 2 %, so memory does not grow with the run.
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
 
-from loadtest.profiles.answers import TURNED_AWAY_STATUSES
-from loadtest.profiles.journal import Entry
+import msgspec
 
+TURNED_AWAY_STATUSES = frozenset((429, 503))
 PERCENTS = (50, 90, 99, 99.9, 100)
 _STEP = math.log(1.02)
 _FAULTS_KEPT_MAX = 10
@@ -18,8 +20,73 @@ _POINTS_MAX = 600
 """Of a curve: a run of hours is summed up in longer pieces than seconds."""
 
 
+NO_ANSWER = 0
+"""Status of a post that the other end did not answer."""
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """One attempt to post a body and its answer. Times are monotonic, seconds.
+
+    Attributes:
+        first: Number of the body's first piece.
+        pieces: How many it has.
+        due_s: When it was due by the schedule.
+        sent_s: When this attempt began.
+        ended_s: When its answer was there.
+        status: Of HTTP, or `NO_ANSWER`.
+        last: Whether the body is not posted again after this answer.
+        replay: Whether the body had been acknowledged before.
+        size: Bytes of the body.
+        fault: Why this is not the right answer; empty if it is.
+    """
+
+    first: int
+    pieces: int
+    due_s: float
+    sent_s: float
+    ended_s: float
+    status: int
+    accepted: int
+    parse_errors: int
+    rejected: int
+    last: bool
+    replay: bool
+    size: int
+    fault: str
+
+
+class JournalWriter:
+    """Appends entries to a file, buffered until it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._encode = msgspec.json.Encoder().encode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def write(self, entry: Entry) -> None:
+        """Add one entry."""
+        self._file.write(self._encode(entry) + b"\n")
+
+    def close(self) -> None:
+        """Write buffered entries. Idempotent."""
+        self._file.close()
+
+
+def read_journal(path: Path) -> Iterator[Entry]:
+    """Yield the entries in the order they were written. Memory does not grow with the file."""
+    decode = msgspec.json.Decoder(Entry).decode
+    with path.open("rb") as lines:
+        for line in lines:
+            yield decode(line)
+
+
 class Times:
-    """A histogram of times, ms; what it returns is at most 2 % over the true value."""
+    """A histogram of times, ms; results are at most 2 % over the true value."""
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
@@ -31,7 +98,7 @@ class Times:
         self.count += 1
 
     def get(self, percent: float) -> float:
-        """Return the time that so many percent do not exceed; 0 if there are none."""
+        """Return a percentile, ms; 0 without times."""
         due = math.ceil(self.count * percent / 100)
         passed = 0
         for step in sorted(self._counts):
@@ -56,15 +123,7 @@ class Times:
 
 @dataclass(slots=True)
 class Second:
-    """What ended within one second, or in more of them in a long run.
-
-    Attributes:
-        rows: Answered as accepted.
-        size: Bytes of the bodies answered by 200.
-        answers: Of any kind.
-        turned_away: Answers 429 and 503.
-        from_due_ms: Of posts that ended for good.
-    """
+    """The same counts for one second, or several seconds in a long run."""
 
     rows: int = 0
     size: int = 0
@@ -78,21 +137,19 @@ class Figures:
     """A run in numbers.
 
     Attributes:
-        posts: Bodies, each counted once however often it was sent; replays are not among them.
-        replays: Bodies posted again although they had been acknowledged.
+        posts: Bodies, each counted once however often it was sent, without replays.
+        replays: Bodies posted again on purpose after their acknowledgement.
         answers: All attempts.
         errors: Posts and replays that ended without the right answer.
         unfinished: First pieces of bodies that were to be posted again and never were.
         turned_away: Answers 429 and 503.
         rows: Answered as accepted.
         size: Bytes of the bodies answered by 200.
-        elapsed_s: From the first to the last moment of the journal, seconds.
-        from_due_ms: From when a post was due to its last answer: with all waits, retries included.
-        from_sent_ms: From the begin of an attempt to its answer.
+        elapsed_s: From the first to the last moment of the journal.
+        from_due_ms: From when a post was due to its last answer, waits and retries included.
+        from_sent_ms: From the start of an attempt to its answer.
         faults: The first of them.
-        step_s: Length of one of `seconds`.
-        seconds: From the begin on, by their index.
-        started_s: Monotonic time of the begin.
+        step_s: Length of one of `seconds`, which are counted from `started_s` (monotonic).
     """
 
     posts: int = 0

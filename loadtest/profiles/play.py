@@ -1,45 +1,108 @@
-"""Runs one profile on a place and judges it."""
+"""Runs one profile on a service and a QuestDB, its own or others, and judges it."""
 
+import contextlib
 import os
 import secrets
-import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from loadtest.process_figures import commit, machine
+from loadtest.client import Target, post_bodies
+from loadtest.database import QuestDBRest, own_questdb
+from loadtest.ledger import fault_of
+from loadtest.processes import ProcessWatch, commit, machine
 from loadtest.profiles.bodies import Stock
 from loadtest.profiles.books import metrics_checks, promised, read_table, table_checks
-from loadtest.profiles.catalogue import Limits, Profile, planned_posts
-from loadtest.profiles.figures import figures_of
-from loadtest.profiles.journal import read_journal
-from loadtest.profiles.memory import MemoryWatch, Track
-from loadtest.profiles.place import Place
+from loadtest.profiles.catalogue import Profile, planned_posts
+from loadtest.profiles.figures import figures_of, read_journal
 from loadtest.profiles.report import Run
-from loadtest.profiles.service_counts import ServiceCounts, service_counts, settled, since
-from loadtest.profiles.verdict import Check, answer_checks, equal
-from loadtest.questdb_rest import QuestDBRest
+from loadtest.profiles.verdict import WORKER, answer_checks, equal, process_checks
+from loadtest.readings import produce, split_bodies
+from loadtest.service import ServiceSettings, running_service
+from loadtest.service_counts import ServiceCounts, service_counts, settled, since
+from loadtest.stored import TABLE
 
 _PROJECT = Path(__file__).parents[2]
 _STOP_TIMEOUT_S = 120
-"""How long posts that have begun may take once the time is up."""
+"""For posts under way at the end of the run."""
 
 _START_AND_END_S = 60
-_WORKER = "worker"
+
+
+_WARM_UP_BODIES_MAX = 1_500
+_WARM_UP_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A running service and its QuestDB.
+
+    Attributes:
+        host: Of both.
+        port: Of the stream `meter_usage`.
+        questdb_port: Of QuestDB's REST interface.
+        pids: Processes on this machine to watch, by name.
+        own_table: Whether only the run writes to the table, which was empty before.
+    """
+
+    host: str
+    port: int
+    operations_port: int
+    questdb_port: int
+    pids: Mapping[str, int] = field(default_factory=dict)
+    own_table: bool = False
+
+
+@contextlib.contextmanager
+def own_place(*, workers: int, warm_up_rows: int, body_rows: int) -> Iterator[Place]:
+    """Run a QuestDB and a service on free ports, with an empty table; end and remove both.
+
+    Args:
+        workers: Processes for the stream; 0 is one per core.
+        warm_up_rows: Posted before, at most, and removed: QuestDB answers slowly until its JVM is
+            warm, and for tiny commits after large ones it is cold again.
+        body_rows: Rows of one body of that; as in the profile that follows.
+
+    Raises:
+        RuntimeError: One of them does not start or does not end well.
+    """
+    settings = ServiceSettings(workers=workers)
+    with (
+        own_questdb("profiles-") as own,
+        running_service(own.directory, own.running, settings) as service,
+    ):
+        _warm_up(own.directory, service.meter_usage_port, rows=warm_up_rows, body_rows=body_rows)
+        own.rest.truncate(TABLE)
+        yield Place(
+            host="127.0.0.1",
+            port=service.meter_usage_port,
+            operations_port=service.operations_port,
+            questdb_port=own.running.http_port,
+            pids={"service": service.pid, "QuestDB": own.running.pid},
+            own_table=True,
+        )
+
+
+def _warm_up(directory: Path, port: int, *, rows: int, body_rows: int) -> None:
+    """Post at most so many rows, in some seconds; 0 posts nothing."""
+    rows = min(rows, body_rows * _WARM_UP_BODIES_MAX)
+    if rows == 0:
+        return
+    path = directory / "warm-up.ndjson"
+    produce(path, rows)
+    bodies = split_bodies(path, body_rows)
+    posted = post_bodies(path, bodies, Target(port), connections=_WARM_UP_CONNECTIONS)
+    path.unlink()
+    for fault in filter(None, map(fault_of, posted.answers)):
+        raise RuntimeError(f"cannot warm up: {fault}")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run.
-
-    Attributes:
-        profile: With all that the command line changed in it.
-        seconds: How long posts fall due, > 0.
-        seed: Of the values that are sent.
-    """
+    """A profile with the changes of the command line; posts fall due for `seconds`."""
 
     profile: Profile
     seconds: int
@@ -49,14 +112,9 @@ class Order:
 def play(order: Order, place: Place, directory: Path) -> Run:
     """Run one profile and judge it.
 
-    Args:
-        order: What.
-        place: Where.
-        directory: For the journal and locust's log; exists.
-
     Raises:
         OSError: The service or QuestDB does not answer.
-        RuntimeError: What answers is not the service, or its table is suspended.
+        RuntimeError: The answers are not of the service, or its table is suspended.
     """
 
     def ask() -> ServiceCounts:
@@ -65,8 +123,8 @@ def play(order: Order, place: Place, directory: Path) -> Run:
     run = f"LT{secrets.token_hex(3)}"
     journal = directory / f"{run}.jsonl"
     before = settled(ask)
-    names = {pid: f"{_WORKER} {at}" for at, pid in enumerate(before.workers, 1)}
-    with MemoryWatch(place.pids, names) as watch:
+    names = {pid: f"{WORKER} {at}" for at, pid in enumerate(before.workers, 1)}
+    with ProcessWatch(place.pids, names) as watch:
         code = run_locust(order, place, watch, run=run, journal=journal)
         after = settled(ask)
     stock = Stock(order.profile, run, seed=order.seed)
@@ -74,7 +132,7 @@ def play(order: Order, place: Place, directory: Path) -> Run:
     sums = promised(read_journal(journal), stock)
     with QuestDBRest(place.questdb_port, host=place.host) as database:
         books = read_table(database, run, sums, stock)
-    tracks = sorted(watch.tracks.values(), key=lambda track: not track.name.startswith(_WORKER))
+    tracks = sorted(watch.tracks.values(), key=lambda track: not track.name.startswith(WORKER))
     planned = planned_posts(order.profile, order.seconds)
     checks = [
         equal("exit code of the load generator", 0, code),
@@ -86,50 +144,6 @@ def play(order: Order, place: Place, directory: Path) -> Run:
     return Run(order.profile, order.seconds, figures, checks, tracks, _facts(order, sums.accepted))
 
 
-def process_checks(
-    before: ServiceCounts, after: ServiceCounts, tracks: Sequence[Track], limits: Limits
-) -> list[Check]:
-    """Judge the workers: still the same, and no more memory than they may have.
-
-    Args:
-        before: What the service said before the run.
-        after: And after it.
-        tracks: Of all processes that were watched; memory is not judged where no worker was.
-        limits: Of the profile.
-    """
-    same = before.workers == after.workers
-    checks = [Check("workers", f"{before.workers}", f"{after.workers}", same)]
-    workers = [track for track in tracks if track.name.startswith(_WORKER)]
-    for track in workers:
-        checks.append(
-            Check(
-                f"most memory of {track.name}",
-                f"at most {limits.worker_mb:,.0f} MB",
-                f"{track.peak_mb:,.1f} MB",
-                track.peak_mb <= limits.worker_mb,
-            )
-        )
-        if limits.growth_mb is not None:
-            grown_mb = growth_mb(track.rss_mb)
-            checks.append(
-                Check(
-                    f"growth of {track.name}, last quarter against second",
-                    f"at most {limits.growth_mb:,.0f} MB",
-                    f"{grown_mb:,.1f} MB",
-                    grown_mb <= limits.growth_mb,
-                )
-            )
-    return checks
-
-
-def growth_mb(rss_mb: Sequence[float]) -> float:
-    """Return how much more there is in the last quarter of the samples than in the second one."""
-    quarter = len(rss_mb) // 4
-    if quarter == 0:
-        return 0.0
-    return statistics.median(rss_mb[-quarter:]) - statistics.median(rss_mb[quarter : 2 * quarter])
-
-
 def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> list[str]:
     """Return how locust is started for a run."""
     profile = order.profile
@@ -139,7 +153,7 @@ def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> li
         "--spawn-rate": profile.users,
         "--seconds": order.seconds,
         "--stop-timeout": _STOP_TIMEOUT_S,
-        # The verdict is ours: what locust calls a failure may be a client told to come back.
+        # Locust counts answers that ask a client to come back as failures.
         "--exit-code-on-error": 0,
         "--order": msgspec.json.encode(profile).decode(),
         "--seed": order.seed,
@@ -147,11 +161,11 @@ def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> li
         "--journal": str(journal),
     }
     pairs = [text for name, value in options.items() for text in (name, str(value))]
-    file = str(Path(__file__).with_name(f"{profile.name}.py"))
+    file = str(Path(__file__).with_name("locustfile.py"))
     return [sys.executable, "-m", "locust", "-f", file, "--headless", "--only-summary", *pairs]
 
 
-def run_locust(order: Order, place: Place, watch: MemoryWatch, *, run: str, journal: Path) -> int:
+def run_locust(order: Order, place: Place, watch: ProcessWatch, *, run: str, journal: Path) -> int:
     """Run locust to its end and return its exit code; one that does not end is killed."""
     log_path = journal.with_suffix(".log")
     paths = [str(_PROJECT), os.environ.get("PYTHONPATH", "")]
@@ -176,7 +190,7 @@ def run_locust(order: Order, place: Place, watch: MemoryWatch, *, run: str, jour
     if process.returncode != 0:
         print(log_path.read_text(errors="replace")[-2000:], file=sys.stderr)
     if not journal.exists():
-        raise RuntimeError("the load generator did not begin; what it said is above")
+        raise RuntimeError("the load generator did not begin; its output is above")
     return process.returncode
 
 

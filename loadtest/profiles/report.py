@@ -1,15 +1,15 @@
-"""The report of one run: a single HTML file that needs nothing else."""
+"""The report of one run: a single HTML file without anything from outside."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from loadtest.charts import Chart, Curve
+from loadtest.processes import MACHINE, Track
 from loadtest.profiles.catalogue import Profile
-from loadtest.profiles.charts import Chart, Curve
 from loadtest.profiles.figures import PERCENTS, Figures
-from loadtest.profiles.memory import MACHINE, Track
-from loadtest.profiles.verdict import Check, failed
+from loadtest.profiles.verdict import WORKER, Check, failed
 
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1520px;margin:2em auto;padding:0 1em;
@@ -27,16 +27,7 @@ width:.8em;height:.8em;margin-right:.4em;border-radius:2px}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All that a report is made of.
-
-    Attributes:
-        profile: As it was run.
-        seconds: How long it was to be.
-        figures: Of the answers.
-        checks: The verdict.
-        tracks: Memory and CPU of the processes.
-        facts: What it ran on and how, by name.
-    """
+    """All that a report is made of; `facts` say what it ran on and how, by name."""
 
     profile: Profile
     seconds: float
@@ -195,7 +186,7 @@ def _memory_chart(title: str, run: Run, began_s: float, *, workers: bool) -> Cha
                 [(x - began_s, y) for x, y in zip(track.times_s, track.rss_mb, strict=True)],
             )
             for track in run.tracks
-            if track.name.startswith("worker") == workers and track.name != MACHINE
+            if track.name.startswith(WORKER) == workers and track.name != MACHINE
         ],
         limit=run.profile.limits.worker_mb if workers else None,
     )

@@ -1,51 +1,7 @@
-/* Arrow columns to ILP lines with event ids. The GIL is let go while the columns are checked and read:
- * nothing is read before its place in its buffer was checked, and no Python object is needed. It is
- * let go once: whoever asks for it back may wait 5 ms beside a busy thread. */
+/* Arrow columns: read from Python, and checked before anything else looks at them. */
+#include "columns.h"
+
 #include "content.h"
-#include "line.h"
-
-#include <string.h>
-
-/* One column of the Arrow format. All buffers are held from `read_column` to `drop_columns`. */
-typedef struct {
-    char kind; /* `t` for instants, `s` for texts, `d` for numbers; 0 where every value is absent */
-    Py_ssize_t offset; /* of the first row, in rows */
-    Py_buffer validity; /* a bit for each row; `obj` is NULL where every value is there */
-    Py_buffer values; /* 8 bytes for each row; of texts where each begins, 4 bytes, and the last ends */
-    Py_buffer texts;
-    Py_ssize_t text_bytes; /* of all rows, if what stands between is in order: see `check_texts` */
-    Py_ssize_t text_bytes_max; /* of one row; set by `check_texts` */
-} Column;
-
-typedef struct {
-    Layout layout;
-    Column columns[FIELDS_MAX];
-    Py_ssize_t row_count;
-} Columns;
-
-static int
-is_there(const Column *column, Py_ssize_t row)
-{
-    Py_ssize_t bit = column->offset + row;
-    return column->validity.obj == NULL
-        || ((const unsigned char *)column->validity.buf)[bit >> 3] >> (bit & 7) & 1;
-}
-
-static int64_t
-read_fixed(const Column *column, Py_ssize_t row)
-{
-    int64_t value;
-    memcpy(&value, (const char *)column->values.buf + 8 * (column->offset + row), sizeof value);
-    return value;
-}
-
-static int32_t
-read_end(const Column *column, Py_ssize_t row)
-{
-    int32_t end;
-    memcpy(&end, (const char *)column->values.buf + 4 * (column->offset + row), sizeof end);
-    return end;
-}
 
 /* Reading */
 
@@ -113,12 +69,23 @@ read_column(Columns *columns, PyObject *item)
     return -1;
 }
 
-/* Read `items`, which must live as long as `columns`. 0, or -1 with an exception set. */
-static int
-read_columns(Columns *columns, PyObject *items)
+int
+open_columns(Columns *columns, PyObject *items, PyObject *row_count)
 {
-    for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(items); index++)
-        if (read_column(columns, PyTuple_GET_ITEM(items, index)) < 0)
+    *columns = (Columns){.layout = {.ts = -1, .event_id = -1}};
+    columns->row_count = PyLong_AsSsize_t(row_count);
+    if (PyErr_Occurred())
+        return -1;
+    if (columns->row_count < 0 || columns->row_count > PY_SSIZE_T_MAX / 32) {
+        PyErr_SetString(PyExc_ValueError, "no such number of rows");
+        return -1;
+    }
+    /* Another thread may change a list while the GIL is let go, never a tuple. */
+    columns->items = PySequence_Tuple(items);
+    if (columns->items == NULL)
+        return -1;
+    for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(columns->items); index++)
+        if (read_column(columns, PyTuple_GET_ITEM(columns->items, index)) < 0)
             return -1;
     if (columns->layout.event_id >= 0 && columns->layout.ts >= 0
         && (columns->columns[columns->layout.ts].kind || columns->row_count == 0))
@@ -127,7 +94,7 @@ read_columns(Columns *columns, PyObject *items)
     return -1;
 }
 
-static void
+void
 drop_columns(Columns *columns)
 {
     for (int index = 0; index < FIELDS_MAX; index++) {
@@ -135,6 +102,7 @@ drop_columns(Columns *columns)
         PyBuffer_Release(&columns->columns[index].values);
         PyBuffer_Release(&columns->columns[index].texts);
     }
+    Py_CLEAR(columns->items);
 }
 
 /* Checking, without the GIL */
@@ -175,8 +143,7 @@ check_column(Column *column, Py_ssize_t row_count)
     return column->kind == 't' ? check_instants(column, row_count) : NULL;
 }
 
-/* Return what is wrong, NULL if nothing is; `index` is then that of the column. */
-static const char *
+const char *
 check_columns(Columns *columns, int *index)
 {
     const char *fault = NULL;
@@ -188,25 +155,14 @@ check_columns(Columns *columns, int *index)
     return fault;
 }
 
-/* Writing, without the GIL */
-
-/* Return most bytes that all lines take together; -1 with an exception if nothing is so large. */
-static Py_ssize_t
-lines_bound(const Columns *columns, Py_ssize_t table_size)
+void
+set_column_fault(const Columns *columns, int index, const char *fault)
 {
-    Py_ssize_t row_bound = table_size + LINE_STAMP_BYTES_MAX + UUID_CHARACTERS, text_bytes = 0;
-    for (int index = 0; index < columns->layout.field_count; index++) {
-        row_bound += columns->layout.fields[index].name_size + LINE_FIELD_BYTES_MAX;
-        text_bytes += 2 * columns->columns[index].text_bytes;
-    }
-    if (columns->row_count && row_bound > (PY_SSIZE_T_MAX / 2 - text_bytes) / columns->row_count) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return columns->row_count * row_bound + text_bytes;
+    PyErr_Format(PyExc_ValueError, "cannot read column %s: %s", columns->layout.fields[index].name,
+                 fault);
 }
 
-static Py_ssize_t
+Py_ssize_t
 contents_bound(const Columns *columns)
 {
     Py_ssize_t bound = CONTENT_HEAD_BYTES;
@@ -214,119 +170,4 @@ contents_bound(const Columns *columns)
         bound += columns->layout.fields[index].name_size + CONTENT_FIELD_BYTES_MAX
             + columns->columns[index].text_bytes_max;
     return bound;
-}
-
-static void
-column_value(Value *value, const Column *column, Py_ssize_t row)
-{
-    if (column->kind == 0 || !is_there(column, row)) {
-        value->kind = VALUE_ABSENT;
-        return;
-    }
-    if (column->kind == 's') {
-        int32_t start = read_end(column, row);
-        value->kind = VALUE_TEXT;
-        value->size = read_end(column, row + 1) - start;
-        /* Without a buffer every text is empty: never add to NULL. */
-        value->text = column->texts.buf == NULL ? "" : (const char *)column->texts.buf + start;
-        return;
-    }
-    int64_t bits = read_fixed(column, row);
-    if (column->kind == 't') {
-        value->kind = VALUE_INSTANT;
-        value->microseconds = (uint64_t)bits;
-    }
-    else {
-        value->kind = VALUE_NUMBER;
-        memcpy(&value->number, &bits, sizeof bits);
-    }
-}
-
-/* Write all lines, and where each ends; return where the last one does. */
-static char *
-put_lines(char *start, char *ends, char *content, const Columns *columns, PyObject *table,
-          uint64_t seed)
-{
-    const Layout *layout = &columns->layout;
-    const char *table_name = PyBytes_AS_STRING(table);
-    Py_ssize_t table_size = PyBytes_GET_SIZE(table);
-    char *to = start, id[UUID_CHARACTERS];
-    Value values[FIELDS_MAX];
-    for (Py_ssize_t row = 0; row < columns->row_count; row++) {
-        for (int field = 0; field < layout->field_count; field++)
-            column_value(&values[field], &columns->columns[field], row);
-        Value *event_id = &values[layout->event_id];
-        if (event_id->kind == VALUE_TEXT)
-            put_client_id(id, event_id->text, event_id->size);
-        else
-            put_hashed_id(id, content, put_content(content, layout, values) - content, seed);
-        *event_id = (Value){.kind = VALUE_TEXT, {{.text = id, .size = UUID_CHARACTERS}}};
-        to = put_line(to, table_name, table_size, layout, values);
-        int64_t end = to - start;
-        memcpy(ends + 8 * row, &end, sizeof end);
-    }
-    return to;
-}
-
-/* Return a tuple of the lines and their ends; NULL with an exception set. */
-static PyObject *
-lines_of(Columns *columns, PyObject *table, uint64_t seed)
-{
-    Py_ssize_t bound = lines_bound(columns, PyBytes_GET_SIZE(table));
-    PyObject *lines = bound < 0 ? NULL : PyBytes_FromStringAndSize(NULL, bound);
-    PyObject *ends = lines == NULL ? NULL : PyBytes_FromStringAndSize(NULL, 8 * columns->row_count);
-    if (ends == NULL) {
-        Py_XDECREF(lines);
-        return NULL;
-    }
-    char *start = PyBytes_AS_STRING(lines), *places = PyBytes_AS_STRING(ends), *end = NULL;
-    const char *fault;
-    int index;
-    Py_BEGIN_ALLOW_THREADS
-    fault = check_columns(columns, &index);
-    char *content = fault == NULL ? PyMem_RawMalloc(contents_bound(columns)) : NULL;
-    if (content != NULL)
-        end = put_lines(start, places, content, columns, table, seed);
-    PyMem_RawFree(content);
-    Py_END_ALLOW_THREADS
-    if (end != NULL && _PyBytes_Resize(&lines, end - start) == 0) /* else it has taken `lines` */
-        return Py_BuildValue("(NN)", lines, ends);
-    if (fault != NULL)
-        PyErr_Format(PyExc_ValueError, "cannot read column %s: %s",
-                     columns->layout.fields[index].name, fault);
-    else if (end == NULL)
-        PyErr_NoMemory();
-    Py_XDECREF(lines);
-    Py_DECREF(ends);
-    return NULL;
-}
-
-/* column_lines(columns, row_count, table, seed): see `_native.pyi`. */
-PyObject *
-column_lines(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
-{
-    if (count != 4 || !PyBytes_Check(arguments[2])) {
-        PyErr_SetString(PyExc_TypeError,
-                        "column_lines takes columns, a number of rows, a table as bytes and a seed");
-        return NULL;
-    }
-    Columns columns = {.layout = {.ts = -1, .event_id = -1}};
-    columns.row_count = PyLong_AsSsize_t(arguments[1]);
-    unsigned long long seed = PyErr_Occurred() ? 0 : PyLong_AsUnsignedLongLong(arguments[3]);
-    if (PyErr_Occurred())
-        return NULL;
-    if (columns.row_count < 0 || columns.row_count > PY_SSIZE_T_MAX / 32) {
-        PyErr_SetString(PyExc_ValueError, "no such number of rows");
-        return NULL;
-    }
-    /* Another thread may change a list while the GIL is let go, never a tuple. */
-    PyObject *items = PySequence_Tuple(arguments[0]);
-    if (items == NULL)
-        return NULL;
-    PyObject *result = NULL;
-    if (read_columns(&columns, items) == 0)
-        result = lines_of(&columns, arguments[2], seed);
-    drop_columns(&columns);
-    Py_DECREF(items);
-    return result;
 }

@@ -5,6 +5,8 @@
 static PyMethodDef METHODS[] = {
     {"derive_event_ids", (PyCFunction)(void (*)(void))derive_event_ids, METH_FASTCALL, NULL},
     {"column_lines", (PyCFunction)(void (*)(void))column_lines, METH_FASTCALL, NULL},
+    {"column_versions", (PyCFunction)(void (*)(void))column_versions, METH_FASTCALL, NULL},
+    {"row_versions", (PyCFunction)(void (*)(void))row_versions, METH_FASTCALL, NULL},
     {"ilp_lines", (PyCFunction)(void (*)(void))ilp_lines, METH_FASTCALL, NULL},
     {"array_part_end", (PyCFunction)(void (*)(void))array_part_end, METH_FASTCALL, NULL},
     {"needs_closer_look", needs_closer_look, METH_O, NULL},

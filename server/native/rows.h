@@ -69,5 +69,7 @@ PyObject *ilp_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t cou
 PyObject *needs_closer_look(PyObject *module, PyObject *data);
 PyObject *array_part_end(PyObject *module, PyObject *const *args, Py_ssize_t args_count);
 PyObject *column_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *column_versions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *row_versions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 #endif

@@ -1,4 +1,4 @@
-"""Time that a test can hold: every duration, deadline and wait goes through a `Clock`."""
+"""Time that a test can control: every duration, deadline and wait goes through a `Clock`."""
 
 import asyncio
 import heapq
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the package knows of time."""
+    """The time, as the package uses it."""
 
     def monotonic_s(self) -> float:
-        """Return seconds on a clock that never goes back. Only differences mean something."""
+        """Return seconds on a clock that never goes back. Only differences have a meaning."""
         ...
 
     def wall_ns(self) -> int:
@@ -40,9 +40,10 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to, for tests.
+    """A clock for tests that moves only by `advance`.
 
-    `slept_s` lists every wait asked for, in order, whether it has ended or not.
+    Attributes:
+        slept_s: Every requested wait, in order, ended or not.
     """
 
     def __init__(self, start_s: float = 0.0, wall_ns: int = 1_700_000_000_000_000_000) -> None:
@@ -53,15 +54,15 @@ class ManualClock:
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def monotonic_s(self) -> float:
-        """Return the seconds this clock was moved to."""
+        """Return the seconds on this clock."""
         return self._now_s
 
     def wall_ns(self) -> int:
-        """Return the wall time this clock was moved to."""
+        """Return the wall time of this clock."""
         return self._wall_ns
 
     async def sleep(self, duration_s: float) -> None:
-        """Wait until `advance` has passed the end of this wait; 0 yields once."""
+        """Wait until `advance` passes the end of this wait; 0 yields once."""
         self.slept_s.append(duration_s)
         if duration_s <= 0:
             await asyncio.sleep(0)
@@ -71,7 +72,7 @@ class ManualClock:
         await ended
 
     def advance(self, duration_s: float) -> None:
-        """Move on by `duration_s` seconds and wake every sleeper whose time has come."""
+        """Advance by `duration_s` seconds and wake every sleeper whose wait is over."""
         self._now_s += duration_s
         self._wall_ns += int(duration_s * 1e9)
         while self._sleepers and self._sleepers[0][0] <= self._now_s:

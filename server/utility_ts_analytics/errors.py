@@ -1,8 +1,7 @@
-"""Whose fault is it, which status answers it, may the client try again?
+"""The errors of requests and commands: whose fault, which status, may the client try again?
 
-Three kinds, never mixed: `ClientError` ends a request, `OperatorError` ends a command, and what a
-sink reports is no exception at all (`sinks.contract.Outcome`). Our own faults are plain
-`AssertionError`.
+`ClientError` ends a request and `OperatorError` ends a command. What a sink reports is no exception
+but a value (`sinks.contract.Outcome`). Our own faults are plain `AssertionError`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ class ClientError(Exception):
     Attributes:
         status: HTTP status code.
         code: One of the closed set of CONTRACT section 3.
-        title: The same for every problem of this code.
+        title: Short text, the same for every problem of this code.
         detail: What happened this time; never holds a payload or a token.
         headers: Extra response headers, lower-case names.
         retryable: Whether sending the same request again can help.
@@ -87,7 +86,7 @@ class Unauthorized(ClientError):
 
 
 class ForeignOrigin(ClientError):
-    """A page of another site has its visitor's browser ask, or another host was asked for."""
+    """A page of another site sent the request, or it names another host."""
 
     status, code, title = 403, "foreign-origin", "The request comes from another site"
 
@@ -150,7 +149,7 @@ class NothingAccepted(ClientError):
 
 
 class RetryableError(ClientError):
-    """A refusal that passes by itself; always carries `Retry-After`.
+    """A refusal that is temporary; always carries `Retry-After`.
 
     Args:
         detail: What happened, in one line.
@@ -176,13 +175,13 @@ class SinkUnavailable(RetryableError):
 
 
 class TableSuspended(RetryableError):
-    """QuestDB has suspended the table: it would acknowledge rows that nobody sees."""
+    """QuestDB has suspended the table: it would acknowledge rows that no query returns."""
 
     status, code, title = 503, "table-suspended", "The table is suspended in the database"
 
 
 class SchemaMissing(RetryableError):
-    """The table is missing, or is not what the rows need."""
+    """The table is missing, or lacks what the rows need."""
 
     status, code, title = 503, "schema-missing", "The table is missing or differs from the schema"
 

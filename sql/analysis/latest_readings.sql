@@ -1,7 +1,13 @@
 -- What did each meter send last?
 --
--- Result columns, one row per meter that ever sent one, ordered by `ts`, `meter_id`: `ts` (start
--- of the interval, UTC), `meter_id`, `premise_id`, `kwh` (not scaled), `kvarh`, `kva_demand`,
--- `quality_flag`, `source_system`, `event_id`, as they are stored; null where nothing was sent.
+-- One row per meter, the one that has been silent for longest first:
+--   ts            start of its latest interval, UTC
+--   meter_id
+--   kwh           as stored, without its scale factor
+--   quality_flag  null: not stated
+--   silent_hours  since that interval began
 
-SELECT ts, meter_id, premise_id, kwh, kvarh, kva_demand, quality_flag, source_system, event_id FROM meter_usage LATEST ON ts PARTITION BY meter_id ORDER BY ts, meter_id;
+SELECT ts, meter_id, kwh, quality_flag, datediff('m', ts, now()) / 60.0 AS silent_hours
+FROM meter_usage
+LATEST ON ts PARTITION BY meter_id
+ORDER BY ts, meter_id;

@@ -1,12 +1,18 @@
--- How much energy went through one meter, interval by interval?
+-- What energy went through one meter, and at which mean power, interval by interval?
 --
--- Result columns, one row per stored reading, ordered by `ts`, gaps left as gaps:
---
--- - `ts`: start of the interval, UTC.
--- - `kwh`: energy of the interval, scaled. Mean kW of a 15-minute interval is `kwh` * 4.
+-- One row per stored reading, by time; gaps stay gaps:
+--   ts       start of the interval, UTC
+--   kwh      energy of the interval, kWh * scale factor (1 without one)
+--   mean_kw  kwh * 4: the readings are of 15 minutes; take 2 for 30 minutes, 1 for an hour
 
-SELECT mu.ts AS ts, mu.kwh * coalesce(msm.scale_factor, 1.0) AS kwh
-FROM meter_usage mu
-LEFT JOIN (SELECT meter_id, scale_factor, valid_to, valid_from, lead(valid_from) OVER (PARTITION BY meter_id ORDER BY valid_from) AS next_from FROM meter_scale_map WHERE meter_id = 'M-F1-001') msm ON msm.meter_id = mu.meter_id AND mu.ts >= msm.valid_from AND (msm.next_from IS NULL OR mu.ts < msm.next_from) AND (msm.valid_to IS NULL OR mu.ts < msm.valid_to)
-WHERE mu.meter_id = 'M-F1-001' AND mu.ts >= '2024-06-03T00:00:00.000000Z' AND mu.ts < '2024-06-10T00:00:00.000000Z'
+WITH factors AS (
+  SELECT valid_from, valid_to, scale_factor, lead(valid_from) OVER (ORDER BY valid_from) AS next_from
+  FROM meter_scale_map
+  WHERE meter_id = 'M-F1-001'
+)
+SELECT ts, kwh * coalesce(scale_factor, 1.0) AS kwh, kwh * coalesce(scale_factor, 1.0) * 4 AS mean_kw
+FROM meter_usage
+LEFT JOIN factors ON ts >= valid_from AND (next_from IS NULL OR ts < next_from)
+  AND (valid_to IS NULL OR ts < valid_to)
+WHERE meter_id = 'M-F1-001' AND ts >= '2024-06-03' AND ts < '2024-06-10'
 ORDER BY ts;

@@ -7,26 +7,27 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pytest
+from tests.unit.delivery.lane_rig import settler_of
 from tests.unit.records.column_rig import METERS, Record, batch_of, json_line, microseconds
-from tests.unit.sinks.lane_rig import dispatch_of
 
-from utility_ts_analytics.buffering.block import Settlement
+from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.delivery.batch import BatchLimits
+from utility_ts_analytics.delivery.lane import Lane
+from utility_ts_analytics.delivery.order import StreamOrder
+from utility_ts_analytics.delivery.sending import RetryPolicy
+from utility_ts_analytics.delivery.waits import Backoff
+from utility_ts_analytics.files.pipeline import hand_over
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.columns import check_columns
 from utility_ts_analytics.records.validation import TS_END
-from utility_ts_analytics.sinks.backoff import Backoff
-from utility_ts_analytics.sinks.batch import BatchLimits
 from utility_ts_analytics.sinks.contract import Sink
-from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.ilp import ilp_over_http
 from utility_ts_analytics.sinks.ilp.columns import column_encoder
-from utility_ts_analytics.sinks.lane import Lane
-from utility_ts_analytics.sinks.order import StreamOrder
-from utility_ts_analytics.sinks.pgwire import pgwire_sink
+from utility_ts_analytics.sinks.pgwire import PgwireSink
 
 pytestmark = pytest.mark.questdb
 
@@ -49,7 +50,7 @@ class Database(Protocol):
     def wait_applied(self, table: str) -> None: ...
 
 
-Submit = Callable[[IntakeSession], Any]
+Submit = Callable[[IntakeSession, BlockQueue], Any]
 
 
 def readings(count: int) -> list[Record]:
@@ -80,27 +81,27 @@ def columns_of(rows: Sequence[Record]) -> pa.RecordBatch:
 
 
 def deliver(
-    sink: Sink[Any], submit: Submit, *, fallback: Sink[Any] | None = None, queue_rows: int = 5_000
+    sink: Sink, submit: Submit, *, fallback: Sink | None = None, queue_rows: int = 5_000
 ) -> Settlement:
-    """Take rows through an intake and a lane, as a worker does, until each has its end."""
+    """Take rows into the queue of a lane, as a worker and a load do, until each has its end."""
 
     async def main() -> Settlement:
         queue = BlockQueue(rows_max=queue_rows, bytes_max=64 * 1024 * 1024)
-        policy = RetryPolicy(0, Backoff(0.01, 0.1), 5.0, WAIT_S)
+        policy = RetryPolicy(0, Backoff(0.01, 0.1), 5.0)
         lane = Lane(
             queue,
             sink,
-            dispatch_of(sink, policy, SystemClock(), fallback=fallback),
-            limits=BatchLimits(rows_max=2_500),
+            settler_of(sink, policy, SystemClock(), fallback=fallback),
+            limits=BatchLimits(batch_size=2_500),
             delivery_timeout_s=WAIT_S,
             order=StreamOrder(None, SystemClock()).lane(),
             clock=SystemClock(),
         )
         running = asyncio.ensure_future(lane.run())
-        session = Intake([queue], sessions_max=1, refusal=lambda: None).try_open()
+        session = Intake([queue], max_concurrent_requests=1, refusal=lambda: None).try_open()
         assert session is not None
         with session:
-            assert await submit(session) is None
+            await submit(session, queue)
             session.end_of_rows()
             await session.settlement.settled()
         await lane.drain(5.0)
@@ -114,21 +115,23 @@ def deliver(
 
 
 def as_columns(rows: Sequence[Record], table: str = TABLE, first_position: int = 1) -> Submit:
-    async def submit(session: IntakeSession) -> object:
+    async def submit(session: IntakeSession, queue: BlockQueue) -> None:
         encode = column_encoder(table, METERS)
         lines = await asyncio.to_thread(encode, columns_of(rows))
         positions = range(first_position, first_position + len(rows))
-        return await session.submit_encoded(lines, positions, WAIT_S)
+        block = Block.encoded(lines, positions, lines.size_bytes, session.settlement)
+        await hand_over(block, queue)
 
     return submit
 
 
 def as_posted(rows: Sequence[Record]) -> Submit:
-    async def submit(session: IntakeSession) -> object:
+    async def submit(session: IntakeSession, _: BlockQueue) -> None:
         body = LineBlock.of(b"".join(map(json_line, rows)), 1)
         decoded = NdjsonDecoder(METERS, METERS.record_type).decode(body, ts_end=TS_END)
         assert not decoded.errors
-        return await session.submit(decoded.rows, decoded.positions, len(body.data), WAIT_S)
+        size_bytes = len(body.data)
+        assert await session.submit(decoded.rows, decoded.positions, size_bytes, WAIT_S) is None
 
     return submit
 
@@ -172,7 +175,7 @@ def test_columns_and_a_body_with_the_same_readings_are_stored_once(questdb: Data
 def test_columns_go_by_the_fallback_where_ilp_is_away(questdb: Database) -> None:
     rows = readings(1_500)
     expected = posted(questdb, rows)
-    fallback = pgwire_sink(questdb.pg_uri, TABLE, METERS)
+    fallback = PgwireSink(questdb.pg_uri, TABLE, METERS)
     sink = ilp_over_http(NOWHERE, TABLE)
     settlement = deliver(sink, as_columns(rows), fallback=fallback, queue_rows=1_000)
     assert settlement.stored_rows == 1_500
@@ -182,7 +185,7 @@ def test_columns_go_by_the_fallback_where_ilp_is_away(questdb: Database) -> None
 def test_columns_go_by_pgwire_where_that_is_the_sink(questdb: Database) -> None:
     rows = readings(200)
     expected = posted(questdb, rows)
-    deliver(pgwire_sink(questdb.pg_uri, TABLE, METERS), as_columns(rows))
+    deliver(PgwireSink(questdb.pg_uri, TABLE, METERS), as_columns(rows))
     assert list(map(repr, stored(questdb, 200))) == list(map(repr, expected))
 
 

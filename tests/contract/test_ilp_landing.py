@@ -11,11 +11,10 @@ from tests.conftest import TestQuestDB
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.database.schema import apply_schema
-from utility_ts_analytics.records.meter_usage import MeterUsage
-from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.streams import STREAMS, MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp import ilp_over_http
-from utility_ts_analytics.sinks.pgwire import pgwire_sink
+from utility_ts_analytics.sinks.pgwire import PgwireSink
 
 pytestmark = pytest.mark.questdb
 
@@ -37,10 +36,10 @@ def sending(database: TestQuestDB, kind: str, check: Callable[[Send], Awaitable[
         if kind == "ilp":
             sink = ilp_over_http(database.http_addr, TABLE)
         else:
-            sink = pgwire_sink(database.pg_uri, TABLE, STREAMS[TABLE])  # type: ignore[assignment]
+            sink = PgwireSink(database.pg_uri, TABLE, STREAMS[TABLE])  # type: ignore[assignment]
         payload = sink.new_payload()
-        sink.encode(Block([ROW], range(1), 1, Settlement()), payload)
-        await check(lambda: sink.send(payload, timeout_s=10.0))
+        payload.encode(Block([ROW], range(1), 1, Settlement()))
+        await check(lambda: payload.send(timeout_s=10.0))
         await sink.close()
 
     asyncio.run(main())

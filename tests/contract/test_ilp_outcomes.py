@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, Rejected, RetryLater
 from utility_ts_analytics.sinks.ilp import ilp_over_http
 
@@ -34,8 +34,8 @@ def send(database: Database, table: str, rows: Sequence[MeterUsage]) -> Outcome:
     async def main() -> Outcome:
         sink = ilp_over_http(database.http_addr, table)
         payload = sink.new_payload()
-        sink.encode(Block(rows, range(len(rows)), 1, Settlement()), payload)
-        outcome = await sink.send(payload, timeout_s=30.0)
+        payload.encode(Block(rows, range(len(rows)), 1, Settlement()))
+        outcome = await payload.send(timeout_s=30.0)
         await sink.close()
         return outcome
 

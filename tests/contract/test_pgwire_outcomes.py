@@ -8,10 +8,9 @@ from typing import Protocol
 import pytest
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.records.meter_usage import MeterUsage
-from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.streams import STREAMS, MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, Rejected, RetryLater
-from utility_ts_analytics.sinks.pgwire import pgwire_sink
+from utility_ts_analytics.sinks.pgwire import PgwireSink
 
 pytestmark = pytest.mark.questdb
 
@@ -35,12 +34,12 @@ def send(
     database: Database, table: str, *batches: Sequence[MeterUsage], uri: str = ""
 ) -> list[Outcome]:
     async def main() -> list[Outcome]:
-        sink = pgwire_sink(uri or database.pg_uri, table, STREAMS["meter_usage"])
+        sink = PgwireSink(uri or database.pg_uri, table, STREAMS["meter_usage"])
         outcomes = []
         for rows in batches:
             payload = sink.new_payload()
-            sink.encode(Block(rows, range(len(rows)), 1, Settlement()), payload)
-            outcomes.append(await sink.send(payload, timeout_s=30.0))
+            payload.encode(Block(rows, range(len(rows)), 1, Settlement()))
+            outcomes.append(await payload.send(timeout_s=30.0))
         await sink.close()
         return outcomes
 

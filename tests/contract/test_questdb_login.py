@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
-from utility_ts_analytics.database.http_access import PLAIN, HttpAccess, basic_authorization
-from utility_ts_analytics.database.ping import login_trouble, ping_trouble
+from utility_ts_analytics.database.access import (
+    PLAIN,
+    HttpAccess,
+    basic_authorization,
+    login_trouble,
+    ping_trouble,
+)
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.schema import apply_schema
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp import ilp_over_http
 
@@ -42,8 +47,8 @@ def sent(database: RunningQuestDB, access: HttpAccess) -> Outcome:
         sink = ilp_over_http(database.http_addr, TABLE, access=access)
         payload = sink.new_payload()
         row = MeterUsage(ts=datetime(2026, 1, 1, tzinfo=UTC), meter_id="m", kwh=1.0)
-        sink.encode(Block([row], range(1), 1, Settlement()), payload)
-        outcome = await sink.send(payload, timeout_s=10.0)
+        payload.encode(Block([row], range(1), 1, Settlement()))
+        outcome = await payload.send(timeout_s=10.0)
         await sink.close()
         return outcome
 

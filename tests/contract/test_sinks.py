@@ -13,22 +13,21 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.sinks.lane_rig import dispatch_of
+from tests.unit.delivery.lane_rig import settler_of
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.delivery.batch import BatchLimits
+from utility_ts_analytics.delivery.lane import Lane
+from utility_ts_analytics.delivery.order import StreamOrder
+from utility_ts_analytics.delivery.sending import RetryPolicy
+from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.reading import Reading
-from utility_ts_analytics.records.streams import STREAMS
-from utility_ts_analytics.sinks.backoff import Backoff
-from utility_ts_analytics.sinks.batch import BatchLimits
+from utility_ts_analytics.records.streams import STREAMS, MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater, Sink
-from utility_ts_analytics.sinks.delivery import RetryPolicy
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
-from utility_ts_analytics.sinks.lane import Lane
-from utility_ts_analytics.sinks.order import StreamOrder
-from utility_ts_analytics.sinks.pgwire import pgwire_sink
+from utility_ts_analytics.sinks.pgwire import PgwireSink
 
 pytestmark = pytest.mark.questdb
 
@@ -54,11 +53,10 @@ class Database(Protocol):
     def stop(self) -> None: ...
 
 
-AnySink = Sink[Any]  # the payload's type is each sink's own business
-KINDS: dict[str, Callable[[Database], AnySink]] = {
+KINDS: dict[str, Callable[[Database], Sink]] = {
     "ilp-http": lambda database: ilp_over_http(database.http_addr, TABLE),
     "ilp-tcp": lambda database: ilp_over_tcp(database.ilp_tcp_addr, TABLE),
-    "pgwire": lambda database: pgwire_sink(database.pg_uri, TABLE, STREAMS[TABLE]),
+    "pgwire": lambda database: PgwireSink(database.pg_uri, TABLE, STREAMS[TABLE]),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 acknowledged_kind = pytest.mark.parametrize("kind", ["ilp-http", "pgwire"])
@@ -76,10 +74,10 @@ def block_of(rows: Sequence[Reading]) -> Block:
     return Block(rows, range(len(rows)), 100 * len(rows), Settlement())
 
 
-async def send(sink: AnySink, rows: Sequence[Reading], *, times: int = 1) -> list[Outcome]:
+async def send(sink: Sink, rows: Sequence[Reading], *, times: int = 1) -> list[Outcome]:
     payload = sink.new_payload()
-    sink.encode(block_of(rows), payload)
-    return [await sink.send(payload, timeout_s=5.0) for _ in range(times)]
+    payload.encode(block_of(rows))
+    return [await payload.send(timeout_s=5.0) for _ in range(times)]
 
 
 def send_once(database: Database, kind: str, rows: Sequence[Reading], times: int = 1) -> None:
@@ -256,12 +254,12 @@ def test_a_refused_row_does_not_take_others_with_it(questdb: Database, kind: str
     async def main() -> Settlement:
         queue = BlockQueue(rows_max=100, bytes_max=100_000)
         sink = KINDS[kind](questdb)
-        policy = RetryPolicy(2, Backoff(0.01, 0.1), 5.0, 20.0)
+        policy = RetryPolicy(2, Backoff(0.01, 0.1), 5.0)
         lane = Lane(
             queue,
             sink,
-            dispatch_of(sink, policy, SystemClock()),
-            limits=BatchLimits(rows_max=1000),
+            settler_of(sink, policy, SystemClock()),
+            limits=BatchLimits(batch_size=1000),
             delivery_timeout_s=20.0,
             order=StreamOrder(None, SystemClock()).lane(),
             clock=SystemClock(),

@@ -14,7 +14,7 @@ SCALE = Scale(
     slow_connections=150,
     pace=Pace(producers=4, pause_s=0.05, wait_s_max=0.3),
 )
-"""Small: what a fault breaks, it breaks at once. `python -m loadtest.faults` is the large one."""
+"""Small: what a fault breaks, it breaks at once. `python -m loadtest faults` is the large one."""
 
 
 @pytest.fixture(scope="session")

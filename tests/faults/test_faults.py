@@ -5,12 +5,12 @@ be found by the next. `storm` is left to the command: `storm-spooling` has all i
 """
 
 import pytest
-from loadtest.faults.__main__ import main
-from loadtest.faults.catalogue import SCENARIOS
+from loadtest.faults.command import main
 from loadtest.faults.scenario import Scenario, Scene, play
+from loadtest.faults.scenarios import SCENARIOS
 from loadtest.faults.stage import Stage
-from loadtest.faults.versions import VERSIONS_END
-from loadtest.stored_comparison import TABLE
+from loadtest.stored import TABLE
+from loadtest.versions import VERSIONS_END
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 

@@ -1,9 +1,8 @@
 """Of two versions of a reading the one accepted later is stored, whatever happened in between."""
 
 import pytest
-from loadtest.faults.named_sequences import NAMED
-from loadtest.faults.sequence_draws import draw
-from loadtest.faults.sequences import FaultSequence, by_service, play_sequence
+from loadtest.faults.sequence_play import play_sequence
+from loadtest.faults.sequences import NAMED, FaultSequence, by_service, draw
 from loadtest.faults.stage import Stage
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from tests.infra.promql import INFRA
@@ -58,6 +59,24 @@ def test_what_is_copied_gets_past_the_ignore_file() -> None:
     }
     assert copied == set(allowed)
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_everything_that_the_wheel_is_made_of_is_copied() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = [
+        "pyproject.toml",
+        settings["project"]["readme"],
+        *settings["project"]["license-files"],
+        *wheel["packages"],
+        *wheel["force-include"],
+        wheel["hooks"]["custom"]["path"],
+    ]
+    copied = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    missing = [
+        name for name in needed if not any(Path(name).is_relative_to(path) for path in copied)
+    ]
+    assert missing == []
 
 
 def test_pins_are_those_that_the_tests_run_with() -> None:

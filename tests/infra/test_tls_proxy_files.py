@@ -63,7 +63,7 @@ def test_array_bodies_that_the_service_refuses_reach_it() -> None:
     """Its 413 names the limit; the proxy's own, above it, only ends what nobody would."""
     assert PLACEHOLDERS["ARRAY_BODY_MAX"] == "16MiB"
     for stream in Config().streams.values():
-        assert stream.source.body_bytes_max < 16 * 1024 * 1024
+        assert stream.source.max_body_bytes < 16 * 1024 * 1024
 
 
 def test_one_port_is_published_and_the_container_may_do_little() -> None:

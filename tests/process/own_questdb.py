@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.process.running_service import RunningService, run_command
 from tests.process.stored_tables import StoredTables
 
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB, RunningQuestDB
-from utility_ts_analytics.database.embedded_settings import Ports
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.embedded_questdb.server_settings import Ports
 
 
 class OwnQuestDB:

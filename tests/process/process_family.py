@@ -79,6 +79,6 @@ def runtime_dir_of(pid: int) -> Path:
     """Return the folder where the workers below a supervisor keep their signs of life."""
     for child in descendants(pid):
         for line in Path(f"/proc/{child}/maps").read_text().splitlines():
-            if line.endswith(".beacon"):
+            if line.endswith(".worker"):
                 return Path(line.split(maxsplit=5)[5]).parent
-    raise AssertionError(f"no process below {pid} has a beacon")
+    raise AssertionError(f"no process below {pid} has a state file")

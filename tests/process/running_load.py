@@ -1,27 +1,31 @@
 """`load` as a user runs it: to its end, or until a test ends it."""
 
+import contextlib
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loadtest.faults.proxy import Proxy, ProxyThread
 from tests.process.running_service import (
     QuestDBPorts,
     Section,
     ServicePorts,
     command,
     command_environment,
+    merged,
     write_config,
 )
 from tests.process.stored_tables import until
 
 LOAD_TIMEOUT_S = 60.0
 NO_CHANGES: Section = {}
-SLOW: Section = {"meter_usage": {"source": {"channel_capacity": 200}, "sink": {"batch_size": 100}}}
-"""Small batches: a load of 300,000 rows takes some seconds, so that a test can meet it. In batches
-of 250 it was over in the second after which the journal is first written."""
+SMALL: Section = {"meter_usage": {"source": {"channel_capacity": 200}, "sink": {"batch_size": 100}}}
+"""Small batches: many steps at which a load can be met."""
+_LATE_S = 0.005
+"""Each way of each batch: 100,000 rows take more than ten seconds, on a fast machine too."""
 
 
 @dataclass(slots=True)
@@ -31,10 +35,14 @@ class Loader:
     Attributes:
         place: Working folder; the journal is below it.
         config: Of the service.
+        slow_config: Of what is started, not run; None: the same.
+        line: Way to QuestDB that `start` slows and `run` does not; None: the straight one.
     """
 
     place: Path
     config: Path
+    slow_config: Path | None = None
+    line: ProxyThread | None = None
     journal: Path = field(init=False)
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
@@ -49,6 +57,7 @@ class Loader:
         self, *arguments: str, into: str = "meter_usage", stdin: bytes = b""
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
+        self.hurry()
         done = subprocess.run(
             self.command(*arguments, into=into),
             cwd=self.place,
@@ -70,9 +79,14 @@ class Loader:
         return facts
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start it; a test ends it."""
+        """Start it; a test ends it, or lets it `hurry`."""
+        if self.line is not None:
+            self.line.do(lambda line: line.slow_down(delay_s=_LATE_S))
+        words = self.command(*arguments)
+        if self.slow_config is not None:
+            words[words.index(str(self.config))] = str(self.slow_config)
         process = subprocess.Popen(
-            self.command(*arguments),
+            words,
             cwd=self.place,
             env=command_environment(),
             stdin=subprocess.DEVNULL,
@@ -82,6 +96,11 @@ class Loader:
         )
         self.started.append(process)
         return process
+
+    def hurry(self) -> None:
+        """Let what was started go on without delay."""
+        if self.line is not None:
+            self.line.do(Proxy.mend)
 
     def close(self) -> None:
         """End what was started and has not ended yet."""
@@ -103,8 +122,9 @@ class Loader:
         journals = list(self.journal.glob("*.json"))
         if not journals:
             return 0
-        content = json.loads(journals[0].read_bytes())
-        return sum(record["place"]["lines"] for record in content["files"].values())
+        lines = journals[0].read_bytes().split(b"\n")[1:-1]  # without what is being written
+        records = {record["identity"]["path"]: record for record in map(json.loads, lines)}
+        return sum(record["place"]["lines"] for record in records.values())
 
     def leftovers(self) -> Sequence[str]:
         """Return what is left of journals."""
@@ -115,6 +135,33 @@ def loader(place: Path, questdb: QuestDBPorts, overrides: Section = NO_CHANGES) 
     """Return what loads into this QuestDB. No service runs."""
     config = write_config(place / "load.toml", questdb, ServicePorts(1, 2, 3), overrides)
     return Loader(place, config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Through:
+    """A QuestDB behind a line."""
+
+    http_port: int
+    ilp_port: int
+    pg_uri: str
+
+
+@contextlib.contextmanager
+def slow_loader(
+    place: Path, questdb: QuestDBPorts, overrides: Section = NO_CHANGES
+) -> Iterator[Loader]:
+    """Yield what loads slowly enough for a test to meet it in the middle, on any machine."""
+    with ProxyThread("127.0.0.1", questdb.http_port) as line:
+        through = _Through(line.port, questdb.ilp_port, questdb.pg_uri)
+        load = loader(place, through, overrides)
+        load.slow_config = write_config(
+            place / "slow.toml", through, ServicePorts(1, 2, 3), merged(SMALL, overrides)
+        )
+        load.line = line
+        try:
+            yield load
+        finally:
+            load.close()
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:

@@ -81,19 +81,20 @@ def write_config(
         },
         "metrics": {"bind_addr": f"127.0.0.1:{ports.operations}"},
     }
-    path.write_text("\n".join(_toml_lines(_merged(settings, overrides), ())) + "\n")
+    path.write_text("\n".join(_toml_lines(merged(settings, overrides), ())) + "\n")
     return path
 
 
-def _merged(base: Section, changes: Section) -> Section:
-    merged = dict(base)
+def merged(base: Section, changes: Section) -> Section:
+    """Return the settings with these changed or added."""
+    both = dict(base)
     for key, change in changes.items():
-        old = merged.get(key)
+        old = both.get(key)
         if isinstance(old, Mapping) and isinstance(change, Mapping):
-            merged[key] = _merged(old, change)
+            both[key] = merged(old, change)
         else:
-            merged[key] = change
-    return merged
+            both[key] = change
+    return both
 
 
 def _toml_lines(section: Section, path: tuple[str, ...]) -> list[str]:

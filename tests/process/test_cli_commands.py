@@ -19,8 +19,6 @@ from tests.process.running_service import (
 from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables
 
-from utility_ts_analytics.cli import main
-
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
 TABLES = [
@@ -242,23 +240,3 @@ def test_check_prints_its_facts_as_json(service: RunningService, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert "meter_usage" in json.dumps(facts)
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["no-such-command"], ["serve", "--no-such-option"], ["schema", "drop"]]
-)
-def test_usage_errors_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert "usage" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "command", ["serve", "dev", "check", "schema", "load", "feeder-balance", "status"]
-)
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
-    assert "--config" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The first day: everything on one machine, samples stored and counted, still there tomorrow."""
+"""`dev`: everything on one machine, samples stored and counted, still there tomorrow."""
 
 import json
 import os
@@ -38,11 +38,16 @@ def stored_rows(operations: int) -> int:
 
 
 def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> None:
-    ports = free_ports(3)
+    *ports, questdb, pgwire, ilp = free_ports(6)
     environ = environment(*ports)
     data = tmp_path / "data"
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[questdb]\nuri = "postgresql://admin:quest@localhost:{pgwire}/qdb"\n'
+        f'ilp_http_addr = "127.0.0.1:{questdb}"\nilp_tcp_addr = "127.0.0.1:{ilp}"\n'
+    )
     first = subprocess.run(
-        command("dev", "--data-dir", str(data), "--once"),
+        command("dev", "--config", str(config), "--data-dir", str(data), "--once"),
         cwd=tmp_path,
         env={**environ, "QDB_HTTP_USER": "dev", "QDB_HTTP_PASSWORD": "d3v-pass"},
         capture_output=True,
@@ -54,6 +59,14 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
     for table, rows in EXPECTED_ROWS.items():
         assert f"{table:24} {rows:>9,}" in first.stdout
     assert "verified" in first.stdout
+    shown = [line.split()[-1] for line in first.stdout.splitlines() if "http://" in line]
+    assert shown == [
+        f"http://127.0.0.1:{ports[2]}/",
+        f"http://127.0.0.1:{ports[0]}/ingest/meter_usage/ndjson",
+        f"http://127.0.0.1:{ports[1]}/ingest/generation_output/ndjson",
+        f"http://127.0.0.1:{questdb}/",  # as configured
+    ]
+    assert "export" not in first.stdout
 
     output = tmp_path / "second.log"
     with output.open("wb") as log:
@@ -70,7 +83,7 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
         line = b'{"ts":"2024-06-03T00:00:00Z","meter_id":"not-of-the-sample","kwh":1}\n'
         answer = post(ports[0], "/ingest/meter_usage/ndjson", line, {"content-type": NDJSON})
         assert answer.accepted_all().accepted == 1
-        # The rows of the first day were counted and not posted again.
+        # The rows of the first start were counted and not posted again.
         until(lambda: stored_rows(ports[2]) > 0, "the status follows")
         assert stored_rows(ports[2]) == 1
         family = descendants(second.pid)

@@ -1,6 +1,7 @@
 """`feeder-balance` as a process, on the sample: run, again, killed, and wrongly used."""
 
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import TestQuestDB
 from tests.process.running_service import (
+    PROJECT,
     ServicePorts,
     command,
     command_environment,
@@ -88,7 +90,7 @@ def test_week_has_the_losses_built_into_the_sample_and_again(
 
 
 def test_days_of_the_zone_of_one_feeder(sample: TestQuestDB, config: Path) -> None:
-    days = ("--interval", "1d", "--zone", "Europe/Berlin")
+    days = ("--every", "1d", "--zone", "Europe/Berlin")
     done = run(config, "--from", "2024-06-04", "--to", "2024-06-06", *days, "--feeder", "F2")
     assert done.returncode == 0, done.stderr
     found = stored(sample, "ts, feeder_id, interval_minutes, cause_hint")
@@ -140,7 +142,7 @@ def test_job_killed_in_the_middle_leaves_whole_days_and_is_run_again(
 
 
 def test_feeder_that_is_not_there_is_said_and_exits_1(sample: TestQuestDB, config: Path) -> None:
-    done = run(config, *WEEK, "--interval", "60m", "--feeder", "F1", "F9")
+    done = run(config, *WEEK, "--every", "60m", "--feeder", "F1", "--feeder", "F9")
     assert done.returncode == 1
     assert done.stderr == "nothing is mapped to or measured at F9 in this period\n"
     assert len(stored(sample)) == 168
@@ -163,6 +165,24 @@ def test_readings_in_another_table_are_refused(sample_questdb: TestQuestDB, tmp_
     done = run(config, *WEEK)
     assert done.returncode == 2
     assert "meter_usage.name: feeder-balance reads the table meter_usage" in done.stderr
+
+
+def test_without_the_extra_the_command_names_it(
+    sample_questdb: TestQuestDB, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "duckdb.py").write_text(
+        "raise ModuleNotFoundError('No module named duckdb', name='duckdb')\n"
+    )
+    done = run_command(
+        *("feeder-balance", "--config", str(config), *WEEK),
+        cwd=tmp_path,
+        extra={"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT / 'server'}"},
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "ingestion-service: cannot compute balances: duckdb is not installed;"
+        " run pip install 'utility-ts-analytics[analysis]'\n"
+    )
 
 
 def test_questdb_away_exits_1_in_one_line(sample_questdb: TestQuestDB, tmp_path: Path) -> None:

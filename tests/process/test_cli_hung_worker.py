@@ -1,4 +1,4 @@
-"""A worker whose event loop stands still is killed and replaced; nobody else is."""
+"""A worker whose event loop hangs is killed and replaced; nobody else is."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.process.stored_tables import StoredTables, until
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
 SILENT_S = 2
-KILLED = "a worker stands still and is killed"
+KILLED = "worker unresponsive; killing it"
 WATCHED = {"server": {"worker_silent_s": SILENT_S}}
 
 

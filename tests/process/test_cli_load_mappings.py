@@ -1,122 +1,133 @@
-"""The example mappings, from the command to the rows in the tables; every instant worked out by
-hand."""
+"""`load --mapping` where something else goes wrong: another file, the disk, the mapping itself."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.process.running_load import Loader, loader
-from tests.process.running_service import QuestDBPorts
-from tests.process.stored_tables import StoredTables, Value
+from tests.process.running_load import LOAD_TIMEOUT_S, Loader, ended, loader, slow_loader
+from tests.process.running_service import MakeId, QuestDBPorts, command_environment
+from tests.process.stored_tables import StoredTables
+from tests.small_disk import mounted
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
-MAPPINGS = Path(__file__).parents[2] / "mappings"
+HEAD = "Meter;Time;Usage\n"
+SELECT = (
+    "SELECT rec, Meter AS meter_id, utc('Europe/Berlin', wall(Time, '%d.%m.%Y %H:%M:%S')) AS ts,"
+    " num(Usage, point := ',') AS kwh, Usage AS kwh_text FROM csv($path, sep := ';')"
+)
 
 
 @pytest.fixture
-def load(questdb: QuestDBPorts, tables: StoredTables, tmp_path: Path) -> Loader:
-    for table in ("meter_usage", "generation_output"):
-        tables.execute(f"TRUNCATE TABLE {table}")
-    return loader(tmp_path, questdb)
+def load(questdb: QuestDBPorts, tmp_path: Path) -> Iterator[Loader]:
+    load = loader(tmp_path, questdb)
+    (load.place / "m.sql").write_text(SELECT)
+    yield load
+    load.close()
 
 
-def loaded(load: Loader, mapping: str, sample: str, into: str = "meter_usage") -> int:
-    """Load a sample twice and return the rows of one load."""
-    arguments = (str(MAPPINGS / "samples" / sample), "--mapping", str(MAPPINGS / mapping))
-    accepted: int = load.facts(*arguments, into=into)["accepted"]
-    assert load.facts(*arguments, into=into)["accepted"] == accepted
-    return accepted
+@pytest.fixture
+def slow(questdb: QuestDBPorts, tmp_path: Path) -> Iterator[Loader]:
+    with slow_loader(tmp_path, questdb) as load:
+        (load.place / "m.sql").write_text(SELECT)
+        yield load
 
 
-def stored(tables: StoredTables, sql: str, table: str = "meter_usage") -> Sequence[Sequence[Value]]:
-    tables.wait_applied(table)
-    return tables.execute(sql)
-
-
-def steps(first: str, count: int, minutes: int) -> list[str]:
-    start = datetime.fromisoformat(first)
-    return [
-        (start + timedelta(minutes=minutes * index)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
-        for index in range(count)
-    ]
-
-
-def test_repeated_hour_of_local_end_labels_follows_the_first(
-    load: Loader, tables: StoredTables
-) -> None:
-    assert loaded(load, "csv-local-time.toml", "csv-local-time.csv") == 11
-
-    rows = stored(tables, "SELECT ts, kwh FROM meter_usage WHERE meter_id = 'Z-001'")
-    assert [row[0] for row in rows] == steps("2024-10-26T23:45:00", 9, 15)
-    assert [row[1] for row in rows] == [0.2505, *(n / 1000 for n in range(251, 259))]
-    other = stored(tables, "SELECT ts, kwh FROM meter_usage WHERE meter_id = 'Z-002'")
-    assert other == [["2024-10-26T23:45:00.000000Z", 0.001], ["2024-10-27T00:45:00.000000Z", 0.002]]
-
-
-def test_power_of_half_hours_becomes_energy(load: Loader, tables: StoredTables) -> None:
-    assert loaded(load, "pipe-export.toml", "pipe-export.dat") == 4
-
-    columns = "ts, meter_id, premise_id, kwh, kvarh, quality_flag"
-    first, second = "2024-06-02T22:00:00.000000Z", "2024-06-02T22:30:00.000000Z"
-    assert stored(tables, f"SELECT {columns} FROM meter_usage ORDER BY meter_id, ts") == [
-        [first, "M-1", "P-1", 1.25, 0.25, "VALID"],
-        [second, "M-1", "P-1", 1.5, 0.2, "ESTIMATED"],
-        [first, "M-2", None, 0.0625, None, "VALID"],
-        [second, "M-2", None, 0.125, None, "9"],
-    ]
-
-
-def test_columns_of_a_data_lake_are_filtered_and_converted(
-    load: Loader, tables: StoredTables
-) -> None:
-    assert loaded(load, "data-lake-parquet.toml", "data-lake.parquet") == 3
-
-    columns = "ts, meter_id, premise_id, kwh, kva_demand"
-    assert stored(tables, f"SELECT {columns} FROM meter_usage ORDER BY meter_id, ts") == [
-        ["2024-06-03T00:00:00.000000Z", "1001", "S-1", 0.25, 1.1],
-        ["2024-06-03T00:15:00.000000Z", "1001", "S-1", 0.3, 1.3],
-        ["2024-06-03T00:00:00.000000Z", "1002", "S-2", 0.125, None],
-    ]
-
-
-def test_wide_days_have_92_96_and_100_intervals(load: Loader, tables: StoredTables) -> None:
-    assert loaded(load, "wide-days.toml", "wide-days.csv") == 92 + 96 + 100
-
-    rows = stored(tables, "SELECT ts, kwh FROM meter_usage")
-    # Midnights in Berlin: 23:00Z in winter, 22:00Z in summer.
-    assert [row[0] for row in rows] == [
-        *steps("2024-03-30T23:00:00", 92, 15),
-        *steps("2024-06-02T22:00:00", 96, 15),
-        *steps("2024-10-26T22:00:00", 100, 15),
-    ]
-    assert [row[1] for row in rows] == [
-        index / 1000 for count in (92, 96, 100) for index in range(1, count + 1)
-    ]
-
-
-def test_nem12_is_stored_in_market_time(load: Loader, tables: StoredTables) -> None:
-    assert loaded(load, "nem12.toml", "nem12.csv") == 96
-
-    rows = stored(
-        tables,
-        "SELECT ts, kwh, kvarh, quality_flag, premise_id FROM meter_usage"
-        " WHERE meter_id = 'NMI0000001-E1'",
+def export(meter_id: str, rows: int, first: int = 0) -> str:
+    """Return rows of an export: one a second, `1,5` each."""
+    return "".join(
+        f"{meter_id};{1 + n // 86_400:02}.06.2024"
+        f" {n // 3_600 % 24:02}:{n // 60 % 60:02}:{n % 60:02};1,5\n"
+        for n in range(first, first + rows)
     )
-    # Midnight of 3 June at UTC+10, the whole year round.
-    assert [row[0] for row in rows] == steps("2024-06-02T14:00:00", 48, 30)
-    assert rows[0] == ["2024-06-02T14:00:00.000000Z", 0.01, 0.01, "A", "NMI0000001"]
-    assert [row[3] for row in rows] == ["A"] * 40 + ["S"] * 8
 
 
-def test_energy_of_a_plant_becomes_power(load: Loader, tables: StoredTables) -> None:
-    assert loaded(load, "generation-mwh.toml", "generation-mwh.csv", "generation_output") == 3
+def stored(tables: StoredTables, meter_id: str) -> tuple[object, ...]:
+    tables.wait_applied("meter_usage")
+    sql = f"SELECT count(), sum(kwh) FROM meter_usage WHERE meter_id = '{meter_id}'"
+    return tuple(tables.execute(sql)[0])
 
-    columns = "ts, plant_id, unit_id, mw, fuel_type"
-    sql = f"SELECT {columns} FROM generation_output ORDER BY plant_id, ts"
-    assert stored(tables, sql, "generation_output") == [
-        ["2024-06-03T10:00:00.000000Z", "HYDRO-1", "U1", 4.5, "HYDRO"],
-        ["2024-06-03T10:00:00.000000Z", "SOLAR-1", "U1", 1.0, "SOLAR"],
-        ["2024-06-03T10:15:00.000000Z", "SOLAR-1", "U1", 1.2, "SOLAR"],
-    ]
+
+def test_bad_file_among_a_hundred_keeps_no_other_out(
+    load: Loader, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id = make_id("m")
+    folder = load.place / "in"
+    folder.mkdir()
+    for number in range(100):
+        text = HEAD + export(meter_id, 3, 3 * number)
+        if number == 50:
+            text = text.replace("Usage", "Verbrauch")
+        if number == 51:
+            text = text.replace("1,5", "n/a", 1)
+        (folder / f"{number:03}.csv").write_text(text)
+    facts = load.facts("in", "--mapping", "m.sql", code=1)
+    assert facts["accepted"] == 99 * 3 - 1
+    assert stored(tables, meter_id) == (99 * 3 - 1, (99 * 3 - 1) * 1.5)
+    states = [file["state"] for file in facts["files"]]
+    assert (states.count("complete"), states.count("failed"), states[50]) == (99, 1, "failed")
+    problem = facts["files"][50]["problem"]
+    assert '050.csv by the mapping: Binder Error: Referenced column "Usage" not found' in problem
+    assert 'the file has "Meter", "Time", "Verbrauch"' in problem
+    [error] = facts["files"][51]["errors"]
+    assert (error["line"], error["field"], "n/a" in str(error)) == (2, "kwh", True)
+
+
+def test_mapping_that_changed_begins_at_the_start(
+    slow: Loader, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id, rows = make_id("m"), 120_000
+    (slow.place / "a.csv").write_text(HEAD + export(meter_id, rows))
+    process = slow.start("a.csv", "--mapping", "m.sql")
+    slow.wait_journalled(process, 5_000)
+    process.send_signal(signal.SIGKILL)
+    ended(process)
+    (slow.place / "m.sql").write_text(SELECT.replace("num(Usage, point := ',')", "3"))
+    done = slow.run("a.csv", "--mapping", "m.sql")
+    assert "not the same as in the interrupted run" in done.stderr
+    assert f"{rows:,} of {rows:,} rows stored" in done.stdout
+    assert stored(tables, meter_id) == (rows, 3.0 * rows)
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_full_disk_under_the_temporary_folder_is_told(
+    load: Loader, dry_run: list[str], make_id: MakeId
+) -> None:
+    (load.place / "a.csv").write_text(HEAD + export(make_id("m"), 300_000))
+    (load.place / "m.sql").write_text(
+        f"SELECT * EXCLUDE pad FROM (SELECT *, repeat(kwh_text, 1000) AS pad FROM ({SELECT}))"
+        " ORDER BY pad, rec"
+    )
+    with mounted(load.place / "small", "1m") as small:
+        done = subprocess.run(
+            load.command("a.csv", "--mapping", "m.sql", *dry_run),
+            cwd=load.place,
+            env={**command_environment(), "TMPDIR": str(small)},
+            capture_output=True,
+            text=True,
+            timeout=LOAD_TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert f"make room in {small}, or set TMPDIR" in done.stdout + done.stderr
+        assert list(small.iterdir()) == []
+
+
+def test_file_that_grows_while_it_is_read_is_whole_after_the_next_load(
+    slow: Loader, tables: StoredTables, make_id: MakeId
+) -> None:
+    meter_id, rows = make_id("m"), 60_000
+    path = slow.place / "a.csv"
+    path.write_text(HEAD + export(meter_id, rows))
+    process = slow.start("a.csv", "--mapping", "m.sql")
+    slow.wait_journalled(process, 2_000)
+    with path.open("a") as file:
+        file.write(export(meter_id, 500, rows))
+    _, output, errors = ended(process)
+    assert "Traceback" not in output + errors
+    done = slow.run("a.csv", "--mapping", "m.sql")
+    assert done.returncode == 0
+    assert stored(tables, meter_id) == (rows + 500, 1.5 * (rows + 500))

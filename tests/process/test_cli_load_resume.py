@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.process.own_questdb import OwnQuestDB
-from tests.process.running_load import SLOW, Loader, ended, loader
+from tests.process.running_load import SMALL, Loader, ended, loader, slow_loader
 from tests.process.running_service import MakeId, QuestDBPorts, run_command
 from tests.process.sample_readings import reading_lines
 from tests.process.stored_tables import StoredTables, until
@@ -23,9 +23,8 @@ MET_LINES = 20_000
 
 @pytest.fixture
 def slow(questdb: QuestDBPorts, tmp_path: Path) -> Iterator[Loader]:
-    load = loader(tmp_path, questdb, SLOW)
-    yield load
-    load.close()
+    with slow_loader(tmp_path, questdb) as load:
+        yield load
 
 
 def year_of(meter_id: str, path: Path, rows: int = ROWS) -> Sequence[bytes]:
@@ -110,7 +109,7 @@ def test_load_ended_in_the_middle_goes_on_without_loss_or_doubles(
     assert not (tmp_path / "refused" / "year.ndjson").exists()
     done = slow.run("year.ndjson", "--refused", "refused")
     assert done.returncode == 1  # as rows were refused
-    assert f"goes on behind line {before:,}" in done.stderr
+    assert f"goes on behind record {before:,}" in done.stderr
     assert f"{ROWS - len(bad):,} of {ROWS:,} rows stored" in done.stdout
     assert stored(tables, meter_id) == wanted(bad, path)
     check_finished(tmp_path, bad, slow)
@@ -121,9 +120,10 @@ def test_second_interrupt_ends_at_once(
 ) -> None:
     """QuestDB is away, so that what is on its way cannot be settled soon."""
     year_of(make_id("m"), tmp_path / "year.ndjson", 30_000)
-    away = loader(tmp_path, own.addresses, SLOW)
+    away = loader(tmp_path, own.addresses, SMALL)
     process = away.start("year.ndjson")
     assert process.stderr is not None
+    assert "is QuestDB running?" in process.stderr.readline()
     assert "sending again" in process.stderr.readline()
 
     def has_ended() -> bool:
@@ -154,23 +154,23 @@ def test_file_that_changed_between_the_runs_is_loaded_from_its_start(
 
 def test_questdb_killed_in_the_middle_is_waited_for(tmp_path: Path, make_id: MakeId) -> None:
     own = OwnQuestDB(tmp_path)
-    patient = loader(tmp_path, own.addresses, SLOW)
     meter_id = make_id("m")
     path = tmp_path / "year.ndjson"
     bad = year_of(meter_id, path)
     try:
         running = own.server.start()
-        apply(patient, tmp_path)
-        process = patient.start("year.ndjson")
-        patient.wait_journalled(process, MET_LINES)
-        os.kill(running.pid, signal.SIGKILL)
-        own.server.stop()
-        own.server.start()
-        code, output, errors = ended(process)
+        with slow_loader(tmp_path, own.addresses) as patient:
+            apply(patient, tmp_path)
+            process = patient.start("year.ndjson")
+            patient.wait_journalled(process, MET_LINES)
+            os.kill(running.pid, signal.SIGKILL)
+            own.server.stop()
+            own.server.start()
+            patient.hurry()
+            code, output, errors = ended(process)
         assert (code, f"{ROWS - len(bad):,} of {ROWS:,} rows stored" in output) == (1, True), errors
         assert stored(own.tables, meter_id) == wanted(bad, path)
     finally:
-        patient.close()
         own.server.stop()
 
 
@@ -178,38 +178,28 @@ def test_questdb_gone_for_good_ends_the_load_where_it_can_go_on(
     tmp_path: Path, make_id: MakeId
 ) -> None:
     own = OwnQuestDB(tmp_path)
-    sink = {
-        "batch_size": 250,
-        "request_timeout_ms": 1_000,
-        "delivery_timeout_ms": 1_500,
-        "fallback": "none",
-    }
-    hasty = loader(
-        tmp_path,
-        own.addresses,
-        {"meter_usage": {"source": {"channel_capacity": 500}, "sink": sink}},
-    )
+    sink = {"request_timeout_ms": 1_000, "delivery_timeout_ms": 1_500, "fallback": "none"}
     meter_id = make_id("m")
     path = tmp_path / "year.ndjson"
     bad = year_of(meter_id, path)
     try:
         own.server.start()
-        apply(hasty, tmp_path)
-        process = hasty.start("year.ndjson")
-        hasty.wait_journalled(process, MET_LINES)
-        own.server.stop()
-        code, output, errors = ended(process)
-        assert code == 1
-        assert "stopped: cannot reach QuestDB" in output, errors
-        assert "the same command goes on from there" in output
-        before = hasty.journalled()
-        assert MET_LINES <= before < ROWS
-        own.server.start()
-        done = hasty.run("year.ndjson")
-        assert f"goes on behind line {before:,}" in done.stderr
+        with slow_loader(tmp_path, own.addresses, {"meter_usage": {"sink": sink}}) as hasty:
+            apply(hasty, tmp_path)
+            process = hasty.start("year.ndjson")
+            hasty.wait_journalled(process, MET_LINES)
+            own.server.stop()
+            code, output, errors = ended(process)
+            assert code == 1
+            assert "stopped: cannot reach QuestDB" in output, errors
+            assert "the same command goes on from there" in output
+            before = hasty.journalled()
+            assert MET_LINES <= before < ROWS
+            own.server.start()
+            done = hasty.run("year.ndjson")
+        assert f"goes on behind record {before:,}" in done.stderr
         assert stored(own.tables, meter_id) == wanted(bad, path)
     finally:
-        hasty.close()
         own.server.stop()
 
 
@@ -266,6 +256,6 @@ def test_load_whose_refused_name_another_one_took_meanwhile_loses_neither(
     for path in (tmp_path / "corrected").glob("*.partial"):
         path.rename(tmp_path / "refused" / path.name)
     again = slow.run("one/year.ndjson", "--refused", "refused")
-    assert (again.returncode, f"goes on behind line {ROWS:,}" in again.stderr) == (1, True)
+    assert (again.returncode, f"goes on behind record {ROWS:,}" in again.stderr) == (1, True)
     assert refused.read_bytes() == b"".join(bad)
     assert slow.leftovers() == []

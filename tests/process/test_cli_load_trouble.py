@@ -29,19 +29,20 @@ def load(questdb: QuestDBPorts, tmp_path: Path) -> Loader:
     [
         ("a.txt", b"ts\n", 2, "its name must end in .ndjson"),
         ("a.csv", b"", 1, "it is empty"),
-        ("a.csv", b"a,b\n1,2\n", 1, "line 1: the header lacks"),
-        ("a.csv", b"PK\x03\x04[Content_Types].xml", 1, "Excel workbook"),
-        ("a.ndjson", b"PAR1" + bytes(200), 1, "is Parquet"),
-        ("a.csv.gz", b"ts,meter_id,kwh\n", 1, "not gzip"),
-        ("a.parquet", b"ts,meter_id,kwh\n", 1, "cannot read"),
-        ("a.arrow", bytes(100), 1, "cannot read"),
+        ("a.csv", b"a,b\n1,2\n", 1, 'are missing; there is "a", "b"'),
+        ("a.csv", b"PK\x03\x04[Content_Types].xml", 1, "is a zip file that cannot be read"),
+        ("a.ndjson", b"PAR1" + bytes(200), 1, "is the file whole, and Parquet?"),
+        ("a.parquet", b"ts,meter_id,kwh\n", 2, "does not begin as its name says (parquet)"),
+        ("a.arrow", bytes(100), 2, "no text at all"),
         ("a.nem12", b"ts,meter_id\n", 1, "cannot read"),
         ("a.ndjson.gz", gzip.compress(b"{}\n" * 1_000)[:-8], 1, "ends early"),
-        ("a.csv", b"\xff\xfet\x00s\x00", 1, "UTF-16"),
+        ("a.csv", b"\xff\xfet\x00s\x00", 2, "UTF-16"),
+        ("a.json", b'{"data": []}', 1, "json_document($path)"),
+        ("a.zip", b"PK\x03\x04 cut", 1, "is a zip file that cannot be read"),
     ],
     ids=[
-        *("unknown", "empty", "header", "workbook", "parquet-as-ndjson", "not-gzip"),
-        *("not-parquet", "not-arrow", "not-nem12", "cut-gzip", "utf-16"),
+        *("unknown", "empty", "header", "workbook", "parquet-as-ndjson"),
+        *("not-parquet", "not-arrow", "not-nem12", "cut-gzip", "utf-16", "document", "zip"),
     ],
 )
 def test_bad_file_is_refused_with_a_sentence(
@@ -80,16 +81,16 @@ def test_text_that_is_not_utf8_and_a_torn_file_keep_no_other_row_and_no_other_fi
     columns_file(load.place / "c.parquet", last, [b"A"])
     facts = load.facts("a.parquet", "b.parquet", "c.parquet", "--refused", "refused", code=1)
     assert [file["state"] for file in facts["files"]] == ["complete", "failed", "complete"]
-    assert facts["files"][0]["refused"] == [
-        {"code": "invalid-utf8", "field": "quality_flag", "count": 1}
-    ]
+    assert facts["files"][0]["refused"] == [{"code": "invalid-utf8", "field": None, "count": 1}]
     assert "cannot read b.parquet: " in facts["files"][1]["problem"]
     [reason] = (load.place / "refused" / "a.parquet.ndjson.reasons").read_bytes().splitlines()
     assert json.loads(reason) == {
-        "line": 2,
+        "record": 2,
+        "line": None,
         "code": "invalid-utf8",
-        "field": "quality_flag",
-        "detail": "the text of quality_flag is not UTF-8",
+        "field": None,
+        "detail": "the text of column quality_flag is not UTF-8",
+        "text": "caf\ufffd",
     }
     assert b'"caf\xc3"' in (load.place / "refused" / "a.parquet.ndjson").read_bytes()
     assert [len(tables.meter(meter_id)) for meter_id in (first, torn, last)] == [2, 0, 1]
@@ -97,7 +98,7 @@ def test_text_that_is_not_utf8_and_a_torn_file_keep_no_other_row_and_no_other_fi
 
 def test_every_problem_of_usage_is_named_at_once(load: Loader) -> None:
     (load.place / "a.txt").write_text("")
-    (load.place / "map.toml").write_text('stream = "generation_output"\nnonsense = 1\n')
+    (load.place / "map.sql").write_text("DELETE FROM meter_usage")
     done = load.run("a.txt", "missing.csv", "--dry-run", "--refused", "here")
     assert done.returncode == 2
     assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
@@ -105,9 +106,9 @@ def test_every_problem_of_usage_is_named_at_once(load: Loader) -> None:
         "cannot read a.txt",
         "cannot read missing.csv",
     ]
-    done = load.run("a.txt", "--mapping", "map.toml")
+    done = load.run("a.txt", "--mapping", "map.sql")
     assert done.returncode == 2
-    assert "map.toml: " in done.stderr
+    assert "map.sql: it must be a SELECT, and is DELETE" in done.stderr
     done = load.run("a.txt", into="weather")
     assert (done.returncode, "must be one of meter_usage" in done.stderr) == (2, True)
 
@@ -143,7 +144,7 @@ def test_full_disk_for_refused_rows_ends_the_load_and_it_goes_on_with_more_room(
     assert load.journalled() == facts["files"][0]["lines"] > 0
     subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
     done = load.run("a.ndjson", "--refused", "disk/refused")
-    assert f"goes on behind line {facts['files'][0]['lines']:,}" in done.stderr
+    assert f"goes on behind record {facts['files'][0]['lines']:,}" in done.stderr
     assert "10 of 20,010 rows stored" in done.stdout
     assert (disk / "refused" / "a.ndjson").read_bytes() == body
     assert len((disk / "refused" / "a.ndjson.reasons").read_bytes().splitlines()) == 20_000

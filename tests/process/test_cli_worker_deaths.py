@@ -56,15 +56,15 @@ def test_workers_that_a_killed_server_left_behind_end_within_the_drain_limit(
 ) -> None:
     meter_id = make_id("m")
     service = start_service({"server": {"drain_timeout_s": 3}})
-    orphan = worker_on(service.ports.meter_usage)
+    left = worker_on(service.ports.meter_usage)
     with service.connect() as upload:
         upload.send_head(PATH, {"content-type": NDJSON, "transfer-encoding": "chunked"})
         upload.send_chunk(reading_lines(meter_id, 5))
-        os.kill(os.getsid(orphan), signal.SIGKILL)
-        until(lambda: listeners(service.ports.meter_usage) - {orphan} != set(), "it is replaced")
+        os.kill(os.getsid(left), signal.SIGKILL)
+        until(lambda: listeners(service.ports.meter_usage) - {left} != set(), "it is replaced")
         assert service.post_lines(b"").status == 200
         upload.answer().problem(503, "draining")
-    until(lambda: not is_alive(orphan), "the orphan has ended")
+    until(lambda: not is_alive(left), "the worker without a server has ended")
     assert tables.count_meter(meter_id) in (0, 5)
     assert service.terminate() == 0
 
@@ -80,5 +80,5 @@ def test_workers_that_can_never_start_end_the_service_with_3_and_the_last_error(
     assert (end["server"], end["deaths"], end["exit_code"]) == ("meter_usage", 5, 1)
     last_error = str(end["last_error"])
     assert last_error.startswith("FileNotFoundError: ")
-    assert ".beacon" in last_error
+    assert ".worker" in last_error
     assert not listeners(service.ports.meter_usage)

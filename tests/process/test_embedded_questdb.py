@@ -1,4 +1,4 @@
-"""The embedded QuestDB as a real process: what ends it, what does not, and what stays."""
+"""The server QuestDB as a real process: what ends it, what does not, and what stays."""
 
 import base64
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import HEAP_MIB, TestQuestDB
 
-from utility_ts_analytics.database import embedded
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB
-from utility_ts_analytics.database.embedded_settings import (
+from utility_ts_analytics.database.embedded_questdb import server
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB
+from utility_ts_analytics.database.embedded_questdb.server_settings import (
     SERVICE_SETTINGS,
     SMALL_MACHINE_CORES_MAX,
     SMALL_MACHINE_SETTINGS,
@@ -31,7 +31,7 @@ ROWS_COUNT = 2000
 
 PARENT = f"""
 import pathlib, signal, sys, urllib.request
-from utility_ts_analytics.database.embedded import EmbeddedQuestDB
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB
 
 # Ctrl-C reaches this process, which goes on: it is for the parent to say what is to happen.
 signal.signal(signal.SIGINT, lambda *_: None)
@@ -46,8 +46,8 @@ with EmbeddedQuestDB(pathlib.Path(sys.argv[1]), heap_mib={HEAP_MIB}) as running:
 
 @contextmanager
 def parent(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run a process with an embedded QuestDB of its own; yield it with the JVM's process id."""
-    package_root = str(Path(embedded.__file__).parents[2])
+    """Run a process with an server QuestDB of its own; yield it with the JVM's process id."""
+    package_root = str(Path(server.__file__).parents[2])
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(data_dir)],
         stdin=subprocess.PIPE,

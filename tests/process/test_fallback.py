@@ -10,8 +10,8 @@ from tests.process.sample_readings import expected_kwh, reading_lines
 from tests.process.stored_tables import StoredTables, until
 
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.sinks.order import GRACE_S
-from utility_ts_analytics.sinks.route import TRIAL_TIMEOUT_S
+from utility_ts_analytics.delivery.order import GRACE_S
+from utility_ts_analytics.delivery.sending import TRIAL_TIMEOUT_S
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 

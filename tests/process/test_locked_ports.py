@@ -27,8 +27,9 @@ from tests.process.stored_tables import StoredTables, until
 from tests.process.tls_http import TlsConnection, post_tls
 
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.service.handshakes import CROWD
-from utility_ts_analytics.service.port_probe import Port, answers
+from utility_ts_analytics.service.listeners.connection_limits import CROWD
+from utility_ts_analytics.service.listeners.ports import answers
+from utility_ts_analytics.service.plans import Listener
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
@@ -100,9 +101,9 @@ def test_of_two_workers_that_want_certificates_only_the_locked_one_is_replaced(
     asking = {**tls, **PLACES, "tls_client_ca_file": str(authority.pair.cert), "workers": 2}
     service = start_service({"meter_usage": {"source": asking}, "server": WATCHED})
     port = service.ports.meter_usage
-    asked = Port("meter_usage", "127.0.0.1", port, tls=True, connections_max=40, workers=2)
+    asked = Listener("x", "127.0.0.1", port)
     # Without a certificate, and with it refused, the port is alive all the same.
-    assert all(asyncio.run(answers(asked, timeout_s=5)) for _ in range(10))
+    assert all(asyncio.run(answers(asked, tls=True, timeout_s=5)) for _ in range(10))
     locked, other = workers_on(port)
     limit_files(locked, FILES)
     with half_open(port, 3 * FILES):
@@ -199,7 +200,7 @@ def test_operations_worker_without_descriptors_is_replaced(
     assert service.terminate() == 0
 
 
-def test_worker_that_stands_still_is_told_of_and_left_if_it_goes_on(
+def test_unresponsive_worker_is_reported_and_left_if_it_recovers(
     start_service: StartService,
 ) -> None:
     service = start_service({})

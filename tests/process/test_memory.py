@@ -4,12 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loadtest.memory.__main__ import Place, run_scenario
 from loadtest.memory.bound import Load
-from loadtest.memory.report import failed
-from loadtest.memory.scenarios import SCENARIOS
-from loadtest.meter_posts import produce
-from loadtest.service_under_test import DatabasePorts
+from loadtest.memory.command import failed, run_scenario
+from loadtest.memory.scenarios import SCENARIOS, Stage
+from loadtest.readings import produce
 from tests.process.running_service import QuestDBPorts
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
@@ -18,24 +16,23 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
 @pytest.fixture
-def place(questdb: QuestDBPorts, tmp_path: Path) -> Place:
+def stage(questdb: QuestDBPorts, tmp_path: Path) -> Stage:
     lines = tmp_path / "readings.ndjson"
     produce(lines, 50_000)
-    ports = DatabasePorts(questdb.http_port, questdb.ilp_port, questdb.pg_uri)
     # No scenario here stops QuestDB, which others may use.
-    return Place(ports, 0, lines, 50_000, tmp_path, stream_bytes=60_000_000)
+    return Stage(questdb, 0, lines, 50_000, tmp_path, stream_bytes=60_000_000)
 
 
-def test_endless_body_stays_below_the_bound(place: Place) -> None:
-    seen = run_scenario(BY_NAME["stream"], place)
+def test_endless_body_stays_below_the_bound(stage: Stage) -> None:
+    seen = run_scenario(BY_NAME["stream"], stage)
     assert failed([seen]) == []
     assert seen.peak_mib > 40
 
 
-def test_more_than_the_formula_says_and_a_wrong_answer_are_found(place: Place) -> None:
+def test_more_than_the_formula_says_and_a_wrong_answer_are_found(stage: Stage) -> None:
     refused = replace(
         BY_NAME["tiny"], load=Load(), run=BY_NAME["crowd"].run, source={"max_request_records": 10}
     )
-    seen = run_scenario(refused, place)
+    seen = run_scenario(refused, stage)
     assert "answers are wrong" in seen.fault
     assert failed([seen]) != []

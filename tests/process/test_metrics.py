@@ -171,7 +171,7 @@ def test_files_of_the_dead_do_not_pile_up_and_a_reload_keeps_the_counts(
         lambda: len(workers(service) - old) == 2 and not old & workers(service),
         "another generation serves",
     )
-    until(lambda: len(list(folder.glob("*.beacon"))) == 4, "2 + 1 + 1 files are left")
+    until(lambda: len(list(folder.glob("*.worker"))) == 4, "2 + 1 + 1 files are left")
     after = scrape(service)
     for what in ("received_total", "stored_total", "failed_total"):
         assert rows(after, what) >= rows(before, what)

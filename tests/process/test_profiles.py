@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from loadtest.database import QuestDBRest
 from loadtest.profiles.catalogue import PROFILES
-from loadtest.profiles.place import Place
-from loadtest.profiles.play import Order, play
+from loadtest.profiles.play import Order, Place, play
 from loadtest.profiles.report import Run, report_html
 from loadtest.profiles.verdict import failed
-from loadtest.questdb_rest import QuestDBRest
-from loadtest.stored_comparison import TABLE
+from loadtest.stored import TABLE
 from tests.process.lying_service import lying_service
 from tests.process.running_service import QuestDBPorts, RunningService
 
@@ -80,7 +79,8 @@ def test_plain_locust_fails_by_its_exit_code_where_answers_are_wrong(tmp_path: P
     with lying_service(short=1) as liar:
         ended = subprocess.run(
             [
-                *(sys.executable, "-m", "locust", "-f", ROOT / "loadtest/profiles/trickle.py"),
+                *(sys.executable, "-m", "locust", "-f", ROOT / "loadtest/profiles/locustfile.py"),
+                *("--load", "trickle"),
                 *("--headless", "--host", f"http://127.0.0.1:{liar.server_port}", "--seconds", "1"),
                 *("-u", "4", "-r", "4", "--rate", "20"),
             ],

@@ -91,7 +91,7 @@ def test_rows_go_by_ilp_and_checks_by_pgwire_over_tls(
         code, text = checked(service)
         assert code == 0, text
         assert f"https://127.0.0.1:{front.http} takes connections" in text
-        assert "is plain" not in text
+        assert "is not encrypted" not in text
         applied = run_command("schema", "apply", "--config", str(service.config), cwd=tmp_path)
         assert applied.returncode == 0, applied.stderr
 

@@ -186,6 +186,17 @@ def test_colours_of_charts_follow_the_scheme(sample_page: Path, browser: Browser
         assert page.evaluate(ink) == "rgb(22, 32, 44)"
 
 
+def test_what_belongs_together_stays_together_on_paper(sample_page: Path, browser: Browser) -> None:
+    breaks = "e => [getComputedStyle(e).breakInside, getComputedStyle(e).breakAfter]"
+    with _shown(browser, sample_page) as page:
+        page.emulate_media(media="print")
+        assert page.locator("#losses h2").evaluate(breaks) == ["auto", "avoid"]
+        assert page.locator("#losses .finding").evaluate(breaks) == ["avoid", "avoid"]
+        assert page.locator("#losses figure").evaluate(breaks) == ["avoid", "auto"]
+        before = "e => getComputedStyle(e).breakBefore"
+        assert page.locator("#losses .notes").evaluate(before) == "avoid"
+
+
 def test_figures_behind_a_chart_open_by_keyboard(sample_page: Path, browser: Browser) -> None:
     with _shown(browser, sample_page) as page:
         table = page.locator("#losses table").first

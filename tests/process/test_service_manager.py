@@ -27,7 +27,7 @@ def ear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.sock
 
 
 def next_news(ear: socket.socket) -> tuple[str, int]:
-    """Return the next message that is no sign of life, and how many of those came before it."""
+    """Return the next message that is no heartbeat, and how many of those came before it."""
     beats = 0
     while True:
         message = ear.recv(4096).decode()

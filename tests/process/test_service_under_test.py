@@ -3,22 +3,18 @@
 from pathlib import Path
 
 import pytest
-from loadtest.process_figures import family
-from loadtest.service_under_test import DatabasePorts, ServiceSettings, running_service
+from loadtest.processes import family
+from loadtest.service import DatabasePorts, ServiceSettings, running_service
 from tests.process.running_service import QuestDBPorts, free_ports
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
-
-
-def ports_of(questdb: QuestDBPorts) -> DatabasePorts:
-    return DatabasePorts(questdb.http_port, questdb.ilp_port, questdb.pg_uri)
 
 
 def test_no_process_is_left_when_the_proof_fails(questdb: QuestDBPorts, tmp_path: Path) -> None:
     pids: list[int] = []
 
     def fail() -> None:
-        with running_service(tmp_path, ports_of(questdb), ServiceSettings(workers=1)) as service:
+        with running_service(tmp_path, questdb, ServiceSettings(workers=1)) as service:
             pids.extend(entry.pid for entry in family(service.pid))
             raise LookupError
 
@@ -44,6 +40,6 @@ def test_refused_setting_is_an_error_that_quotes_the_service(
     settings = ServiceSettings(source={"no_such_key": 1})
     with (
         pytest.raises(RuntimeError, match="no_such_key"),
-        running_service(tmp_path, ports_of(questdb), settings),
+        running_service(tmp_path, questdb, settings),
     ):
         pass

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.sinks.spool.spool_rig import Store, batch, meters, opened
+from tests.unit.delivery.spool.spool_rig import Store, batch, meters, opened
 
 pytestmark = pytest.mark.process
 
@@ -17,8 +17,8 @@ ROWS = 3_000
 
 APPENDER = f"""
 import itertools, pathlib, sys
-from tests.unit.sinks.spool.spool_rig import ORIGIN, batch, opened
-from utility_ts_analytics.sinks.spool import Appended
+from tests.unit.delivery.spool.spool_rig import ORIGIN, batch, opened
+from utility_ts_analytics.delivery.spool import Appended
 store = opened(pathlib.Path(sys.argv[1]))
 for number in itertools.count(int(sys.argv[2])):
     if isinstance(store.append(batch(number, {ROWS}), ORIGIN), Appended):
@@ -27,7 +27,7 @@ for number in itertools.count(int(sys.argv[2])):
 
 LIMITED = """
 import pathlib, resource, sys
-from tests.unit.sinks.spool.spool_rig import ORIGIN, batch, opened
+from tests.unit.delivery.spool.spool_rig import ORIGIN, batch, opened
 store = opened(pathlib.Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 for number in range(200):
@@ -37,7 +37,7 @@ for number in range(200):
 
 DELIVERER = """
 import pathlib, sys, time
-from tests.unit.sinks.spool.spool_rig import meters, opened
+from tests.unit.delivery.spool.spool_rig import meters, opened
 store = opened(pathlib.Path(sys.argv[1]))
 while not store.try_to_deliver():
     time.sleep(0.01)

@@ -80,7 +80,7 @@ def test_posts_are_counted_by_name_through_a_death_and_a_rotation(
     wait_logged(service, "the configuration was reloaded")
     folder = runtime_dir_of(service.process.pid)
     until(lambda: not old & workers(service), "the old generation is gone")
-    until(lambda: len(list(folder.glob("*.beacon"))) == 4, "and its files: 2 + 1 + 1 are left")
+    until(lambda: len(list(folder.glob("*.worker"))) == 4, "and its files: 2 + 1 + 1 are left")
     assert by_token(scrape(service)) == {**counted, "head-end-2": (0, 0)}
     assert [status(token, 5) for token in (NEW, LAB, OLD)] == [200, 200, 401]
     seen = scrape(service)

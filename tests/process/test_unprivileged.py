@@ -45,7 +45,7 @@ def python_for(user: pwd.struct_passwd) -> str:
     for python in (sys.executable, shutil.which(same_version, path="/usr/bin:/usr/local/bin")):
         if python is not None:
             with contextlib.suppress(OSError):
-                probe = [python, "-c", "import utility_ts_analytics.cli"]
+                probe = [python, "-c", "import utility_ts_analytics.cli.main"]
                 run = subprocess.run(
                     probe, env=ENVIRONMENT, cwd="/", capture_output=True, timeout=30,
                     user=user.pw_uid, group=user.pw_gid, extra_groups=[],

@@ -1,27 +1,38 @@
-"""The job that fills `feeder_energy_balance` for a period, piece by piece.
+"""The job that fills `feeder_energy_balance` for a period: asks part by part, writes day by day.
 
-A piece is at most a day of intervals and is written as one commit, so that a job may be killed at
-any moment: what is there is right, and running it again writes the same rows under the same keys.
-Rows outside the period are never touched, and none is ever removed.
+Each commit is at most a day of intervals. A job can be killed at any moment and run again: it
+writes the same rows under the same keys. It changes no rows outside the period and removes none.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import asyncio
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from utility_ts_analytics.analysis.balance_row import BalanceRow, balance_row
-from utility_ts_analytics.analysis.judgement import Judgement, Thresholds, judge
+from utility_ts_analytics.analysis.balance_job import (
+    RESULT_TABLE,
+    BalanceJob,
+    BalanceReport,
+    FeederTotal,
+    clashing_rows_sql,
+    commits_of,
+    questions_of,
+    stored_keys_sql,
+)
+from utility_ts_analytics.analysis.engine import Analysis
+from utility_ts_analytics.analysis.judgement import BalanceRow, Judgement, judge
+from utility_ts_analytics.analysis.sources import Sources
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.database.pool import Connection
-from utility_ts_analytics.database.wal_apply import wait_applied
+from utility_ts_analytics.database.schema import wait_applied
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.queries.balance_intervals import Intervals, ReadingLengths
-from utility_ts_analytics.queries.feeder_balance import feeder_balance_sql
-from utility_ts_analytics.queries.stored_balance import clashing_rows_sql, stored_keys_sql
+from utility_ts_analytics.queries.literals import quote_texts
 from utility_ts_analytics.queries.time_range import TimeRange
 
-RESULT_TABLE = "feeder_energy_balance"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SOURCE_TABLES = (
     "meter_usage",
     "generation_output",
@@ -33,15 +44,11 @@ SOURCE_TABLES = (
     "meter_scale_map",
     "topology_events",
 )
-"""What a balance is made of."""
-
-ROWS_MAX = 50_000
-"""Rows of a piece, as long as one interval has no more: 56 MB."""
-READINGS_MAX = 20_000_000
-"""Meter readings behind a piece, likewise: 20 s at a million per second; a query may take 60 s."""
+"""Tables that a balance is computed from."""
 
 _QUERY_TIMEOUT_S = 60.0
 _APPLY_TIMEOUT_S = 60.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIZE_SQL = (
     "SELECT count_distinct(meter_id) AS meters, count_distinct(feeder_id) AS feeders"
     " FROM meter_feeder_map"
@@ -56,102 +63,10 @@ _INSERT_SQL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceJob:
-    """What to compute.
-
-    Attributes:
-        time_range: Whole intervals.
-        intervals: Length of one, and the zone of days.
-        feeders: Only these; empty means all.
-        heads: Head nodes by feeder, where they are not plain.
-        lengths: Of readings.
-        thresholds: For causes and alerts.
-        dry_run: Compute and report, write nothing.
-    """
-
-    time_range: TimeRange
-    intervals: Intervals = field(default_factory=Intervals)
-    feeders: Sequence[str] = ()
-    heads: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    lengths: ReadingLengths = field(default_factory=ReadingLengths)
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    dry_run: bool = False
-
-    def sql(self, part: TimeRange) -> str:
-        """Return the query for a part of the period."""
-        return feeder_balance_sql(
-            part, self.intervals, feeders=self.feeders, heads=self.heads, lengths=self.lengths
-        )
-
-
-@dataclass(slots=True)
-class FeederTotal:
-    """Sums over the intervals of one feeder that have a balance (a loss), kWh.
-
-    Attributes:
-        unknown_intervals: How many have none, and are in no sum.
-        coverage_min_pct: Lowest of all intervals; None: no meter was due in any.
-        alerts: Intervals by level.
-        causes: Intervals by hint.
-    """
-
-    intervals: int = 0
-    unknown_intervals: int = 0
-    supplied_kwh: float = 0.0
-    generation_kwh: float = 0.0
-    demand_kwh: float = 0.0
-    loss_kwh: float = 0.0
-    coverage_min_pct: float | None = None
-    alerts: Counter[str] = field(default_factory=Counter)
-    causes: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def loss_pct(self) -> float | None:
-        """Share of supplied + generation, percent; None where that is not above 0."""
-        put_in = self.supplied_kwh + self.generation_kwh
-        return 100 * self.loss_kwh / put_in if put_in > 0 else None
-
-    def add(self, row: BalanceRow, judgement: Judgement) -> None:
-        """Count one interval."""
-        self.intervals += 1
-        if row.loss_kwh is None:
-            self.unknown_intervals += 1
-        else:
-            self.supplied_kwh += row.supplied_kwh or 0.0
-            self.generation_kwh += row.generation_kwh or 0.0
-            self.demand_kwh += row.demand_kwh or 0.0
-            self.loss_kwh += row.loss_kwh
-        if row.coverage_pct is not None:
-            known = self.coverage_min_pct
-            self.coverage_min_pct = min(row.coverage_pct, 100.0 if known is None else known)
-        if judgement.alert is not None:
-            self.alerts[judgement.alert] += 1
-        if judgement.cause_hint is not None:
-            self.causes[judgement.cause_hint] += 1
-
-
-@dataclass(slots=True)
-class BalanceReport:
-    """What a job did.
-
-    Attributes:
-        rows: Balances computed, and written unless it was a dry run.
-        feeders: By name.
-        silent_feeders: Asked for by name, and nothing is mapped to them or measured at them.
-        left_over: Rows stored in the period, by feeder, that this run did not compute: the feeder
-            has nothing any more. They cannot be removed one by one from QuestDB.
-    """
-
-    rows: int = 0
-    feeders: dict[str, FeederTotal] = field(default_factory=dict)
-    silent_feeders: list[str] = field(default_factory=list)
-    left_over: Counter[str] = field(default_factory=Counter)
-
-
 async def run_balance(
     connection: Connection,
     job: BalanceJob,
+    sources: Sources,
     *,
     clock: Clock,
     progress: Callable[[datetime, int], None] = lambda until, rows: None,
@@ -163,60 +78,71 @@ async def run_balance(
     Args:
         connection: Of the caller's; one statement at a time.
         job: What to compute.
+        sources: Where rows come from: of the QuestDB of `connection`, and `fresh`, so that a late
+            reading or a correction counts in the next run. The archive is then used only for days
+            that did not change since they were archived, or that QuestDB no longer has.
         clock: For `computed_at` and waits.
-        progress: Called after each piece with its end and the rows so far.
+        progress: Called after each commit with its end and the rows so far.
 
     Raises:
+        ValueError: As `BalanceJob.check` raises.
         OperatorError: The period holds rows of other intervals, or tables are not all visible;
-            nothing was written.
-        QuestDBUnavailable: QuestDB went away; the pieces before are written, run it again.
-        StatementRefused: As QuestDB says.
+            nothing was written. Or a question was refused: the commits before are written.
+        QuestDBUnavailable: QuestDB went away; the commits before are written, run it again.
+        StatementRefused: QuestDB refused a statement.
     """
+    job.check()
     await wait_applied(
         connection, (*SOURCE_TABLES, RESULT_TABLE), clock=clock, timeout_s=_APPLY_TIMEOUT_S
     )
     await _refuse_other_intervals(connection, job)
     computed_at = datetime.fromtimestamp(clock.wall_ns() // 1000 / 1e6, tz=UTC).replace(tzinfo=None)
+    meters, feeders = await _size(connection, job)
     report = BalanceReport()
-    for part in pieces(job, *await _size(connection, job)):
-        await _do_piece(connection, job, part, computed_at, report)
-        progress(part.end, report.rows)
+    for part in questions_of(job, meters, feeders):
+        answer = await asyncio.to_thread(_answer, job, sources, part)
+        starts = answer["ts"].cast("int64").to_numpy()
+        for commit in commits_of(job, part, feeders):
+            first, end = (bisect_left(starts, _micros(m)) for m in (commit.start, commit.end))
+            rows = list(_rows(answer.slice(first, end - first)))
+            await _write(connection, job, commit, rows, computed_at=computed_at, report=report)
+            progress(commit.end, report.rows)
     report.silent_feeders = [name for name in job.feeders if name not in report.feeders]
     if not job.dry_run:
         await wait_applied(connection, [RESULT_TABLE], clock=clock, timeout_s=_APPLY_TIMEOUT_S)
     return report
 
 
-def pieces(job: BalanceJob, meters: int, feeders: int) -> Iterator[TimeRange]:
-    """Yield the period in pieces of whole intervals, in order.
-
-    Args:
-        job: Its period and lengths.
-        meters: How many there are, at most.
-        feeders: How many rows an interval has, at most.
-    """
-    minutes = job.intervals.minutes or 24 * 60
-    readings = max(1, meters * minutes // job.lengths.meters)
-    count = min(24 * 60 // minutes, ROWS_MAX // max(1, feeders), READINGS_MAX // readings)
-    start: datetime | None = None
-    for number, moment in enumerate(job.intervals.starts(job.time_range)):
-        if number % max(1, count) == 0:
-            if start is not None:
-                yield TimeRange(start, moment)
-            start = moment
-    if start is not None:
-        yield TimeRange(start, job.time_range.end)
+def _answer(job: BalanceJob, sources: Sources, part: TimeRange) -> "pa.Table":
+    """Return the balances of a part by time. Blocks."""
+    only = f" WHERE feeder_id IN ({quote_texts(job.feeders, 'feeders')})" if job.feeders else ""
+    minutes = job.intervals.minutes
+    with Analysis(sources, part, zone=job.intervals.zone, heads=job.heads) as analysis:
+        return analysis.ask(
+            "feeder_balance",
+            then=f"FROM answer{only} ORDER BY ts, feeder_id",
+            every="1 day" if minutes is None else f"{minutes} minutes",
+            meter_minutes=job.lengths.meters,
+            plant_minutes=job.lengths.plants,
+            head_minutes=job.lengths.heads,
+        )
 
 
-async def _do_piece(
+def _rows(answer: "pa.Table") -> Iterator[BalanceRow]:
+    """Yield rows with naive times, as pgwire has them."""
+    for ts, *others in zip(*(column.to_pylist() for column in answer.columns), strict=True):
+        yield BalanceRow(ts.replace(tzinfo=None), *others)
+
+
+async def _write(
     connection: Connection,
     job: BalanceJob,
     part: TimeRange,
+    rows: Sequence[BalanceRow],
+    *,
     computed_at: datetime,
     report: BalanceReport,
 ) -> None:
-    found = await connection.fetch(job.sql(part), timeout_s=_QUERY_TIMEOUT_S)
-    rows = [balance_row(row) for row in found]
     judged = [(row, judge(row, job.thresholds)) for row in rows]
     keys_sql = stored_keys_sql(part, feeders=job.feeders)
     stored = await connection.fetch(keys_sql, timeout_s=_QUERY_TIMEOUT_S)
@@ -228,6 +154,10 @@ async def _do_piece(
     for row, judgement in judged:
         report.feeders.setdefault(row.feeder_id, FeederTotal()).add(row, judgement)
     report.rows += len(judged)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _values(row: BalanceRow, judgement: Judgement, computed_at: datetime) -> tuple[object, ...]:
@@ -265,6 +195,6 @@ async def _refuse_other_intervals(connection: Connection, job: BalanceJob) -> No
 
 
 async def _size(connection: Connection, job: BalanceJob) -> tuple[int, int]:
-    """Return how many meters and feeders a piece has at most; 64 feeders more have no meters."""
+    """Return the numbers of meters and feeders, with room for 64 feeders without meters."""
     [(meters, feeders)] = await connection.fetch(_SIZE_SQL, timeout_s=_QUERY_TIMEOUT_S)
     return int(str(meters)), len(job.feeders) or int(str(feeders)) + 64

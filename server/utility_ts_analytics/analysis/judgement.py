@@ -1,17 +1,18 @@
-"""What a feeder's balance is worth, and whether its loss is odd. Pure.
+"""A feeder's balance: how good it is, and whether its loss is odd. Pure.
 
-Judged is the loss as a share of what was moved: `loss_pct` where there is one, else (a feeder that
+The loss is judged as a share of the energy moved: `loss_pct` where there is one, else (if a feeder
 feeds back) loss / (|supplied| + generation). A loss is odd if its amount reaches `loss_kwh_min` and
 its share lies above `warning_pct` or below -`negative_pct`.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-from utility_ts_analytics.analysis.balance_row import BalanceRow
+from msgspec import Struct
 
 CauseHint = Literal[
-    "ambiguous-head",  # no balance: several nodes measure, and nobody said which is the head
+    "ambiguous-head",  # no balance: several nodes measure, and the head is not given
     "missing-head-measurement",  # no balance
     "missing-generation",  # no balance
     "no-meters",  # no balance: no meter in service is mapped to the feeder
@@ -28,9 +29,46 @@ Alert = Literal[
 ]
 
 
+class BalanceRow(Struct, frozen=True):
+    """The balance of one feeder in one interval; fields as in the question `feeder_balance`.
+
+    Attributes:
+        ts: UTC; naive, as pgwire has it.
+    """
+
+    ts: datetime
+    feeder_id: str
+    interval_minutes: int
+    supplied_kwh: float | None
+    generation_kwh: float | None
+    demand_kwh: float | None
+    loss_kwh: float | None
+    loss_pct: float | None
+    coverage_pct: float | None
+    estimated_pct: float | None
+    expected_readings: int
+    present_readings: int
+    estimated_readings: int
+    head_nodes_unclear: bool
+    plants_missing: bool
+    topology_events: int
+    scale_changed: bool
+
+    @property
+    def unread_kwh(self) -> float:
+        """Energy of the missing readings if those meters took as much as the others, kWh, >= 0.
+
+        0 where the others fed in more than they took: no estimate is possible then.
+        """
+        if self.demand_kwh is None or not self.present_readings:
+            return 0.0
+        missing = self.expected_readings - self.present_readings
+        return max(0.0, self.demand_kwh * missing / self.present_readings)
+
+
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From where on a loss is odd; percent, but for one.
+    """Limits from which on a loss is odd; percent, except one.
 
     Attributes:
         coverage_min_pct: Below it a loss is not judged, 0..100.
@@ -73,13 +111,13 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is said about one balance.
+    """Judgement of one balance.
 
     Attributes:
         quality_score: 0 (no balance) to 1: coverage / 100 * (1 - estimated share / 2). An estimated
             reading counts as half of one that was read.
-        cause_hint: None: nothing odd.
-        alert: None: nothing to look at.
+        cause_hint: None if nothing is odd.
+        alert: None if there is nothing to look at.
     """
 
     quality_score: float

@@ -1,7 +1,7 @@
-"""Which requests may send their bodies just now, and which give way when all places are taken.
+"""Which requests may send their bodies now, and which give way when all places are taken.
 
-A client could otherwise keep a place with a byte now and then or with lines that are no readings,
-and as many of them as there are places would shut out everybody (docs/decisions/0028).
+Otherwise a client could keep a place with a byte now and then, or with lines that are no readings,
+and as many such clients as there are places would shut out all others (docs/decisions/0028).
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from utility_ts_analytics.errors import BodyTimeout, Draining, Overloaded
 _PATIENCE_S = 3.0
 """How long an upload may bring too little while others find no place, seconds."""
 _EMPTY_PATIENCE_S = 1.0
-"""The same for one that has brought nothing at all."""
+"""The same for an upload that has brought nothing."""
 _LOOK_AGAIN_S = 0.1
-"""A look that found nobody to give way is not repeated for so long: it takes a step per request."""
+"""Pause after a search that found no upload to end, seconds: a search takes a step per request."""
 _TICK_S = 0.5
-"""How often it is looked for clients that left while their bodies are worked on, seconds."""
+"""How often to look for clients that left while their bodies are worked on, seconds."""
 _SPARE_SHARE: Final = 16
-"""One holder gets all places but a sixteenth, so that the others find one without waiting."""
+"""One holder gets all places but a sixteenth, so that others find one at once."""
 
 
 @dataclass(slots=True, eq=False)
 class _Upload:
-    """One that was admitted: whose it is, and what it has."""
+    """An admitted request."""
 
     holder: str
     body: RequestBody
@@ -36,31 +36,28 @@ class _Upload:
 
 
 class Admission:
-    """The requests of one worker that were admitted, and the bound on them. One event loop.
-
-    Args:
-        intake: Has the places.
-    """
+    """Admits the requests of one worker to the places of its intake. One event loop."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
-        self._holder_places_max = intake.sessions_max - intake.sessions_max // _SPARE_SHARE
-        self._admitted: dict[RequestBody, _Upload] = {}
+        places = intake.max_concurrent_requests
+        self._holder_places_max = places - places // _SPARE_SHARE
+        self._admitted: dict[RequestBody, _Upload] = {}  # in the order of their admission
         self._places: dict[str, int] = {}
-        self._cut_at_s: float | None = None
-        self._looked_in_vain_s: dict[int, float] = {}  # by the places of who asked
+        self._stop_at_s: float | None = None
+        self._found_none_s: dict[int, float] = {}  # by the places of the holder who asked
         self._ticking = False
 
     @contextlib.contextmanager
     def admitted_or_raise(
         self, body: RequestBody, holder: str = "", request_id: str = ""
     ) -> Iterator[IntakeSession]:
-        """Hold a place for one request; nothing of its body has been read yet.
+        """Hold a place for one request; none of its body has been read yet.
 
         Args:
-            body: Of the request.
-            holder: Whose it is: places are shared between holders.
-            request_id: As in its answer.
+            body: Body of the request.
+            holder: Who sends it; places are shared between holders (`request.holder_of`).
+            request_id: As in the answer.
 
         Raises:
             Overloaded: There is no place, or no room for rows; says when to come back.
@@ -70,8 +67,8 @@ class Admission:
             session = self._try_open(holder, request_id)
         if session is None:
             raise Overloaded(self._why_full(holder), self._intake.retry_after_s())
-        if self._cut_at_s is not None:
-            body.cut.at(self._cut_at_s, _draining)
+        if self._stop_at_s is not None:
+            body.deadline.set(self._stop_at_s, _draining)
         session.waiting = body.progress
         self._admitted[body] = _Upload(holder, body, session)
         self._places[holder] = self._places.get(holder, 0) + 1
@@ -83,17 +80,17 @@ class Admission:
         finally:
             self._forget(body)
 
-    def cut_bodies(self, at_s: float) -> None:
+    def stop_bodies(self, at_s: float) -> None:
         """Stop the work on bodies at loop time `at_s`, seconds: the worker drains."""
-        self._cut_at_s = at_s
+        self._stop_at_s = at_s
         for body in self._admitted:
-            body.cut.at(at_s, _draining)
+            body.deadline.set(at_s, _draining)
 
     def make_way(self, body: RequestBody, among: Container[RequestBody]) -> bool:
         """End an upload out of `among` that brings too little, for the sake of `body`.
 
         Returns:
-            Whether there was one; what it holds is free soon.
+            Whether there was one; it soon releases what it holds.
         """
         upload = self._admitted.get(body)
         if upload is None:
@@ -113,7 +110,7 @@ class Admission:
         return "the worker holds as much as it may just now"
 
     def _make_place(self, holder: str) -> bool:
-        """End an upload if it is places that are short; that one's is free at once."""
+        """End an upload if places are short, so that its place is free at once."""
         places = self._places.get(holder, 0)
         uploads = list(self._admitted.values())
         if places >= self._holder_places_max:
@@ -121,19 +118,22 @@ class Admission:
         elif self._intake.has_place:
             return False
         now_s = asyncio.get_running_loop().time()
-        if now_s - self._looked_in_vain_s.get(places, float("-inf")) < _LOOK_AGAIN_S:
+        if now_s - self._found_none_s.get(places, float("-inf")) < _LOOK_AGAIN_S:
             return False
         if self._end_one(uploads, places):
             return True
-        self._looked_in_vain_s[places] = now_s
+        self._found_none_s[places] = now_s
         return False
 
     def _end_one(self, uploads: list[_Upload], places: int) -> bool:
-        """End that of the holder with the most places which was admitted first, if there is any.
+        """End one upload that lags: the first one admitted of the holder with the most places.
 
         Args:
-            uploads: Those to choose from, in the order of their admission.
-            places: Of the holder for whom one shall give way.
+            uploads: The uploads to choose from, in the order of their admission.
+            places: Places of the holder for whose sake one gives way.
+
+        Returns:
+            Whether there was one.
         """
         now_s = asyncio.get_running_loop().time()
         lagging = [upload for upload in uploads if self._gives_way(upload, places, now_s)]
@@ -141,20 +141,20 @@ class Admission:
             return False
         upload = max(lagging, key=lambda one: self._places[one.holder])
         self._forget(upload.body)
-        upload.body.cut.at(now_s, _gave_way)
+        upload.body.deadline.set(now_s, _gave_way)
         upload.session.leave_place()
         return True
 
     def _gives_way(self, upload: _Upload, places: int, now_s: float) -> bool:
         if upload.session.settlement.open_rows:
-            return False  # it would still hold memory of the database's pace
+            return False  # until its rows are stored, its memory would not be free
         patience_s = _PATIENCE_S if upload.body.progress.useful_bytes else _EMPTY_PATIENCE_S
         if self._places[upload.holder] > places + 1:
             patience_s = 0.0
         return upload.body.progress.lags_s(now_s) > patience_s
 
     def _tick_later(self) -> None:
-        """Once for all requests: a timer for each would cost every small post a microsecond."""
+        """Set one timer for all requests: one each would cost every small post a microsecond."""
         self._ticking = bool(self._admitted)
         if self._ticking:
             asyncio.get_running_loop().call_later(_TICK_S, self._tick)

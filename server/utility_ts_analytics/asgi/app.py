@@ -1,80 +1,111 @@
-"""The ASGI application of one stream's port: lifespan and routing."""
+"""The ASGI application of one stream's port: routes, health, and the count of every request."""
 
 import uuid
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Final
 
 from utility_ts_analytics.asgi.body import RequestBody
-from utility_ts_analytics.asgi.expectation import closing_unasked
-from utility_ts_analytics.asgi.ingest import IngestEndpoint
-from utility_ts_analytics.asgi.request import header
-from utility_ts_analytics.asgi.responses import send_problem
-from utility_ts_analytics.asgi.types import Receive, Scope, Send
+from utility_ts_analytics.asgi.endpoint import IngestEndpoint
+from utility_ts_analytics.asgi.protocol import (
+    Lifecycle,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    close_unless_body_asked,
+    header,
+    run_lifespan,
+)
+from utility_ts_analytics.asgi.responses import send_json, send_problem
+from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import ClientError, MethodNotAllowed, NotFound
+from utility_ts_analytics.telemetry.measures import Measures
 
+HEALTH_PATH: Final = "/healthz"
 
-class Lifecycle(Protocol):
-    """What has to run while the application serves."""
-
-    async def startup(self) -> None:
-        """Make ready to serve. Trouble with the database is no reason to fail."""
-        ...
-
-    async def shutdown(self) -> None:
-        """Deliver what was taken, within the drain limit, and release everything."""
-        ...
-
-
-async def run_lifespan(receive: Receive, send: Send, lifecycle: Lifecycle) -> None:
-    """Speak the lifespan protocol for `lifecycle`.
-
-    An exception in startup is reported as `lifespan.startup.failed`: Granian would otherwise log
-    it and go on without lifespan.
-    """
-    await receive()
-    try:
-        await lifecycle.startup()
-    except Exception as error:  # noqa: BLE001  reported to the server, which stops
-        await send({"type": "lifespan.startup.failed", "message": str(error)})
-        return
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    try:
-        await lifecycle.shutdown()
-    except Exception as error:  # noqa: BLE001  reported to the server, which stops anyway
-        await send({"type": "lifespan.shutdown.failed", "message": str(error)})
-        return
-    await send({"type": "lifespan.shutdown.complete"})
+_ONLY_POST: Final = "readings are posted: use POST (curl -T: add -X POST)"
 
 
 class StreamApp:
-    """Routes `/ingest/<stream>` and `/ingest/<stream>/ndjson` to the endpoint."""
+    """Routes `/ingest/<stream>` and `/ingest/<stream>/ndjson` to the endpoint.
 
-    def __init__(self, stream: str, endpoint: IngestEndpoint, lifecycle: Lifecycle) -> None:
+    `/healthz` says that this worker takes connections, not that readings are stored (that is
+    `/readyz` of the operations port). It is for load balancers, and not counted as a request.
+
+    Args:
+        stream: Name of the stream.
+        endpoint: Answers posts.
+        lifecycle: Runs while the application serves.
+        measures: Counts requests: statuses, time, bytes.
+        clock: Times requests.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        endpoint: IngestEndpoint,
+        lifecycle: Lifecycle,
+        measures: Measures,
+        clock: Clock,
+    ) -> None:
         self._array_path = f"/ingest/{stream}"
         self._ndjson_path = f"/ingest/{stream}/ndjson"
         self._endpoint = endpoint
         self._lifecycle = lifecycle
+        self._measures = measures
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] == "lifespan":
             await run_lifespan(receive, send, self._lifecycle)
-            return
-        receive, send = closing_unasked(scope, receive, send)
+        elif scope["path"] == HEALTH_PATH:
+            await send_json(send, 200, {"status": "ok"})
+        else:
+            await self._count(scope, receive, send)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        measures, clock = self._measures, self._clock
+        began_s = clock.monotonic_s()
+        measures.request_began()
+        answered = False
+
+        async def counted_receive() -> Message:
+            message = await receive()
+            measures.request_bytes(len(message.get("body", b"")))
+            return message
+
+        def counted_send(message: Message) -> Awaitable[None]:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                # Before it leaves: a client that has the answer finds it among the metrics.
+                measures.request_ended(message["status"], clock.monotonic_s() - began_s)
+            return send(message)
+
+        try:
+            await self._route(scope, *close_unless_body_asked(scope, counted_receive, counted_send))
+        finally:
+            if not answered:  # a fault of ours that nothing caught: the server answers 500
+                measures.request_ended(500, clock.monotonic_s() - began_s)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         ndjson = scope["path"] == self._ndjson_path
         if not ndjson and scope["path"] != self._array_path:
             detail = f"post readings to {self._ndjson_path} or {self._array_path}"
             await refuse(scope, receive, send, NotFound(detail))
         elif scope["method"] != "POST":
-            await refuse(scope, receive, send, MethodNotAllowed("readings are posted", "POST"))
+            await refuse(scope, receive, send, MethodNotAllowed(_ONLY_POST, "POST"))
         else:
             await self._endpoint.handle(scope, receive, send, ndjson=ndjson)
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, error: ClientError) -> None:
-    """Answer without an endpoint, and let the answer through to clients that are still sending."""
+    """Answer without an endpoint; clients that are still sending get the answer too."""
     await send_problem(send, error, request_id=uuid.uuid4().hex)
     if header(scope, b"expect") is not None:
         return
-    rest = RequestBody(receive, bytes_max=0, limit_name="", idle_timeout_s=1.0, min_rate_bytes=0)
+    rest = RequestBody(
+        receive, bytes_max=0, limit_name="", body_idle_timeout_s=1.0, body_min_rate_bytes=0
+    )
     await rest.discard_rest()

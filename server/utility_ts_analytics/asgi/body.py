@@ -1,8 +1,8 @@
 """The bytes of one request body, timed and counted while they arrive.
 
 Granian hands over one message per frame and never says why a body ended early: only
-`more_body = False` means complete (a cut connection and a bad chunk look alike). There is no body
-timeout below this module, so every wait is timed here.
+`more_body = False` means complete (a lost connection and a bad chunk look alike). Granian has no
+timeout for bodies, so every wait is timed here.
 """
 
 import asyncio
@@ -10,48 +10,46 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from utility_ts_analytics.asgi.cut import Cut
-from utility_ts_analytics.asgi.progress import Progress
-from utility_ts_analytics.asgi.types import Message, Receive
-from utility_ts_analytics.errors import (
-    BodyTimeout,
-    BodyTooLarge,
-    TruncatedBody,
-)
+from utility_ts_analytics.asgi.protocol import Message, Receive
+from utility_ts_analytics.asgi.upload import Deadline, Progress
+from utility_ts_analytics.errors import BodyTimeout, BodyTooLarge, TruncatedBody
 
 _LONG_WORK_S = 0.25
-"""Once the work on what came has taken so long, seconds, further messages are asked for beside it:
-they say when the client is gone. Not always: that would cost every small post 60 us."""
+"""When the work on one message takes longer than this, seconds, further messages are asked for
+meanwhile: they tell when the client is gone. Doing so always would cost every small post 60 us."""
 _AHEAD_BYTES_MAX = 192 * 1024
-"""Of messages that came so, where the body is compressed and so the work on each may be long; of
-other bodies one is enough. One more than that may come."""
+"""Bytes of messages held ahead if the body is compressed, so that the work on each may be long; of
+other bodies one message is enough. One message more than this bound may come."""
 _MESSAGE_BYTES = 512
-"""What a message weighs beside its content, at the most."""
+"""The most memory that a message takes beside its content."""
 _DISCARD_S = 2.0
-"""How long the rest of a body is read and dropped after an early answer; without this, 3 of 10
+"""How long the rest of a body is read and dropped after an early answer. Without this, 3 of 10
 clients that do not wait for `100 Continue` lose the answer (measured on Granian 2.8.7)."""
 _DISCARD_BYTES_MAX = 256 * 1024 * 1024
-"""How much of it; at the full speed of a loop-back this is about 0.1 s of the worker's CPU."""
+"""How much of the rest is read; over loopback this is about 0.1 s of the worker's CPU."""
 _DISCARDS_MAX = 64
-"""How many at a time in one worker. The answers beyond go out all the same, and clients whose body
-fits into the buffers of the connection, or who read after a failed send, still get them."""
+"""How many rests one worker reads at a time. Without that, a client still gets its answer if the
+body fits into the buffers of the connection, or if it reads after a failed send."""
 
 
 class RequestBody:
-    """Reads one body. Used by one task on one loop.
+    """Reads one body. Used by one task on one event loop.
 
     Attributes:
-        cut: Around all work on the body: ends it from outside, whatever it waits for.
-        progress: What the body has been good for.
-        compressed: Whether each byte of it may be much work.
+        deadline: A context manager around all work on the body; others can end that work by it.
+        progress: How much useful content the body has brought.
+        received_bytes: Bytes read so far, as sent.
+        complete: Whether the whole body was read.
+        compressed: Whether each byte of the body may be much work. Set by the owner.
+        started: Whether any of the body was asked for.
 
     Args:
         receive: ASGI's receive of this request.
         bytes_max: Longest body as sent, bytes; 0 = no limit.
         limit_name: The setting that `bytes_max` comes from, for the error.
-        idle_timeout_s: Longest wait for the next bytes, seconds.
-        min_rate_bytes: Least rate in bytes per second, averaged over `idle_timeout_s` of waiting
-            for the client; time in which we do not read does not count. 0 = off.
+        body_idle_timeout_s: Longest wait for the next bytes, seconds.
+        body_min_rate_bytes: Least rate, bytes per second, averaged over `body_idle_timeout_s` of
+            waiting for the client; time in which we do not read does not count. 0 = off.
     """
 
     _discards: ClassVar[int] = 0  # under way in this process, which has one event loop
@@ -62,11 +60,11 @@ class RequestBody:
         *,
         bytes_max: int,
         limit_name: str,
-        idle_timeout_s: float,
-        min_rate_bytes: int,
+        body_idle_timeout_s: float,
+        body_min_rate_bytes: int,
     ) -> None:
-        self.cut = Cut()
-        self.progress = Progress(min_rate_bytes, idle_timeout_s)
+        self.deadline = Deadline()
+        self.progress = Progress(body_min_rate_bytes, body_idle_timeout_s)
         self.received_bytes = 0
         self.complete = False
         self.compressed = False
@@ -74,8 +72,8 @@ class RequestBody:
         self._receive = receive
         self._bytes_max = bytes_max
         self._limit_name = limit_name
-        self._idle_timeout_s = idle_timeout_s
-        self._min_rate_bytes = min_rate_bytes
+        self._body_idle_timeout_s = body_idle_timeout_s
+        self._body_min_rate_bytes = body_min_rate_bytes
         self._window_s = 0.0
         self._window_bytes = 0
         self._came_s: float | None = None  # when the last message came, while it is worked on
@@ -84,21 +82,21 @@ class RequestBody:
         self._lost = False
 
     def check_length_or_raise(self, content_length: int | None) -> None:
-        """Judge an announced length before any of the body is asked for.
+        """Judge the Content-Length before any of the body is asked for.
 
         Raises:
-            BodyTooLarge: It is over the limit.
+            BodyTooLarge: The length is over the limit.
         """
         if content_length is not None and 0 < self._bytes_max < content_length:
             raise self._too_large()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body piece by piece, as it arrives; pieces are never empty. Within `cut` only.
+        """Yield the body piece by piece, as it arrives; no piece is empty. Only within `deadline`.
 
         Raises:
             TruncatedBody: The body ended before its framing said so.
-            BodyTimeout: Too little came. Where nothing came for too long, `cut` raises it.
-            BodyTooLarge: More came than is allowed; the part over the limit is not yielded.
+            BodyTimeout: Too little came. Where nothing came for too long, `deadline` raises it.
+            BodyTooLarge: The body is over the limit; the piece that exceeds it is not yielded.
         """
         self.progress.begin()
         while not self.complete:
@@ -107,16 +105,16 @@ class RequestBody:
                 yield chunk
 
     def look_ahead(self, now_s: float) -> None:
-        """Ask for one message more, if the last one has been worked on for long.
+        """Ask for one more message if the work on the last one takes long. Call it regularly.
 
         Args:
-            now_s: The loop's time, seconds. To be called every now and then during that work.
+            now_s: The loop's time, seconds.
         """
         if self._came_s is not None and now_s >= self._came_s + _LONG_WORK_S:
             self._ask_ahead()
 
     def forget_client(self) -> None:
-        """Ask for no message any more: a request that is still asked for keeps a connection open.
+        """Stop asking for messages, which would keep the connection open.
 
         To be called when the request is answered.
         """
@@ -124,7 +122,7 @@ class RequestBody:
             self._asked.cancel()
 
     async def discard_rest(self) -> None:
-        """Read and drop what still comes, so that an early answer arrives.
+        """Read and drop the rest of the body, so that an early answer arrives.
 
         Bounded in time, in bytes and in how many do so at once (docs/decisions/0007).
         """
@@ -149,12 +147,12 @@ class RequestBody:
         asked_s = loop.time()
         self.started, self._came_s = True, None
         message: Message | None = None
-        # `asyncio.timeout` would take four times as long, for each message of each small post.
-        silence = loop.call_later(self._idle_timeout_s, self._end_of_patience, loop)
+        # `asyncio.timeout` takes four times as long, for each message of each small post.
+        timer = loop.call_later(self._body_idle_timeout_s, self._time_out, loop)
         try:
             message = await self._message()
         finally:
-            silence.cancel()
+            timer.cancel()
             # A receive that is cancelled may have swallowed bytes.
             self._lost = message is None or message["type"] != "http.request"
         if self._lost:
@@ -165,15 +163,15 @@ class RequestBody:
         self._count(len(chunk), self._came_s - asked_s)
         return chunk
 
-    def _end_of_patience(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.cut.at(loop.time(), self._silent)
+    def _time_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.deadline.set(loop.time(), self._idle_error)
 
-    def _silent(self) -> BodyTimeout:
-        wait_ms = round(self._idle_timeout_s * 1000)
+    def _idle_error(self) -> BodyTimeout:
+        wait_ms = round(self._body_idle_timeout_s * 1000)
         return BodyTimeout(f"no byte of the body came for {wait_ms} ms (body_idle_timeout_ms)")
 
     async def _message(self) -> Message:
-        """Return the next message, which may have come or been asked for already."""
+        """Return the next message; it may be here, or asked for, already."""
         if self._ahead:
             return self._ahead.popleft()
         asked, self._asked = self._asked, None
@@ -185,17 +183,17 @@ class RequestBody:
         ahead_bytes = sum(len(one.get("body", b"")) + _MESSAGE_BYTES for one in self._ahead)
         if self._asked is None and ahead_bytes <= (_AHEAD_BYTES_MAX if self.compressed else 0):
             self._asked = asyncio.ensure_future(self._receive())
-            self._asked.add_done_callback(self._looked)
+            self._asked.add_done_callback(self._keep_ahead)
 
-    def _looked(self, asked: asyncio.Future[Message]) -> None:
-        """Keep what came; end the work if it is that the client is gone."""
+    def _keep_ahead(self, asked: asyncio.Future[Message]) -> None:
+        """Keep a message for later; end the work if the client is gone."""
         if asked is not self._asked or asked.cancelled():
-            return  # it is being waited for, or nobody wants it any more
+            return  # `_message` waits for it, or the request is answered
         self._asked = None
         message = asked.result()
         if message["type"] != "http.request":
             self._lost = True
-            self.cut.at(asyncio.get_running_loop().time(), _client_gone)
+            self.deadline.set(asyncio.get_running_loop().time(), _client_gone)
         else:
             self._ahead.append(message)
             self._ask_ahead()
@@ -206,10 +204,11 @@ class RequestBody:
             raise self._too_large()
         self._window_s += waited_s
         self._window_bytes += size_bytes
-        if self._window_s >= self._idle_timeout_s:
-            if self._window_bytes < self._min_rate_bytes * self._window_s and not self.complete:
+        if self._window_s >= self._body_idle_timeout_s:
+            least_bytes = self._body_min_rate_bytes * self._window_s
+            if self._window_bytes < least_bytes and not self.complete:
                 raise BodyTimeout(
-                    f"the body came in below {self._min_rate_bytes} bytes per second"
+                    f"the body came in below {self._body_min_rate_bytes} bytes per second"
                     " (body_min_rate_bytes)"
                 )
             self._window_s, self._window_bytes = 0.0, 0

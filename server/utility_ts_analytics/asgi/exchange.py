@@ -1,52 +1,81 @@
-"""What is known of one request when it is answered, and the answer that this makes."""
+"""One ingest request: its state, its answer, and what the log says of it."""
 
 import uuid
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final
 
-from utility_ts_analytics.asgi.noted_errors import AnsweredRequest
+import structlog
+
+from utility_ts_analytics.asgi.advice import advised, first_advice
+from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.asgi.protocol import Send
+from utility_ts_analytics.asgi.request import RequestHead
 from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
-from utility_ts_analytics.asgi.types import IngestLimits, Send
+from utility_ts_analytics.asgi.settings import IngestSettings
+from utility_ts_analytics.buffering.block import Failure, FailureCode
 from utility_ts_analytics.buffering.intake import IntakeSession
-from utility_ts_analytics.errors import ClientError, NothingAccepted
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.errors import (
+    ClientError,
+    Draining,
+    InternalError,
+    InvalidEncoding,
+    InvalidJson,
+    NothingAccepted,
+    RetryableError,
+    SchemaMissing,
+    SinkUnavailable,
+    StrictRejected,
+    TableSuspended,
+    TooManyErrors,
+)
 from utility_ts_analytics.reading.summary import ReadSummary
-from utility_ts_analytics.telemetry.token_counts import TokenCounts
+from utility_ts_analytics.telemetry.error_notes import ErrorNote
+from utility_ts_analytics.telemetry.measures import Measures
 
-Ack = Literal["committed", "enqueued"]
+_log = structlog.get_logger("ingest")
 
-
-@dataclass(frozen=True, slots=True)
-class IngestSettings:
-    """How one stream's requests are treated.
-
-    Attributes:
-        stream: Name in the path, the log and the answers.
-        limits: Bounds of one request.
-        strict: Whether the first bad line ends a request that does not say.
-        ack: What a 200 promises.
-        allowed_origins: Of pages that may post, lower case.
-    """
-
-    stream: str
-    limits: IngestLimits
-    strict: bool
-    ack: Ack
-    allowed_origins: frozenset[str] = frozenset()
+_ERRORS: Final[Mapping[FailureCode, type[RetryableError]]] = {
+    "sink-unavailable": SinkUnavailable,
+    "table-suspended": TableSuspended,
+    "schema-missing": SchemaMissing,
+    "draining": Draining,
+}
 
 
 class Exchange:
-    """What is known of one request when it is answered."""
+    """One request from its head to its answer. Used by one task.
 
-    def __init__(self, settings: IngestSettings, tokens: TokenCounts, *, ndjson: bool) -> None:
-        self.summary = ReadSummary()
+    Attributes:
+        head: The judged head; not set before it is judged.
+        body: The body.
+        session: Where the rows go, once the request is admitted.
+        summary: What was read of the body.
+        error: What ended the request, if it did not end well.
+        accepted: Rows that reached the ack level; known once the request is answered.
+        validate_only: Whether nothing is stored.
+        request_id: Made here; the id that a client may send is ignored.
+        token_name: Holder of the request's token, once known.
+        holder: Who shares places and memory with this request (`request.holder_of`).
+    """
+
+    head: RequestHead
+
+    def __init__(
+        self, settings: IngestSettings, measures: Measures, body: RequestBody, *, ndjson: bool
+    ) -> None:
+        self.body = body
         self.session: IntakeSession | None = None
+        self.summary = ReadSummary()
         self.error: ClientError | None = None
+        self.accepted = 0
         self.validate_only = False
-        self.request_id = uuid.uuid4().hex  # ours: what a client calls its request is not looked at
-        self.token_name: str | None = None  # of its holder, once it is known
-        self.holder = ""  # who shares places and memory with it
+        self.request_id = uuid.uuid4().hex
+        self.token_name: str | None = None
+        self.holder = ""
         self._settings = settings
-        self._tokens = tokens
+        self._measures = measures
+        self._ndjson = ndjson
         self._position_name = "line" if ndjson else "index"
 
     @property
@@ -54,31 +83,66 @@ class Exchange:
         """Where rows go; None for a request that only has them checked."""
         return None if self.validate_only else self.session
 
-    async def send(self, send: Send) -> int:
-        """Answer with what became of the rows; return how many were accepted."""
-        accepted = self._accepted_rows()
-        if self.token_name is not None:  # published with the answer: asgi/metering.py
-            self._tokens.add(self.token_name, 0 if self.validate_only else accepted)
+    def facts(self) -> dict[str, object]:
+        """Return what every log line about the request says."""
+        facts: dict[str, object] = {
+            "stream": self._settings.stream,
+            "request_id": self.request_id,
+        }
+        return facts | ({"token_name": self.token_name} if self.token_name else {})
+
+    async def send(self, send: Send) -> None:
+        """Answer with how the rows ended."""
+        self.accepted = accepted = self._accepted_rows()
+        if self.token_name is not None:  # published together with the answer (`app.StreamApp`)
+            self._measures.tokens.add(self.token_name, 0 if self.validate_only else accepted)
         if self.session is not None:
             self.summary.add_errors(self.session.settlement.rejected)
         if self.error is None and accepted == 0 and self.summary.lines > 0:
             self.error = NothingAccepted("every line was refused; `errors` says why")
+        self._advise()
         counts = self._counts()
         if self.error is None:
             ack = "validated" if self.validate_only else self._ack()
             document = {"accepted": accepted, **counts, "ack": ack, "request_id": self.request_id}
             await send_json(send, 202 if ack == "spooled" else 200, document)
-            return accepted
+            return
         extra = {"ack": self._ack(), **counts} if self.session is not None else counts
         await send_problem(
             send, self.error, request_id=self.request_id, accepted=accepted, extra=extra
         )
-        return accepted
 
-    def answered(self, accepted: int) -> AnsweredRequest:
-        """Return what is told of this request."""
-        stream = self._settings.stream
-        return AnsweredRequest(stream, self.request_id, accepted, self.summary, self.token_name)
+    def report(self, clock: Clock) -> None:
+        """Log and note a request with bad rows or an error; do nothing for any other.
+
+        Neither the log nor the note has a value of the body. The note is about the first bad row,
+        or else about the error; it is published with the next count, at the latest with the next
+        beat.
+        """
+        error, summary = self.error, self.summary
+        facts = self.facts() | {"accepted": self.accepted}
+        if summary.errors:
+            first = summary.errors[0]
+            note = ErrorNote(clock.wall_ns(), first.code, first.position, first.field or "")
+            facts |= {
+                "parse_errors": summary.parse_errors,
+                "rejected": summary.rejected,
+                "first_error": {
+                    "code": first.code,
+                    "position": first.position,
+                    "field": first.field,
+                },
+            }
+        elif error is not None:
+            note = ErrorNote(clock.wall_ns(), error.code)
+        else:
+            return
+        self._measures.errors.add(note)
+        if error is None:
+            _log.info("lines were refused", **facts)
+        elif not isinstance(error, InternalError):  # which is logged with its exception already
+            status = {"status": error.status, "code": error.code, "detail": error.detail}
+            _log.info("request refused", **facts, **status)
 
     def _ack(self) -> str:
         """Return the promise that holds for every accepted row."""
@@ -95,16 +159,38 @@ class Exchange:
             return settlement.taken_rows - settlement.failed_rows - len(settlement.rejected)
         return settlement.stored_rows + settlement.spooled_rows
 
+    def _advise(self) -> None:
+        """Add advice to the problem, if any, where the body was clearly something else."""
+        error, stream, ndjson = self.error, self._settings.stream, self._ndjson
+        if isinstance(error, InvalidEncoding | InvalidJson | StrictRejected):
+            error.detail = advised(error.detail, stream, ndjson=ndjson)
+        elif isinstance(error, NothingAccepted | TooManyErrors):
+            advice = first_advice(self.summary.errors, stream, ndjson=ndjson)
+            if advice is not None:
+                error.detail = f"{error.detail}; {advice}"
+
     def _counts(self) -> dict[str, Json]:
         errors: list[Json] = []
         for error in self.summary.errors:
             listed: dict[str, Json] = {self._position_name: error.position, "code": error.code}
             if error.field is not None:
                 listed["field"] = error.field
-            errors.append({**listed, "detail": error.detail})
+            detail = advised(error.detail, self._settings.stream, ndjson=self._ndjson)
+            errors.append({**listed, "detail": detail})
         return {
             "parse_errors": self.summary.parse_errors,
             "rejected": self.summary.rejected,
             "errors": errors,
             "errors_truncated": self.summary.errors_truncated,
         }
+
+
+def client_error(failure: Failure) -> ClientError:
+    """Return the error that answers rows given back unstored."""
+    return _ERRORS[failure.code](failure.detail, failure.retry_after_s)
+
+
+def raise_if(failure: Failure | None) -> None:
+    """Raise the matching `ClientError`, if there is a failure."""
+    if failure is not None:
+        raise client_error(failure)

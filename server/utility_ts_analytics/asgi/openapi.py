@@ -1,35 +1,42 @@
 """The OpenAPI 3.1 document of a running service: its ports, routes, limits, records and answers.
 
-Everything in it is taken from what the code itself goes by: record types, errors, limits. Tests
-hold it to the service's answers (`tests/process/test_openapi.py`).
+Everything in it comes from what the code itself uses: record types, errors, limits. Tests hold it
+to the service's answers (`tests/process/test_attacks_schema.py`).
 """
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from utility_ts_analytics import __version__
 from utility_ts_analytics.asgi.openapi_answers import (
     CACHE_HEADER,
     FOREIGN_HOST,
     OTHER_ERRORS,
-    ingest_answers,
-    problem_answers,
-)
-from utility_ts_analytics.asgi.openapi_schemas import (
+    REFERENCE,
     Position,
-    RecordOfStream,
     Schema,
     answer_schemas,
-    record_name,
-    record_schemas,
+    ingest_answers,
+    problem_answers,
     reference,
 )
 from utility_ts_analytics.asgi.request import ENCODING_NAMES, JSON_TYPES, NDJSON_TYPES
-from utility_ts_analytics.asgi.types import IngestLimits
+from utility_ts_analytics.asgi.settings import IngestLimits
+from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import StreamSpec
+from utility_ts_analytics.records.validation import TS_END, TS_MIN
 
-OPENAPI_VERSION = "3.1.0"
+OPENAPI_VERSION: Final = "3.1.0"
+
+_NO_NUL: Final = "^[^\\u0000]*$"
+_FIELD: Final = re.compile(r"^    (\w+): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+"""A field and its meaning in the docstring of a record type."""
 
 _DESCRIPTION = """\
 Takes electric-utility readings and stores each exactly once. A 200 means stored, an error names
@@ -69,7 +76,7 @@ class DescribedStream:
         url: Where it is served, without a path.
         limits: Of one request.
         guarded: Whether a bearer token is needed.
-        strict: Whether the first bad line ends a request that does not say.
+        ndjson_strict: Whether the first bad line ends a request, unless the request says.
         allow_negative: Whether energy and power below zero are readings.
     """
 
@@ -77,17 +84,13 @@ class DescribedStream:
     url: str
     limits: IngestLimits
     guarded: bool
-    strict: bool
+    ndjson_strict: bool
     allow_negative: bool
 
     @property
     def name(self) -> str:
         """Name of the stream, as in its paths."""
         return self.spec.name
-
-    def record(self) -> RecordOfStream:
-        """Return what one line is."""
-        return self.spec, self.spec.type_for(allow_negative=self.allow_negative)
 
 
 def openapi_document(
@@ -119,7 +122,12 @@ def openapi_document(
         },
         "components": {
             "schemas": {
-                **record_schemas([stream.record() for stream in streams]),
+                **{
+                    record_name(stream.spec): record_schema(
+                        stream.spec, allow_negative=stream.allow_negative
+                    )
+                    for stream in streams
+                },
                 **answer_schemas(),
             },
             "responses": {"NotFound": others["404"], "MethodNotAllowed": others["405"]},
@@ -178,7 +186,7 @@ def _ingest(stream: DescribedStream, position: Position, summary: str, content: 
         "description": _INGEST_DESCRIPTION,
         "security": [{"token": []}] if stream.guarded else [],
         "parameters": [
-            _parameter("strict", "The first bad record ends the request.", stream.strict),
+            _parameter("strict", "The first bad record ends the request.", stream.ndjson_strict),
             _parameter("validate_only", "Check everything, store nothing.", default=False),
             {
                 "name": "Content-Encoding",
@@ -228,3 +236,47 @@ def _page(path: str) -> Schema:
         "get": {"operationId": name, **operation, "responses": responses},
         "head": {"operationId": f"{name}_head", **operation, "responses": bare},
     }
+
+
+def record_name(spec: StreamSpec) -> str:
+    """Return the name of the schema of a stream's record, negative values allowed or not."""
+    return spec.record_type.__name__
+
+
+def record_schema(spec: StreamSpec, *, allow_negative: bool) -> Schema:
+    """Return the schema of a stream's record.
+
+    The record type says in its annotations what its fields must be and in its docstring what they
+    mean; both end up here.
+    """
+    record_type = spec.type_for(allow_negative=allow_negative)
+    _, schemas = msgspec.json.schema_components([record_type], ref_template=REFERENCE)
+    schema: Schema = schemas[record_type.__name__]
+    meanings = _meanings(record_type)
+    schema["title"] = record_name(spec)
+    schema["description"] = (
+        f"{inspect.cleandoc(spec.record_type.__doc__ or '').splitlines()[0]} Unknown fields are"
+        f" ignored. One row per {', '.join(spec.dedup_keys)}: the last one counts."
+    )
+    for name, field in schema["properties"].items():
+        field["description"] = meanings[name]
+        for kind in field.get("anyOf", [field]):
+            if kind["type"] == "string" and "format" not in kind:
+                kind["pattern"] = _NO_NUL
+    schema["properties"]["ts"]["description"] += (
+        f" From {TS_MIN:%Y-%m-%d} up to, not including, {TS_END:%Y-%m-%d} (UTC)."
+    )
+    schema["properties"]["event_id"]["description"] = (
+        "A UUID is kept, other text is hashed into one; absent, it follows from the content."
+    )
+    return schema
+
+
+def _meanings(record_type: type[Reading]) -> dict[str, str]:
+    """Return what the docstrings of the type and its bases say of each field."""
+    found: dict[str, str] = {}
+    for kind in reversed(record_type.__mro__):
+        text = inspect.cleandoc(kind.__doc__ or "") if issubclass(kind, Reading) else ""
+        for name, meaning in _FIELD.findall(text.partition("Attributes:\n")[2]):
+            found[name] = " ".join(meaning.split())
+    return found

@@ -1,20 +1,18 @@
 """What the head of a request says: media type, encoding, length, parameters. No I/O."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
-from typing import Literal
 from urllib.parse import parse_qsl
 
-from utility_ts_analytics.asgi.types import Scope
+from utility_ts_analytics.asgi.advice import other_type
+from utility_ts_analytics.asgi.protocol import Scope, header, headers
 from utility_ts_analytics.errors import (
     InvalidEncoding,
     UnknownParameter,
     UnsupportedEncoding,
     UnsupportedMediaType,
 )
-
-Encoding = Literal["identity", "gzip", "zstd"]
+from utility_ts_analytics.reading.compression import Encoding
 
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 JSON_TYPES = frozenset({"application/json"})
@@ -27,7 +25,7 @@ _ENCODINGS: dict[str, Encoding] = {
     "zstd": "zstd",
 }
 ENCODING_NAMES = tuple(_ENCODINGS)
-"""What may stand in Content-Encoding; the empty text is none."""
+"""Accepted values of Content-Encoding; the empty text means no such header."""
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -37,38 +35,21 @@ class RequestHead:
     """The judged head of one ingest request.
 
     Attributes:
-        ndjson: The NDJSON route; otherwise the array route.
+        ndjson: Whether it is the NDJSON route; otherwise the array route.
         encoding: How the body is compressed.
-        content_length: Bytes announced, or None.
-        expects_continue: The client waits for `100 Continue` before it sends the body.
-        strict: The first bad line ends the request.
-        validate_only: Check everything, store nothing.
+        content_length: Value of Content-Length, bytes; None without it.
+        strict: Whether the first bad line ends the request.
+        validate_only: Whether everything is checked and nothing stored.
     """
 
     ndjson: bool
     encoding: Encoding
     content_length: int | None
-    expects_continue: bool
     strict: bool
     validate_only: bool
 
 
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """Return the value of a header (lower-case `name`), the first if repeated, or None."""
-    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    for key, value in headers:
-        if key == name:
-            return value
-    return None
-
-
-def headers(scope: Scope, name: bytes) -> list[bytes]:
-    """Return all values of a header (lower-case `name`): several lines are one list (RFC 9110)."""
-    pairs: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    return [value for key, value in pairs if key == name]
-
-
-def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHead:
+def read_head(scope: Scope, *, ndjson: bool, ndjson_strict: bool) -> RequestHead:
     """Judge media type, encoding, length and parameters of an ingest request.
 
     Raises:
@@ -77,7 +58,7 @@ def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHea
         InvalidEncoding: Content-Length is no number, or the transfer coding is not just chunked.
         UnknownParameter: A parameter is unknown, repeated, or neither true nor false.
     """
-    _check_media_type(_text(header(scope, b"content-type")), ndjson=ndjson)
+    _check_media_type(_text(header(scope, b"content-type")), scope["path"], ndjson=ndjson)
     encoding_name = _text(b", ".join(headers(scope, b"content-encoding")))
     encoding = _ENCODINGS.get(encoding_name)
     if encoding is None:
@@ -89,18 +70,17 @@ def read_head(scope: Scope, *, ndjson: bool, strict_default: bool) -> RequestHea
         ndjson=ndjson,
         encoding=encoding,
         content_length=_content_length(header(scope, b"content-length")),
-        expects_continue=_text(header(scope, b"expect")) == "100-continue",
-        strict=parameters.get("strict", strict_default),
+        strict=parameters.get("strict", ndjson_strict),
         validate_only=parameters.get("validate_only", False),
     )
 
 
 def holder_of(scope: Scope, token_name: str | None) -> str:
-    """Return who a request counts for where places are shared: its token's holder, or its address.
+    """Return the holder that a request counts for: the name of its token, or else its address.
 
-    An address is that of the connection: `X-Forwarded-For` says whatever its sender likes, so that
-    all who come through one proxy without a token are one holder. Of IPv6 the first 64 bits count,
-    since one machine has all addresses behind them.
+    The address is that of the connection, since any client can write an `X-Forwarded-For`: all who
+    come through one proxy without a token are one holder. Of an IPv6 address the first 64 bits
+    count, since one machine has all addresses with these bits.
     """
     if token_name is not None:
         return f"token {token_name}"
@@ -115,21 +95,25 @@ def _text(value: bytes | None) -> str:
     return (value or b"").decode("latin-1").strip().lower()
 
 
-def _check_media_type(content_type: str, *, ndjson: bool) -> None:
+def _check_media_type(content_type: str, path: str, *, ndjson: bool) -> None:
     essence = content_type.partition(";")[0].strip()
     if essence in ("", _CURL_DEFAULT_TYPE):
         return
     allowed = NDJSON_TYPES if ndjson else JSON_TYPES
     if essence not in allowed:
         names = ", ".join(sorted(allowed))
-        raise UnsupportedMediaType(f"the Content-Type of this route must be one of: {names}")
+        advice = other_type(essence, path, ndjson=ndjson)
+        raise UnsupportedMediaType(
+            f"the Content-Type of this route must be one of: {names}"
+            + (f"; {advice}" if advice else "")
+        )
 
 
 def _check_transfer_coding(coding: bytes | None) -> None:
-    """Refuse what a proxy in front may have read as another body (RFC 9112 section 6.1).
+    """Refuse codings that a proxy in front may have read differently (RFC 9112 section 6.1).
 
-    The server below looks at the last coding only. Where there is a length beside it, that server
-    goes by the coding, hides the length, and closes the connection behind the answer.
+    Granian looks at the last coding only. If there is a Content-Length as well, it goes by the
+    coding, hides the length, and closes the connection after the answer.
     """
     if coding is not None and coding.strip().lower() != b"chunked":
         raise InvalidEncoding("the only Transfer-Encoding is chunked")

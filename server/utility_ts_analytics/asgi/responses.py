@@ -6,19 +6,19 @@ from typing import Final
 
 import msgspec
 
-from utility_ts_analytics.asgi.types import Send
+from utility_ts_analytics.asgi.protocol import Send
 from utility_ts_analytics.errors import ClientError
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 SAFE_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "server": "ingestion",  # in the place of the HTTP server's own name
+        "server": "ingestion",  # instead of the HTTP server's own name
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
     }
 )
-"""Of every response: what serves stays unsaid, nobody keeps it, nobody guesses what it is."""
+"""Headers of every response: hide the server's name, forbid caching and guessing of types."""
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _PROBLEM_TYPE = "urn:utility-ts-analytics:problem:"
@@ -37,10 +37,10 @@ async def send_json(
     Args:
         send: ASGI's send.
         status: HTTP status code.
-        document: The body. A `request_id` in it, ours as in the log, goes into a header as well,
-            where the log of a proxy in front can have it.
+        document: The body. Its `request_id`, if any, becomes a header too, so that a proxy in front
+            can log it.
         headers: Further headers, lower-case names.
-        media_type: Of the body.
+        media_type: Media type of the body.
     """
     body = msgspec.json.encode(document) + b"\n"
     named = {"x-request-id": str(document["request_id"])} if "request_id" in document else {}
@@ -79,9 +79,9 @@ async def send_problem(
 
     Args:
         send: ASGI's send.
-        error: Decides status, code, title, detail and headers.
-        request_id: Repeated in the log.
-        accepted: Rows of this request that reached the ack level all the same.
+        error: Gives status, code, title, detail and headers.
+        request_id: As in the log.
+        accepted: Rows of this request that reached the ack level nevertheless.
         extra: Further members, such as the counts of lines read so far.
     """
     document = {
@@ -98,7 +98,7 @@ async def send_problem(
 
 
 def problem_document(error: ClientError, *, request_id: str, accepted: int = 0) -> dict[str, Json]:
-    """Return the members that every problem has; see `send_problem`."""
+    """Return the members that every problem has; arguments as for `send_problem`."""
     return {
         "type": _PROBLEM_TYPE + error.code,
         "title": error.title,

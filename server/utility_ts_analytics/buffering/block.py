@@ -1,7 +1,7 @@
-"""Rows on their way, and the account of what became of them.
+"""Blocks of rows on their way to the table, and the settlement of each request's rows.
 
-A row that was taken ends in exactly one of: stored, spooled, rejected, failed. `Settlement` keeps
-that account for one request; the lane reports into it, the request waits on it.
+A row that was taken ends as exactly one of: stored, spooled, rejected, failed. `Settlement` counts
+these for one request; the lane reports into it, the request waits on it.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from utility_ts_analytics.buffering.encoded import EncodedLines
 from utility_ts_analytics.records.days import days_between, ends_of
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
@@ -19,7 +18,7 @@ FailureCode = Literal["sink-unavailable", "schema-missing", "table-suspended", "
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why rows were given back unstored. Every failure may be tried again.
+    """Why rows were given back unstored. Every failure can be retried.
 
     Attributes:
         code: The error code of the HTTP answer.
@@ -33,7 +32,7 @@ class Failure:
 
 
 class Settlement:
-    """What became of the rows of one request. Used on one event loop only.
+    """Counts the rows of one request by how they ended. One event loop.
 
     Attributes:
         request_id: As in the request's answer and in the log; "" where there is no request.
@@ -57,7 +56,7 @@ class Settlement:
 
     @property
     def open_rows(self) -> int:
-        """Rows taken whose end is not known yet."""
+        """Rows that were taken and have not ended yet."""
         kept_rows = self.stored_rows + self.spooled_rows
         return self.taken_rows - kept_rows - len(self.rejected) - self.failed_rows
 
@@ -88,9 +87,9 @@ class Settlement:
         self._wake_if_settled()
 
     async def settled(self) -> None:
-        """Return once every row taken so far has its end. One waiter at a time.
+        """Return once every row taken so far has ended. One waiter at a time.
 
-        Cancelling the wait changes nothing about the rows.
+        Cancelling the wait has no effect on the rows.
         """
         while self.open_rows:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -103,18 +102,59 @@ class Settlement:
             self._waiter.set_result(None)
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedLines:
+    """Rows that came encoded: one ILP line per row, in order. Nobody changes the bytes any more.
+
+    Attributes:
+        data: The lines, end to end.
+        ends: 64-bit integers, rising: where each line ends, counted from the beginning of the lines
+            that this is a part of.
+        start: Where `data` begins, counted from there too.
+        table: Name of the table as it stands in the lines; they can go to no other.
+        restore: Returns the rows of complete lines, for sinks that take no ILP.
+    """
+
+    data: memoryview
+    ends: memoryview
+    start: int
+    table: bytes
+    restore: Callable[[bytes], Sequence[Reading]]
+
+    @property
+    def row_count(self) -> int:
+        """Number of lines."""
+        return len(self.ends)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all lines; in memory they take 8 more per row."""
+        return self.data.nbytes
+
+    def rows(self) -> Sequence[Reading]:
+        """Return the rows; made anew at each call."""
+        return self.restore(bytes(self.data))
+
+    def part(self, first: int, stop: int) -> "EncodedLines":
+        """Return the lines from index `first` up to, not including, `stop`; nothing is copied."""
+        start = self.ends[first - 1] if first else self.start
+        end = self.ends[stop - 1] if stop else self.start
+        data = self.data[start - self.start : end - self.start]
+        return EncodedLines(data, self.ends[first:stop], start, self.table, self.restore)
+
+
 class Block:
     """Valid rows of one request, in the order of their lines.
 
     Args:
         rows: Never empty; nobody changes them any more.
         positions: Line number (or array index) of each row; as long as `rows`.
-        size_bytes: Bytes of the body that the rows came from: what the byte bound counts.
-        settlement: Where the end of each row is reported.
-        days: Those that the rows lie on, perhaps with more; None has them looked at when asked for.
+        size_bytes: Bytes of the body that the rows came from; the byte bound counts these.
+        settlement: Gets the end of each row.
+        days: All days of the rows, and maybe others; None to find them when they are asked for.
 
     Attributes:
-        lines: The rows as they came, if they came encoded; then they exist as nothing else.
+        lines: The encoded rows, if they came encoded; then there are no records.
         accepted_s: When the queue took the rows, monotonic seconds; 0 before that.
     """
 
@@ -157,7 +197,7 @@ class Block:
         settlement: Settlement,
         days: frozenset[int] | None = None,
     ) -> "Block":
-        """Return a block of rows that came encoded: at least one, otherwise as the class says."""
+        """Return a block of rows that came encoded; arguments as for the class."""
         block = cls((), positions, size_bytes, settlement, days)
         block.row_count = lines.row_count
         block.lines = lines
@@ -166,7 +206,7 @@ class Block:
 
     @property
     def rows(self) -> Sequence[Reading]:
-        """The rows; made anew at each call once they were let go."""
+        """The rows; restored at each call once they were let go."""
         if self._rows is not None:
             return self._rows
         if self._restore is None:
@@ -175,7 +215,7 @@ class Block:
 
     @property
     def days(self) -> frozenset[int]:
-        """Days that the rows lie on (`records.days`); of a part perhaps those of the whole."""
+        """Days of the rows (`records.days`); a part may have those of the whole block."""
         if self._days is None:
             rows = self.rows
             self._days = days_between(rows, ends_of(rows))
@@ -197,10 +237,10 @@ class Block:
         return Block(rows, positions, size_bytes, self.settlement, self._days)
 
     def parts(self, rows_max: int) -> "Iterator[Block]":
-        """Yield the block, or where it is larger than a queue, parts that leave room for others.
+        """Yield the block, or parts of half a queue if it is larger than the queue.
 
         Args:
-            rows_max: Of the queue. A part of more than that could wait for ever.
+            rows_max: Most rows of the queue; a larger part would wait for ever.
         """
         if self.row_count <= rows_max:
             yield self
@@ -214,8 +254,8 @@ class Block:
         """Free the rows' memory: 600 bytes each, while encoded they take 230.
 
         Args:
-            restore: Returns equal rows. It is needed where a batch goes another way than that for
-                which it was encoded, in parts, or not at all.
+            restore: Returns equal rows, for a batch that another sink takes, or that is split, or
+                that is given back.
         """
         self._restore = restore
         self._rows = None

@@ -1,7 +1,7 @@
-"""The door between the HTTP edge and the lanes: admission, room, and the account of a request.
+"""Where requests hand their rows over to the lanes: places for requests, room for rows.
 
-The edge sees this and nothing behind it. Rows enter through an `IntakeSession`, one per request,
-which stays on one lane so that a request's rows keep the order of their lines.
+The HTTP edge knows this and nothing behind it. Rows enter through an `IntakeSession`, one per
+request. A session stays on one lane, so that a request's rows keep the order of their lines.
 """
 
 import asyncio
@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
-from utility_ts_analytics.buffering.encoded import EncodedLines
-from utility_ts_analytics.buffering.queue import BlockQueue
-from utility_ts_analytics.buffering.retry_after import LeavingRate
+from utility_ts_analytics.buffering.queue import BlockQueue, LeavingRate
 from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
@@ -22,11 +20,11 @@ _NO_ROOM = Failure("sink-unavailable", "no room in the buffer in time: it is not
 
 
 class IntakeSession:
-    """One request's way into its lane. Use as a context manager: leaving it frees its place.
+    """Hands one request's rows to its lane. A context manager: leaving it frees the place.
 
     Attributes:
-        settlement: The account of this request's rows.
-        waiting: Is entered for each wait for room.
+        settlement: How this request's rows ended.
+        waiting: A context manager that is entered for each wait for room.
     """
 
     def __init__(
@@ -45,7 +43,7 @@ class IntakeSession:
         self._closed = closed
         self._adding = True
         self._placed = True
-        self._room = (0, 0)  # rows and bytes that are held for the next block
+        self._room = (0, 0)  # rows and bytes reserved for the next block
         queue.add_producer()
 
     def __enter__(self) -> "IntakeSession":
@@ -56,15 +54,15 @@ class IntakeSession:
         self.leave_place()
 
     async def make_room(self, rows_max: int, size_bytes: int, wait_s: float) -> Failure | None:
-        """Wait for room before a block is decoded, and hold it for the next `submit`.
+        """Wait for room before a block is decoded, and reserve it for the next `submit`.
 
-        So a request that waits holds what it was sent, and not what that is decoded: a block of 130
-        kB makes 600 kB of rows, and a hundred may wait. Of a block that is larger than the whole
-        queue nothing is held; `submit` will wait for its parts.
+        A request that waits here holds the bytes of its block, not the decoded rows: 130 kB decode
+        to 600 kB, and a hundred requests may wait. No room is reserved for a block that is larger
+        than the whole queue; `submit` waits for room for its parts.
 
         Args:
             rows_max: Most rows that the block can have, >= 1.
-            size_bytes: Bytes of the body that it is.
+            size_bytes: Bytes of the block.
             wait_s: Longest wait, seconds.
 
         Returns:
@@ -85,44 +83,23 @@ class IntakeSession:
         wait_s: float,
         days: frozenset[int] | None = None,
     ) -> Failure | None:
-        """Hand valid rows over, waiting for room: this wait is the back-pressure.
+        """Hand valid rows over. Waits for room; this wait is the back-pressure.
 
         Args:
             rows: In the order of their lines; may be empty. Not to be changed afterwards.
             positions: Line number or index of each row.
             size_bytes: Body bytes that the rows came from.
             wait_s: Longest wait for room per part, seconds.
-            days: Those that the rows lie on, where they are known already.
+            days: Days of the rows, if known.
 
         Returns:
             None when all were taken, or the failure if room did not come in time. Rows of earlier
-            parts stay taken; `settlement` accounts for them.
+            parts stay taken, and `settlement` counts them.
         """
         if not rows:
             self._give_back_room()
             return None
         block = Block(rows, positions, size_bytes, self.settlement, days)
-        return await self._submit_block(block, wait_s)
-
-    async def submit_encoded(
-        self, lines: EncodedLines, positions: Sequence[int], wait_s: float
-    ) -> Failure | None:
-        """Hand over valid rows that are encoded already; as `submit`, which see.
-
-        Args:
-            lines: May be none. Of the table that the lane writes to. Parts are views: the bytes of
-                all are held until the last has its end, so give no more than a batch at once.
-            positions: Line or row number of each.
-            wait_s: Longest wait for room per part, seconds.
-
-        Returns:
-            As `submit`. The byte bound counts the lines as they are: a compressed file may be a
-            twentieth of them.
-        """
-        self._give_back_room()  # it was made for another number of bytes
-        if not lines.row_count:
-            return None
-        block = Block.encoded(lines, positions, lines.size_bytes, self.settlement)
         return await self._submit_block(block, wait_s)
 
     def refuse(self, errors: Sequence[RowError]) -> None:
@@ -131,14 +108,14 @@ class IntakeSession:
             self._measures.rows_refused(error.code for error in errors)
 
     def end_of_rows(self) -> None:
-        """Say that no more rows will come, so that the lane need not wait for them. Idempotent."""
+        """Tell the lane that no more rows come, so that it does not wait for them. Idempotent."""
         self._give_back_room()
         if self._adding:
             self._adding = False
             self._queue.remove_producer()
 
     def leave_place(self) -> None:
-        """Make room for another request; the rows taken so far go on their way. Idempotent."""
+        """Free the place for another request; rows taken so far are still stored. Idempotent."""
         if self._placed:
             self._placed = False
             self._closed()
@@ -169,7 +146,7 @@ class IntakeSession:
         return None
 
     async def _reserved(self, rows: int, size_bytes: int, wait_s: float) -> bool:
-        """Hold room, and tell whether it came in time."""
+        """Reserve room, and tell whether it came in time."""
         if self._queue.has_room(rows, size_bytes):
             await self._queue.reserve(rows, size_bytes)  # does not wait; a time-out is not free
             return True
@@ -182,7 +159,7 @@ class IntakeSession:
         return True
 
     def _give_back_room(self) -> None:
-        """Give back what is held and was not needed: lines that were blank or refused."""
+        """Release room that was reserved for lines that were blank or refused."""
         rows, size_bytes = self._room
         self._room = (0, 0)
         if rows or size_bytes:
@@ -190,21 +167,21 @@ class IntakeSession:
 
 
 class Intake:
-    """All lanes of one worker, as the HTTP edge sees them. One event loop.
+    """The places and lanes of one worker, for the HTTP edge. One event loop.
 
     Args:
         queues: One per lane, at least one.
-        sessions_max: Requests admitted at once.
-        refusal: Returns why new requests must be refused just now, or None.
-        clock: For how fast requests and rows leave.
-        measures: Where rows are counted.
+        max_concurrent_requests: Requests admitted at once.
+        refusal: Returns why new requests must be refused now, or None.
+        clock: Times how fast requests and rows leave.
+        measures: Counts rows.
     """
 
     def __init__(
         self,
         queues: Sequence[BlockQueue],
         *,
-        sessions_max: int,
+        max_concurrent_requests: int,
         refusal: Callable[[], Failure | None],
         clock: Clock | None = None,
         measures: Measures | None = None,
@@ -217,14 +194,14 @@ class Intake:
         self._rows_leaving = LeavingRate()
         self._sessions_leaving = LeavingRate()
         self._queues = queues
-        self.sessions_max = sessions_max
+        self.max_concurrent_requests = max_concurrent_requests
         self._turn = itertools.cycle(range(len(queues)))
 
     def try_open(self, request_id: str = "") -> IntakeSession | None:
         """Admit one request, or return None when the worker is at its limit.
 
-        A worker is at its limit with `sessions_max` requests, or when every lane has requests
-        waiting for room already.
+        It is at its limit when all places are taken, and when every lane has requests that wait for
+        room.
         """
         now_s = self._clock.monotonic_s()
         self._rows_leaving.sample(now_s, self._settled_rows())
@@ -242,14 +219,14 @@ class Intake:
 
     @property
     def has_place(self) -> bool:
-        """Whether there are fewer than `sessions_max` requests."""
-        return self.sessions < self.sessions_max
+        """Whether fewer than `max_concurrent_requests` requests are admitted."""
+        return self.sessions < self.max_concurrent_requests
 
     def retry_after_s(self) -> int:
         """Return when a request that `try_open` refused should come again, whole seconds, 1..60.
 
-        By the slower of two: how long the rows held and waiting for room take to leave at the rate
-        of the last seconds and, if all places are taken, how long one place takes.
+        This is the longer of two times, at the rates of the last seconds: until the rows held and
+        waiting for room have left and, if all places are taken, until one place is free.
         """
         now_s = self._clock.monotonic_s()
         rows = sum(queue.held_rows + queue.wanted_rows for queue in self._queues)

@@ -1,15 +1,21 @@
-"""The bounded queue between requests and one lane.
+"""The bounded queue between requests and one lane, and when a refused client should come back.
 
-Room is reserved for a whole block before it is put, and given back only when the block is settled:
-the bound covers what waits and what is in flight. Reservations are served in the order they came,
-so that a large block is not starved by small ones.
+Room is reserved for a whole block before it is put, and released only when the block is settled:
+the bound covers rows that wait and rows in flight. Reservations are served in order, so that small
+blocks do not starve a large one.
 """
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 
 from utility_ts_analytics.buffering.block import Block
+
+RETRY_AFTER_S_MAX = 60
+_WINDOW_S = 15.0
+_SAMPLE_EVERY_S = 1.0
+"""A rate over less than this is noise; until then the shortest wait is given."""
 
 
 class BlockQueue:
@@ -32,9 +38,9 @@ class BlockQueue:
         self.wanted_rows = 0
         """Rows whose reservation waits for room."""
         self.settled_rows = 0
-        """Rows released since the start, whatever became of them; never falls."""
+        """Rows released since the start, however they ended; never falls."""
         self.put_rows = 0
-        """Rows put since the start; those that are not settled wait or are in flight."""
+        """Rows put since the start; never falls."""
         self.producers = 0
         """Requests that may still add to the next batch."""
         self._blocks: deque[Block] = deque()
@@ -49,7 +55,7 @@ class BlockQueue:
         """Wait until a block of this size fits, then hold that room.
 
         Args:
-            rows: 1..`rows_max`; split a larger block first.
+            rows: 1..`rows_max`; the caller splits a larger block first.
             size_bytes: Body bytes of the block, >= 0.
 
         Raises:
@@ -78,7 +84,7 @@ class BlockQueue:
 
     @property
     def oldest_accepted_s(self) -> float | None:
-        """When the first block that waits was accepted; None where none waits."""
+        """When the first waiting block was accepted, monotonic seconds; None if none waits."""
         return self._blocks[0].accepted_s if self._blocks else None
 
     def put(self, block: Block) -> None:
@@ -89,7 +95,7 @@ class BlockQueue:
         self._changed.set()
 
     def take(self, rows_max: int) -> list[Block]:
-        """Remove and return blocks from the front, whole ones only.
+        """Remove and return whole blocks from the front.
 
         Returns:
             Blocks in order, together at most `rows_max` rows, but at least one block if any waits.
@@ -105,12 +111,12 @@ class BlockQueue:
         return taken
 
     def release(self, rows: int, size_bytes: int) -> None:
-        """Give back the room of rows that are settled; wakes whoever can go on now."""
+        """Release the room of settled rows, and grant it to waiting reservations."""
         self.settled_rows += rows
         self.give_back(rows, size_bytes)
 
     def give_back(self, rows: int, size_bytes: int) -> None:
-        """Give back room that was reserved; wakes whoever can go on now."""
+        """Release room that was reserved and not used, and grant it to waiting reservations."""
         self.held_rows -= rows
         self.held_bytes -= size_bytes
         if self.held_rows < 0 or self.held_bytes < 0:
@@ -119,16 +125,16 @@ class BlockQueue:
         self._changed.set()
 
     async def wait_changed(self) -> None:
-        """Return when something was put, released, or a producer came or went since last asked."""
+        """Return when a block was put, room released or a producer removed since the last call."""
         await self._changed.wait()
         self._changed.clear()
 
     def add_producer(self) -> None:
-        """Say that a request may put blocks soon."""
+        """Count a request that may put blocks soon."""
         self.producers += 1
 
     def remove_producer(self) -> None:
-        """Say that a request will put no more; the lane may stop waiting for it."""
+        """Count out a request that puts no more, so that the lane does not wait for it."""
         self.producers -= 1
         self._changed.set()
 
@@ -155,3 +161,45 @@ class BlockQueue:
             self._reservations.popleft()
             self._hold(rows, size_bytes)
             granted.set_result(None)
+
+
+class LeavingRate:
+    """The rate of the last `_WINDOW_S` seconds, from samples of a running total.
+
+    Sampled when requests come, never per row.
+    """
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def sample(self, now_s: float, total: int) -> None:
+        """Note the total that has left so far; it never falls."""
+        samples = self._samples
+        if not samples or now_s - samples[-1][0] >= _SAMPLE_EVERY_S:
+            samples.append((now_s, total))
+        while samples and now_s - samples[0][0] > _WINDOW_S:
+            samples.popleft()
+
+    def retry_after_s(self, now_s: float, total: int, backlog: int) -> int:
+        """Return `retry_after_s` for this backlog, at the rate since the oldest sample."""
+        if not self._samples:
+            return 1
+        since_s, before = self._samples[0]
+        return retry_after_s(backlog, total - before, now_s - since_s)
+
+
+def retry_after_s(backlog: int, left: int, observed_s: float) -> int:
+    """Return whole seconds, 1..`RETRY_AFTER_S_MAX`, after which `backlog` should be gone. Pure.
+
+    While nothing leaves, the wait is twice the observed time, so that clients ask less and less
+    often during a long stall.
+
+    Args:
+        backlog: How much has to leave first, >= 0.
+        left: How much has left in the observed time, >= 0, in the unit of `backlog`.
+        observed_s: The observed time, seconds, >= 0.
+    """
+    if backlog <= 0 or observed_s < _SAMPLE_EVERY_S:
+        return 1
+    wait_s = backlog * observed_s / left if left > 0 else 2 * observed_s
+    return min(max(1, math.ceil(wait_s)), RETRY_AFTER_S_MAX)

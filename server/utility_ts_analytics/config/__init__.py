@@ -11,6 +11,7 @@ from utility_ts_analytics.config.listeners import (
 )
 from utility_ts_analytics.config.load import load_config, parse_config, read_tables
 from utility_ts_analytics.config.model import (
+    ArchiveConfig,
     Config,
     QuestDBConfig,
     ServerConfig,
@@ -18,7 +19,7 @@ from utility_ts_analytics.config.model import (
     StreamConfig,
 )
 from utility_ts_analytics.config.questdb_values import DatabaseUri
-from utility_ts_analytics.config.redaction import redacted
+from utility_ts_analytics.config.tree import redacted
 from utility_ts_analytics.config.values import (
     Address,
     BearerToken,
@@ -29,6 +30,7 @@ from utility_ts_analytics.config.values import (
 
 __all__ = [
     "Address",
+    "ArchiveConfig",
     "BearerToken",
     "BindAddress",
     "Config",

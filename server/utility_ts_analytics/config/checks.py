@@ -42,27 +42,27 @@ def _source_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
             (f"{path}.auth_bearer_token", f"{path}.auth_bearer_tokens"),
             "cannot stand beside auth_bearer_tokens: put every token into that list",
         )
-    if source.connections_max <= source.concurrent_requests_max:
+    if source.max_connections <= source.max_concurrent_requests:
         yield Conflict(
             (f"{path}.max_connections", f"{path}.max_concurrent_requests"),
-            f"must be over max_concurrent_requests ({source.concurrent_requests_max}), or nobody "
-            f"hears the 429, is {source.connections_max}",
+            f"must be over max_concurrent_requests ({source.max_concurrent_requests}), or nobody "
+            f"hears the 429, is {source.max_connections}",
         )
     limits = {
-        "channel_capacity_bytes": source.channel_bytes_max,
-        "max_decompressed_bytes": source.decompressed_bytes_max,
-        "max_ndjson_body_bytes": source.ndjson_body_bytes_max or source.line_bytes_max,
+        "channel_capacity_bytes": source.channel_capacity_bytes,
+        "max_decompressed_bytes": source.max_decompressed_bytes,
+        "max_ndjson_body_bytes": source.max_ndjson_body_bytes or source.max_line_bytes,
     }
     for key, limit in limits.items():
-        if source.line_bytes_max > limit:
+        if source.max_line_bytes > limit:
             yield Conflict(
                 (f"{path}.max_line_bytes", f"{path}.{key}"),
-                f"must be at most {key} ({limit}), is {source.line_bytes_max}",
+                f"must be at most {key} ({limit}), is {source.max_line_bytes}",
             )
 
 
 def _token_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
-    """Find a token under two names: which holder sends it, nobody could say."""
+    """Find tokens under two names: nobody could tell which holder sent one."""
     names: dict[str, set[str]] = {}
     for token in source.tokens:
         names.setdefault(token.reveal(), set()).add(token.name)
@@ -110,11 +110,11 @@ def _sink_conflicts(path: str, sink: SinkConfig) -> Iterator[Conflict]:
 
 def _capacity_conflicts(name: str, source: SourceConfig, sink: SinkConfig) -> Iterator[Conflict]:
     capacity = f"{name}.source.channel_capacity"
-    for key, rows in (("batch_size", sink.batch_rows_max), ("workers", sink.lanes)):
-        if rows > source.channel_rows_max:
+    for key, rows in (("batch_size", sink.batch_size), ("workers", sink.lanes)):
+        if rows > source.channel_capacity:
             yield Conflict(
                 (f"{name}.sink.{key}", capacity),
-                f"must be at most {capacity} ({source.channel_rows_max}), is {rows}",
+                f"must be at most {capacity} ({source.channel_capacity}), is {rows}",
             )
 
 

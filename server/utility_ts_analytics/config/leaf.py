@@ -1,8 +1,7 @@
 """Reads one value of the configuration by the type that the model gives it.
 
-The types are msgspec's description of the model (`msgspec.inspect`), so that ranges and choices
-stand in the model alone. `tests/unit/config/test_leaf.py` holds the judgement equal to that of
-msgspec itself.
+The types are msgspec's description of the model (`msgspec.inspect`), so ranges and choices are in
+the model only. `tests/unit/config/test_leaf.py` checks that msgspec accepts the same values.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The sections of what listens: a stream's source and the operations port, with their guards.
+"""Sections of ports: a stream's source and the operations port, with their protection.
 
-Part of the model: what `model` says of names and ranges holds here too.
+Part of the model: the rules for names and ranges in `model` apply here too.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,15 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from utility_ts_analytics.config.section import Section
-from utility_ts_analytics.config.values import Address, BearerToken, BindAddress, NamedToken
-from utility_ts_analytics.config.web_names import AllowedHost, Origin
+from utility_ts_analytics.config.values import (
+    Address,
+    AllowedHost,
+    BearerToken,
+    BindAddress,
+    NamedToken,
+    Origin,
+    Section,
+)
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -49,23 +55,23 @@ class SourceConfig(Section, frozen=True, kw_only=True):
     Attributes:
         bind_address: Of this stream's HTTP port.
         workers: Processes, 0..256; 0 is one per core.
-        channel_rows_max: Rows held per worker, waiting or in flight.
-        channel_bytes_max: Body bytes of those rows.
-        body_bytes_max: Of an array body, which is held in memory; also once decompressed.
-        ndjson_body_bytes_max: Of an NDJSON body, also once decompressed; 0 is no limit.
-        decompressed_bytes_max: Of any compressed body, once decompressed.
-        request_records_max: Records of one request; 0 is no limit.
-        request_days_max: Different days of the readings of one request; 0 is no limit.
-        request_errors_max: Bad records of one request, if fewer are good; 0 is no limit.
-        line_bytes_max: Of one NDJSON line, without its newline.
-        window_bytes_max: Of the decompression windows of all requests of a worker.
-        concurrent_requests_max: Per worker; beyond it 429.
-        connections_max: Per worker, idle ones too; beyond it nobody is let in until one ends.
+        channel_capacity: Rows held per worker, waiting or in flight.
+        channel_capacity_bytes: Body bytes of those rows.
+        max_body_bytes: Of an array body, which is held in memory; also once decompressed.
+        max_ndjson_body_bytes: Of an NDJSON body, also once decompressed; 0 is no limit.
+        max_decompressed_bytes: Of any compressed body, once decompressed.
+        max_request_records: Records of one request; 0 is no limit.
+        max_request_days: Different days of the readings of one request; 0 is no limit.
+        max_request_errors: Bad records of one request, if fewer are good; 0 is no limit.
+        max_line_bytes: Of one NDJSON line, without its newline.
+        max_window_bytes: Of the decompression windows of all requests of a worker.
+        max_concurrent_requests: Per worker; beyond it 429.
+        max_connections: Per worker, idle ones included; further connections wait until one ends.
         body_idle_timeout_ms: No byte for so long ends in 408.
-        body_rate_bytes_min: Bytes per second, averaged over the idle time-out; 0 is off.
+        body_min_rate_bytes: Bytes per second, averaged over the idle time-out; 0 is off.
         ndjson_strict: Whether the first bad line ends a request, unless the request says.
         allow_negative: Whether energy and power below zero are readings.
-        future_minutes_max: How far `ts` may lie after now, minutes; 0 is no such bound.
+        max_future_minutes: How far `ts` may lie after now, minutes; 0 is no such bound.
         allowed_origins: Of pages whose scripts and forms may post; of others they get 403.
         auth_bearer_token: One token; not together with `auth_bearer_tokens`.
         auth_bearer_tokens: Several tokens, each as good as the other.
@@ -77,51 +83,23 @@ class SourceConfig(Section, frozen=True, kw_only=True):
 
     bind_address: BindAddress = field(name="http_bind_addr")
     workers: Annotated[int, Meta(ge=0, le=256)]
-    channel_rows_max: Annotated[int, Meta(ge=1, le=10_000_000)] = field(
-        name="channel_capacity", default=50_000
-    )
-    channel_bytes_max: Annotated[int, Meta(ge=1, le=64 * _GIB)] = field(
-        name="channel_capacity_bytes", default=64 * _MIB
-    )
-    body_bytes_max: Annotated[int, Meta(ge=1, le=_GIB)] = field(
-        name="max_body_bytes", default=10 * _MIB
-    )
-    ndjson_body_bytes_max: Annotated[int, Meta(ge=0, le=2**50)] = field(
-        name="max_ndjson_body_bytes", default=0
-    )
-    decompressed_bytes_max: Annotated[int, Meta(ge=1, le=2**50)] = field(
-        name="max_decompressed_bytes", default=_GIB
-    )
-    request_records_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
-        name="max_request_records", default=0
-    )
-    request_days_max: Annotated[int, Meta(ge=0, le=100_000)] = field(
-        name="max_request_days", default=2_000
-    )
-    request_errors_max: Annotated[int, Meta(ge=0, le=10**12)] = field(
-        name="max_request_errors", default=10_000
-    )
-    line_bytes_max: Annotated[int, Meta(ge=1, le=64 * _MIB)] = field(
-        name="max_line_bytes", default=_MIB
-    )
-    window_bytes_max: Annotated[int, Meta(ge=1, le=64 * _GIB)] = field(
-        name="max_window_bytes", default=32 * _MIB
-    )
-    concurrent_requests_max: Annotated[int, Meta(ge=1, le=10_000)] = field(
-        name="max_concurrent_requests", default=128
-    )
-    connections_max: Annotated[int, Meta(ge=1, le=100_000)] = field(
-        name="max_connections", default=4096
-    )
+    channel_capacity: Annotated[int, Meta(ge=1, le=10_000_000)] = 50_000
+    channel_capacity_bytes: Annotated[int, Meta(ge=1, le=64 * _GIB)] = 64 * _MIB
+    max_body_bytes: Annotated[int, Meta(ge=1, le=_GIB)] = 10 * _MIB
+    max_ndjson_body_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 0
+    max_decompressed_bytes: Annotated[int, Meta(ge=1, le=2**50)] = _GIB
+    max_request_records: Annotated[int, Meta(ge=0, le=10**12)] = 0
+    max_request_days: Annotated[int, Meta(ge=0, le=100_000)] = 2_000
+    max_request_errors: Annotated[int, Meta(ge=0, le=10**12)] = 10_000
+    max_line_bytes: Annotated[int, Meta(ge=1, le=64 * _MIB)] = _MIB
+    max_window_bytes: Annotated[int, Meta(ge=1, le=64 * _GIB)] = 32 * _MIB
+    max_concurrent_requests: Annotated[int, Meta(ge=1, le=10_000)] = 128
+    max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 4096
     body_idle_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
-    body_rate_bytes_min: Annotated[int, Meta(ge=0, le=_GIB)] = field(
-        name="body_min_rate_bytes", default=1024
-    )
+    body_min_rate_bytes: Annotated[int, Meta(ge=0, le=_GIB)] = 1024
     ndjson_strict: bool = False
     allow_negative: bool = False
-    future_minutes_max: Annotated[int, Meta(ge=0, le=52_560_000)] = field(
-        name="max_future_minutes", default=576_000
-    )
+    max_future_minutes: Annotated[int, Meta(ge=0, le=52_560_000)] = 576_000
     allowed_origins: Annotated[tuple[Origin, ...], _ALLOWED] = ()
     auth_bearer_token: BearerToken | None = None
     auth_bearer_tokens: Annotated[tuple[BearerToken, ...], _TOKENS] | None = None
@@ -154,7 +132,7 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
     """The operations port: `[metrics]`.
 
     Attributes:
-        bind_address_set: Where it listens; None leaves that to `bind_address`.
+        bind_addr: Where it listens; None leaves that to `bind_address`.
         allowed_hosts: Names under which it may be asked, besides IP addresses, localhost and the
             machine's own; others get 403.
         auth_bearer_token: Asked for by everything but `/healthz` and `/readyz`.
@@ -162,7 +140,7 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
         tls_key_file: As for a stream.
     """
 
-    bind_address_set: BindAddress | None = field(name="bind_addr", default=None)
+    bind_addr: BindAddress | None = None
     allowed_hosts: Annotated[tuple[AllowedHost, ...], _ALLOWED] = ()
     auth_bearer_token: BearerToken | None = None
     tls_cert_file: FilePath | None = None
@@ -170,15 +148,15 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
 
     @property
     def bind_address(self) -> BindAddress:
-        """Where the port listens: unless it is said, other machines need a token to be let in."""
-        if self.bind_address_set is not None:
-            return self.bind_address_set
+        """Where the port listens: `bind_addr`, else 0.0.0.0 with a token and 127.0.0.1 without."""
+        if self.bind_addr is not None:
+            return self.bind_addr
         host = "127.0.0.1" if self.auth_bearer_token is None else "0.0.0.0"  # noqa: S104 - guarded
         return BindAddress(host, 9090)
 
     @property
     def is_open(self) -> bool:
-        """Whether other machines may read it without a token, because the file says so."""
+        """Whether other machines can read it without a token."""
         return self.auth_bearer_token is None and not self.bind_address.is_loopback
 
     @property

@@ -1,7 +1,9 @@
 """What can be set, with its TOML key, default and range: the only list of the keys.
 
-The sections of what listens are in `listeners`, all others here. Python names put the unit last;
-the TOML keys are those of CONTRACT section 4, through `name=`.
+Sections of ports are in `listeners`, all others here. An attribute has the name of its
+TOML key (CONTRACT section 4), and so has every parameter that carries its value. Three keys would
+mislead and differ: `<stream>.name` is `table`, `sink.workers` is `lanes` (connections, where
+`source.workers` are processes), `source.http_bind_addr` is `bind_address`, as of every listener.
 Ranges stand in `Meta`, values in `values`, rules across keys in `checks`. Each key has its sentence
 in `ingestion-config.example.toml`.
 """
@@ -14,12 +16,12 @@ from msgspec import Meta, field
 
 from utility_ts_analytics.config.listeners import FilePath, MetricsConfig, SourceConfig
 from utility_ts_analytics.config.questdb_values import DatabaseUri, HttpAddress
-from utility_ts_analytics.config.section import Section
 from utility_ts_analytics.config.values import (
     Address,
     BearerToken,
     BindAddress,
     Secret,
+    Section,
 )
 
 _MIB = 1024 * 1024
@@ -32,6 +34,13 @@ TableName = Annotated[
         description="up to 127 letters, digits and underscores, the first one no digit",
     ),
 ]
+ShardName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z",
+        description="up to 64 letters, digits, - and _, the first one a letter or digit",
+    ),
+]
 UserName = Annotated[str, Meta(min_length=1, max_length=256)]
 FolderPath = Annotated[str, Meta(min_length=1, max_length=4096)]
 
@@ -41,10 +50,10 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         uri: PostgreSQL wire: fallback sink, checks, queries.
-        connections_max: Connections of one process over that wire, 1..1000.
+        max_connections: Connections of one process over that wire, 1..1000.
         wal_lag_transactions_max: Above it and not shrinking is a reason not to be ready; 0 is off.
-        ilp_http_address: ILP over HTTP, acknowledged.
-        ilp_tcp_address: ILP over TCP, for sinks with `transport = "tcp"`.
+        ilp_http_addr: ILP over HTTP, acknowledged.
+        ilp_tcp_addr: ILP over TCP, for sinks with `transport = "tcp"`.
         ilp_user: For HTTP basic authentication; None without.
         ilp_password: Set if and only if `ilp_user` is.
         ilp_token: Sent as bearer token instead of user and password.
@@ -53,12 +62,10 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
     """
 
     uri: DatabaseUri = DatabaseUri("postgresql://admin:quest@localhost:8812/qdb")
-    connections_max: Annotated[int, Meta(ge=1, le=1000)] = field(name="max_connections", default=10)
+    max_connections: Annotated[int, Meta(ge=1, le=1000)] = 10
     wal_lag_transactions_max: Annotated[int, Meta(ge=0, le=10**9)] = 1000
-    ilp_http_address: HttpAddress = field(
-        name="ilp_http_addr", default=HttpAddress("127.0.0.1", 9000)
-    )
-    ilp_tcp_address: Address = field(name="ilp_tcp_addr", default=Address("127.0.0.1", 9009))
+    ilp_http_addr: HttpAddress = HttpAddress("127.0.0.1", 9000)
+    ilp_tcp_addr: Address = Address("127.0.0.1", 9009)
     ilp_user: UserName | None = None
     ilp_password: Secret | None = None
 
@@ -73,7 +80,7 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
     @property
     def ca_files(self) -> tuple[str, ...]:
         """Files with authorities that TLS to QuestDB needs."""
-        uses_tls = self.ilp_http_address.tls or self.uri.is_encrypted
+        uses_tls = self.ilp_http_addr.tls or self.uri.is_encrypted
         return (self.tls_ca_file,) if uses_tls and self.tls_ca_file is not None else ()
 
 
@@ -86,14 +93,14 @@ class SinkConfig(Section, frozen=True, kw_only=True):
         fallback: What takes over while ILP fails; "pgwire" after kind "pgwire" is none.
         ack: What a 200 means: committed in the write-ahead log, or in this process's buffer.
         lanes: Connections per process, 1..64; a request's rows stay on one.
-        batch_rows_max: Rows of one send, which is one transaction.
-        batch_linger_ms_max: How long a batch may wait for more rows, 0..60000.
-        retries_max: Sends after the first one, 0..100.
+        batch_size: Rows of one send, which is one transaction.
+        max_batch_linger_ms: How long a batch may wait for more rows, 0..60000.
+        max_retries: Sends after the first one, 0..100.
         retry_backoff_ms: Bound of the first wait between sends; later ones double.
         request_timeout_ms: Of one send.
         delivery_timeout_ms: Of one batch, every send and wait included.
-        dead_letter_folder: Where rows are kept that QuestDB refuses for good; None keeps none.
-        dead_letter_bytes_max: Of the stream's file in there.
+        dead_letter_dir: Where rows are kept that QuestDB refuses for good; None keeps none.
+        dead_letter_max_bytes: Of the stream's file in there.
     """
 
     kind: Literal["ilp", "pgwire"] = "ilp"
@@ -101,32 +108,26 @@ class SinkConfig(Section, frozen=True, kw_only=True):
     fallback: Literal["pgwire", "none"] = "pgwire"
     ack: Literal["committed", "enqueued"] = "committed"
     lanes: Annotated[int, Meta(ge=1, le=64)] = field(name="workers", default=1)
-    batch_rows_max: Annotated[int, Meta(ge=1, le=100_000)] = field(
-        name="batch_size", default=25_000
-    )
-    batch_linger_ms_max: Annotated[int, Meta(ge=0, le=60_000)] = field(
-        name="max_batch_linger_ms", default=200
-    )
-    retries_max: Annotated[int, Meta(ge=0, le=100)] = field(name="max_retries", default=5)
+    batch_size: Annotated[int, Meta(ge=1, le=100_000)] = 25_000
+    max_batch_linger_ms: Annotated[int, Meta(ge=0, le=60_000)] = 200
+    max_retries: Annotated[int, Meta(ge=0, le=100)] = 5
     retry_backoff_ms: Annotated[int, Meta(ge=1, le=60_000)] = 200
     request_timeout_ms: Annotated[int, Meta(ge=1, le=600_000)] = 10_000
     delivery_timeout_ms: Annotated[int, Meta(ge=1, le=3_600_000)] = 30_000
-    dead_letter_folder: FolderPath | None = field(name="dead_letter_dir", default=None)
-    dead_letter_bytes_max: Annotated[int, Meta(ge=1024, le=2**50)] = field(
-        name="dead_letter_max_bytes", default=64 * _MIB
-    )
+    dead_letter_dir: FolderPath | None = None
+    dead_letter_max_bytes: Annotated[int, Meta(ge=1024, le=2**50)] = 64 * _MIB
 
 
 class SpoolConfig(Section, frozen=True, kw_only=True):
     """Where rows wait while QuestDB is away: `[<stream>.spool]`.
 
     Attributes:
-        folder: On a local disk, used by nothing else; None switches the spool off.
-        bytes_max: Of everything that waits there for this stream, over all workers.
+        dir: On a local disk, used by nothing else; None switches the spool off.
+        max_bytes: Of everything that waits there for this stream, over all workers.
     """
 
-    folder: FolderPath | None = field(name="dir", default=None)
-    bytes_max: Annotated[int, Meta(ge=_MIB, le=2**50)] = field(name="max_bytes", default=_GIB)
+    dir: FolderPath | None = None
+    max_bytes: Annotated[int, Meta(ge=_MIB, le=2**50)] = _GIB
 
 
 class StreamConfig(Section, frozen=True, kw_only=True):
@@ -149,9 +150,8 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     """The service as a whole: `[server]`.
 
     Attributes:
-        drain_timeout_s: From the signal to stop until what is left is cut off, 1..1200 seconds.
-        worker_silent_s: How long a worker may give no sign of life before it is killed, 2..600
-            seconds.
+        drain_timeout_s: Time from SIGTERM until unfinished work is ended, 1..1200 seconds.
+        worker_silent_s: Time without a heartbeat after which a worker is killed, 2..600 seconds.
         log_level: The least serious level that is logged.
         log_format: "auto" is "console" at a terminal and "json" elsewhere.
     """
@@ -162,6 +162,24 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     log_format: Literal["auto", "json", "console"] = "auto"
 
 
+class ArchiveConfig(Section, frozen=True, kw_only=True):
+    """History as Parquet files: `[archive]`.
+
+    Attributes:
+        dir: Where it is; must exist. None is no archive.
+        shard: File name in each day's folder; each QuestDB of one archive has its own.
+        event_ids: Whether tables by day keep `event_id`, as text.
+        final_after_hours: A day (UTC) is final so long after its end, 0..8760.
+        memory_mib: What sorting and comparing may take before it spills to the disk, 128..1048576.
+    """
+
+    dir: FolderPath | None = None
+    shard: ShardName = "main"
+    event_ids: bool = False
+    final_after_hours: Annotated[int, Meta(ge=0, le=8760)] = 36
+    memory_mib: Annotated[int, Meta(ge=128, le=1_048_576)] = 1024
+
+
 def _stream(name: str, *, port: int, workers: int) -> StreamConfig:
     address = BindAddress("0.0.0.0", port)  # noqa: S104 - CONTRACT section 4
     return StreamConfig(table=name, source=SourceConfig(bind_address=address, workers=workers))
@@ -170,8 +188,8 @@ def _stream(name: str, *, port: int, workers: int) -> StreamConfig:
 class Config(Section, frozen=True, kw_only=True):
     """Everything. `Config()` has the defaults of CONTRACT section 4.
 
-    A further stream is one line here: its section, named as in `records.streams`, and all in which
-    its defaults differ.
+    To add a stream, add a line here: its section, named as in `records.streams`, with the defaults
+    that differ.
     """
 
     questdb: QuestDBConfig = QuestDBConfig()
@@ -179,6 +197,7 @@ class Config(Section, frozen=True, kw_only=True):
     generation_output: StreamConfig = _stream("generation_output", port=7002, workers=1)
     metrics: MetricsConfig = MetricsConfig()
     server: ServerConfig = ServerConfig()
+    archive: ArchiveConfig = ArchiveConfig()
 
     @property
     def streams(self) -> Mapping[str, StreamConfig]:

@@ -55,10 +55,10 @@ def join_path(path: str, key: str) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Return a key that nobody knows as a problem may show it: it may be a secret that slipped.
+    """Return an unknown key as a problem may show it: it may be a misplaced secret.
 
-    Shown is what is like a known key, what is too short for a secret, and a plain word that is
-    shorter than any token should be (`check` warns of those).
+    It is shown if it resembles a known key, is too short for a secret, or is a plain word shorter
+    than any token should be (`check` warns of those).
     """
     short = len(key) <= _SHORT_CHARACTERS_MAX or _PLAIN_WORD.fullmatch(key) is not None
     if short or difflib.get_close_matches(key, list(known), n=1):

@@ -1,4 +1,4 @@
-"""Walks the model's sections: lays the tables of a file over the defaults, and lists the keys.
+"""Walks the model's sections: overlays a file's tables on the defaults, lists and redacts keys.
 
 msgspec stops at the first error; an operator wants all of them. So the walk is ours, and what it
 knows of keys and types it asks the model.
@@ -15,7 +15,7 @@ from msgspec.inspect import Type, type_info
 from utility_ts_analytics.config.leaf import read_leaf
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems, join_path, shown_value, unknown_key
-from utility_ts_analytics.config.section import Section
+from utility_ts_analytics.config.values import Address, AllowedHost, Origin, Secret, Section
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
@@ -109,3 +109,28 @@ def _suggestion(key: str, keys: Iterable[str], path: str) -> str:
 def _kind(value: object) -> str:
     # A text in the place of a table may be a secret that slipped.
     return "a text" if isinstance(value, str) else shown_value(value)
+
+
+def redacted(section: Section) -> dict[str, object]:
+    """Return `section` under its TOML keys, ready for JSON, with every secret masked.
+
+    Keys that are not set are left out. A new dictionary each time; the caller owns it.
+    """
+    shown: dict[str, object] = {}
+    for info in msgspec.structs.fields(section):
+        value = getattr(section, info.name)
+        if value is not None:
+            shown[info.encode_name] = _shown(value)
+    return shown
+
+
+def _shown(value: object) -> object:
+    match value:
+        case Section():
+            return redacted(value)
+        case tuple():
+            return [_shown(item) for item in value]
+        case Secret() | Address() | Origin() | AllowedHost():
+            return str(value)
+        case _:
+            return value

@@ -1,4 +1,4 @@
-"""Config values that are more than a number or a text: addresses and secrets.
+"""Config values that are more than a number or a text: addresses, secrets, origins, host names.
 
 Each type has `parse`, which raises `ValueError` with a phrase that follows "must be" and never
 holds the text itself. They are plain classes and no dataclasses on purpose: msgspec would encode a
@@ -8,6 +8,77 @@ dataclass field by field, secrets included; a plain class it refuses.
 import ipaddress
 import re
 from typing import Final, Self
+
+import msgspec
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file. Every value stands in exactly one section."""
+
+
+ANY_HOST: Final = "*"
+
+_WEB_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
+_ORIGIN = re.compile(
+    r"https?://([A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+    re.ASCII,
+)
+
+
+class _WebName:
+    """A name in lower case; equals one of its own kind."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class Origin(_WebName):
+    """Scheme, host and port of a page, as browsers write them in `Origin`; kept in lower case."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no origin.
+        """
+        if _ORIGIN.fullmatch(text) is None:
+            raise ValueError('an origin such as "https://portal.example.com", without a path')
+        return cls(text.lower())
+
+
+class AllowedHost(_WebName):
+    """A host name without a port, kept in lower case; `*` stands for every name."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`.
+
+        Raises:
+            ValueError: It is no host name.
+        """
+        if text != ANY_HOST and _WEB_HOST_NAME.fullmatch(text) is None:
+            raise ValueError('a host name without a port, or "*" for every name')
+        return cls(text.lower())
+
 
 MASK = "***"
 SECRET_CHARACTERS_MAX = 4096
@@ -105,7 +176,7 @@ class BindAddress(Address):
 
 
 class Secret:
-    """A text that never shows by itself: `str` and `repr` are masked, `reveal` is asked for."""
+    """A text that `str` and `repr` mask; `reveal` returns it."""
 
     __slots__ = ("_text",)
 

@@ -1,7 +1,7 @@
-"""The answer to one query, batch by batch, as asyncpg records: what `reads` and `frames` stand on.
+"""The answer to one query in batches of asyncpg records, for `reads` and `frames`.
 
-A server-side portal hands over so many rows at a time, so that the memory taken here is that of one
-batch however long the answer is; QuestDB keeps its place in the table until the portal is closed.
+A server-side portal returns a limited number of rows at a time, so memory holds one batch. QuestDB
+keeps the tables open until the portal is closed.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from utility_ts_analytics.database.pool import Connection, Pool
-from utility_ts_analytics.database.row_shape import RowShape
-from utility_ts_analytics.database.typed_query import Query, RowT
+from utility_ts_analytics.database.typed_query import Query, RowShape, RowT
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
 
 if TYPE_CHECKING:
@@ -38,9 +37,9 @@ async def open_batches(
 ) -> AsyncIterator[AsyncIterator[Batch]]:
     """Ask `query` and lend an iterator over its answer, by columns, for the length of the block.
 
-    The answer is that of one moment: rows written while it is read do not show. Whoever leaves the
-    block early leaves no trace: QuestDB lets go of the tables and the connection can be used
-    again, or is closed where the server does not answer.
+    The answer is a snapshot: rows written while it is read are not in it. The block may be left
+    early: QuestDB then releases the tables, and the connection can be used again, or is closed if
+    the server does not answer.
 
     Args:
         source: A connection, which does nothing else meanwhile, or a pool that lends one.
@@ -140,4 +139,4 @@ async def _finish(
     try:
         await connection.run(close, timeout_s=_CLOSE_TIMEOUT_S)
     except QuestDBUnavailable:
-        return  # whoever waits for rows has them, or has an error of its own
+        return  # the reader has its rows, or an error of its own

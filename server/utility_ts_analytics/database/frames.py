@@ -17,9 +17,14 @@ from utility_ts_analytics.database.batches import (
     open_batches,
 )
 from utility_ts_analytics.database.pool import Connection, Pool
-from utility_ts_analytics.database.row_limit import COLUMN_ROWS_MAX, check_row_count
-from utility_ts_analytics.database.row_shape import RowShape, shape_of
-from utility_ts_analytics.database.typed_query import Query, RowT
+from utility_ts_analytics.database.typed_query import (
+    COLUMN_ROWS_MAX,
+    Query,
+    RowShape,
+    RowT,
+    check_row_count,
+    shape_of,
+)
 from utility_ts_analytics.errors import OperatorError
 
 if TYPE_CHECKING:

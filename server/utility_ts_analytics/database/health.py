@@ -1,18 +1,20 @@
 """Whether QuestDB answers, and whether its tables can be written to.
 
-QuestDB's own health endpoint says nothing of suspended tables: it answers 200 while acknowledged
-rows stay invisible, and its gauge of suspended tables goes wrong after a RESUME. So the tables
-themselves are asked, over one connection that is kept.
+QuestDB's own health endpoint ignores suspended tables, and its gauge of them is wrong after a
+RESUME. So the tables themselves are queried, over one connection that is kept.
+
+Rows go by ILP over HTTP, tables are looked at over pgwire. Where only pgwire is away, the last look
+stays valid for a while (docs/decisions/0007). A growing WAL lag refuses nothing, since committed
+rows are safe, but makes the service not ready: it would end as a full disk.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from utility_ts_analytics.database.auto_creation import auto_creation
-from utility_ts_analytics.database.crashed_tables import reopen
-from utility_ts_analytics.database.live_table import LiveTable, read_tables
+from utility_ts_analytics.database.live_table import LiveTable, auto_creation, read_tables, reopen
 from utility_ts_analytics.database.pool import Connection, StatementRefused, connect
 from utility_ts_analytics.database.table_compare import compare
 from utility_ts_analytics.database.table_spec import TableSpec
@@ -137,7 +139,7 @@ async def read_health(
 
 
 class HealthPoller:
-    """Keeps an eye on one QuestDB, and recovers by itself when that comes back.
+    """Polls one QuestDB, and recovers by itself when QuestDB is back.
 
     One connection, opened when needed and kept. A poll costs the server about 0.5 ms per query: one
     query, and one more per watched table. Belongs to one event loop.
@@ -181,3 +183,91 @@ class HealthPoller:
                 return QuestDBHealth(False, str(error), MappingProxyType({}))
         health = await read_health(self._connection, self._tables, timeout_s=self._timeout_s)
         return replace(health, warnings=self._warnings) if health.up else health
+
+
+SEEN_AGE_S_MAX = 300.0
+"""A table may have been suspended since; after so long nothing is acknowledged on trust."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """The last poll that QuestDB answered.
+
+    Attributes:
+        health: What it found; `up`.
+        at_s: When, monotonic seconds.
+    """
+
+    health: QuestDBHealth
+    at_s: float
+
+
+def health_on_trust(
+    polled: QuestDBHealth, seen: LastSeen | None, *, now_s: float, ilp_answers: bool
+) -> QuestDBHealth:
+    """Return the poll by which tables written over ILP/HTTP are judged.
+
+    Args:
+        polled: The newest poll.
+        seen: The last one that was answered, by this process; None if none was.
+        now_s: Monotonic seconds.
+        ilp_answers: Whether QuestDB's HTTP server answers just now.
+
+    Returns:
+        The newest poll if it was answered, or if nothing else can be relied on; else what was seen
+        last, at most `SEEN_AGE_S_MAX` ago.
+    """
+    if polled.up or not ilp_answers:
+        return polled
+    if seen is None:
+        return _down(f"the tables have not been seen yet: {polled.reason}")
+    if now_s - seen.at_s > SEEN_AGE_S_MAX:
+        minutes = round(SEEN_AGE_S_MAX / 60)
+        return _down(f"the tables were last seen over {minutes} minutes ago: {polled.reason}")
+    return seen.health
+
+
+def _down(reason: str) -> QuestDBHealth:
+    return QuestDBHealth(False, reason, MappingProxyType({}))
+
+
+LAG_WINDOW_S = 30.0
+"""Apply goes in bursts of seconds; over half a minute a lag that is worked off has shrunk."""
+
+
+class LagTrend:
+    """The lag of one table over the last `LAG_WINDOW_S` seconds.
+
+    Args:
+        transactions_max: Lag that is never a reason to worry; 0 turns this off.
+    """
+
+    def __init__(self, transactions_max: int) -> None:
+        self.growing = False
+        """Whether the lag has been over the maximum for the whole window and does not shrink."""
+        self._transactions_max = transactions_max
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def see(self, transactions: int, now_s: float) -> None:
+        """Note the lag of one poll.
+
+        Args:
+            transactions: Committed and not yet visible, >= 0.
+            now_s: Monotonic seconds, not before those of the last call.
+        """
+        if self._transactions_max == 0 or transactions <= self._transactions_max:
+            self._seen.clear()
+            self.growing = False
+            return
+        seen = self._seen
+        seen.append((now_s, transactions))
+        # The oldest that is kept is at least as old as the window, once there is one.
+        while len(seen) > 1 and now_s - seen[1][0] >= LAG_WINDOW_S:
+            seen.popleft()
+        since_s = seen[0][0]
+        middle_s = (since_s + now_s) / 2
+        if now_s - since_s < LAG_WINDOW_S:
+            return
+        earlier = [lag for at_s, lag in seen if at_s < middle_s]
+        later = [lag for at_s, lag in seen if at_s >= middle_s]
+        self.growing = sum(later) / len(later) >= sum(earlier) / len(earlier)

@@ -1,11 +1,78 @@
-"""Reads what the tables of a running QuestDB are."""
+"""Reads what a running QuestDB says of its tables.
 
+Also whether it creates tables and columns by itself for ILP lines that have none (a misspelt name
+is then a new table; `sinks.ilp.landing` guards the service against it), and how it finds tables
+again that it lost sight of in a crash.
+"""
+
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from utility_ts_analytics.database.pool import Connection
+from utility_ts_analytics.database.pool import Connection, StatementRefused
 from utility_ts_analytics.database.table_spec import ColumnSpec
+
+_AUTO_CREATION_SQL = (
+    "SELECT property_path, env_var_name FROM (SHOW PARAMETERS) "
+    "WHERE property_path LIKE 'line.auto.create.new.%' AND value = 'true' ORDER BY 1"
+)
+
+
+async def auto_creation(connection: Connection, *, timeout_s: float) -> tuple[str, ...]:
+    """Return one warning for each such setting that is on, with what to set; () if none is.
+
+    They can be changed by a restart of QuestDB alone, so one look for each connection is enough.
+    A server that does not tell (`StatementRefused`) is not warned of.
+
+    Args:
+        connection: Left usable unless the call raises.
+        timeout_s: For the one query.
+
+    Raises:
+        QuestDBUnavailable: No connection, or no answer in time.
+    """
+    try:
+        rows = await connection.fetch(_AUTO_CREATION_SQL, timeout_s=timeout_s)
+    except StatementRefused:
+        return ()
+    return tuple(_warning(str(setting), str(variable)) for setting, variable in rows)
+
+
+def _warning(setting: str, variable: str) -> str:
+    things = "tables" if setting.endswith("tables") else "columns"
+    return (
+        f"QuestDB makes {things} by itself: set {setting}=false in its server.conf"
+        f" ({variable}=false in its environment) and restart it"
+    )
+
+
+async def reopen(connection: Connection, table: str, *, timeout_s: float) -> None:
+    """Make QuestDB look for a table that it does not list; does nothing where there is none.
+
+    QuestDB 9.3.4 swaps the file with a table's columns by two renames whenever a SYMBOL column
+    outgrows its capacity. Killed between the two, it starts without the table in `tables()`. No row
+    is lost: it repairs the files when it next opens the table to write. The service writes only to
+    listed tables, so this resumes the table's log, which opens the table, and refreshes the list.
+
+    Returning does not mean that the table is listed: QuestDB takes a moment.
+
+    Args:
+        connection: Left usable unless the call raises.
+        table: Its name.
+        timeout_s: For each of two statements.
+
+    Raises:
+        QuestDBUnavailable: No connection, or no answer in time.
+    """
+    # QuestDB allows no quote in a name (`test_questdb_allows_no_quote_in_a_table_name`).
+    statements = (
+        f'ALTER TABLE "{table}" RESUME WAL',
+        f"SELECT hydrate_table_metadata('{table}')",
+    )
+    for statement in statements:
+        with contextlib.suppress(StatementRefused):
+            await connection.execute(statement, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
-from utility_ts_analytics.database.client_tls import client_context, tls_cause
+from utility_ts_analytics.database.access import client_context, tls_cause
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
 
 ResultT = TypeVar("ResultT")
@@ -56,7 +56,7 @@ class Connection:
     """One connection to one QuestDB. One statement at a time; not for concurrent use.
 
     After `ConnectFailed`, `AnswerLost` or a cancellation it is closed and stays so; after
-    `StatementRefused` it goes on working.
+    `StatementRefused` it can still be used.
     """
 
     def __init__(self, connection: "asyncpg.Connection", address: str) -> None:
@@ -127,7 +127,7 @@ class Connection:
                 f"QuestDB at {self._address} gave no answer within {timeout_s:g} s"
             ) from None
         except asyncio.CancelledError:
-            # The server may still be at it; nobody could tell its answer from the next one.
+            # The server may still answer; that answer could be taken for the next one.
             self._connection.terminate()
             raise
         except (OSError, asyncpg.PostgresConnectionError) as error:

@@ -1,8 +1,7 @@
 """Typed reads: a `Query` in, structs or columns out, checked against the struct.
 
-Everything comes over pgwire in batches from a server-side portal (`batches`), also where all of
-it is returned at once, so that what differs is only who holds the rows. Arrow and Polars are in
-`frames`, and need the extra `analysis`.
+All answers come over pgwire in batches (`batches`), also those that are returned at once. Arrow and
+Polars are in `frames`, and need the extra `analysis`.
 
 Times come back aware, in UTC. NULL comes back as None, and only where the field allows it.
 """
@@ -19,9 +18,15 @@ from utility_ts_analytics.database.batches import (
 )
 from utility_ts_analytics.database.frames import fetch_arrow, fetch_polars, stream_arrow
 from utility_ts_analytics.database.pool import Connection, Pool
-from utility_ts_analytics.database.row_limit import ROWS_MAX, check_row_count
-from utility_ts_analytics.database.row_shape import RowShape, UnexpectedAnswer, shape_of
-from utility_ts_analytics.database.typed_query import Query, RowT
+from utility_ts_analytics.database.typed_query import (
+    ROWS_MAX,
+    Query,
+    RowShape,
+    RowT,
+    UnexpectedAnswer,
+    check_row_count,
+    shape_of,
+)
 
 __all__ = [
     "Query",

@@ -113,7 +113,7 @@ def _made_by_ilp(live: LiveTable, spec: TableSpec) -> bool:
 
 
 def _foreign_table(spec: TableSpec) -> str:
-    """Return the way out; nothing is dropped but by the operator, who knows what is in it."""
+    """Return the remedy. Only the operator, who knows the rows, drops a table."""
     old = f"{spec.name}_made_by_ilp"
     return (
         f"column {spec.timestamp} is missing: QuestDB made this table by itself; set "

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from utility_ts_analytics.database.schema_text import (
+from utility_ts_analytics.database.table_spec import (
     VIEW_DIRECTORIES,
     Statement,
     schema_files,

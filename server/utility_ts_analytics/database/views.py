@@ -32,7 +32,7 @@ class LiveView:
         query: As `query_words`; empty if it holds what none of our views does.
         status: QuestDB's word: `valid`, `refreshing`, `invalid`.
         reason: Why it is invalid, "" otherwise.
-        suspended: Its own write-ahead log stands still.
+        suspended: Its own write-ahead log is suspended.
         refreshed_at: End of the last refresh, UTC without saying so; None before the first.
         lag_transactions: Of the base table, not yet in it, >= 0; None before the first refresh.
     """

@@ -1,1 +1,1 @@
-"""Files into tables: the way in for what does not come over HTTP."""
+"""COPY jobs for CSV files, as the earlier package made them."""

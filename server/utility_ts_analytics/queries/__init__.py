@@ -1,1 +1,1 @@
-"""SQL text for the questions a utility asks. Pure: nothing here connects to anything."""
+"""QuestDB SQL, time ranges, intervals and tariffs, without a connection."""

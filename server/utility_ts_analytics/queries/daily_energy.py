@@ -1,28 +1,28 @@
 """SQL for the daily questions, over the materialized views of `sql/views`.
 
 Pure functions: values in, text out, every value quoted by `queries.literals`. What one meter or
-node adds up to is stored in the views; which feeder a meter hangs on and what its kWh are worth is
-joined when the question is asked: a view does not follow changes in tables that it joins, and
-mappings are corrected in hindsight.
+node adds up to is stored in the views; the feeder and the scale factor of a meter are joined when
+the question is asked: a view does not follow changes in tables that it joins, and mappings are
+corrected in hindsight.
 
 The views hold whole days of the zone that they were applied with (`schema apply --views --zone`),
 a day from an hour after its end on, and later rows of it within 15 minutes.
 """
 
-from utility_ts_analytics.queries.balance_intervals import Intervals
+from utility_ts_analytics.queries.intervals import Intervals
 from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
-from utility_ts_analytics.queries.reference_versions import SCALED_KWH, feeder_join, scale_join
+from utility_ts_analytics.queries.meter_usage_queries import SCALED_KWH, feeder_join, scale_join
 from utility_ts_analytics.queries.time_range import TimeRange
 
 _MAPS = (("meter_feeder_map", "feeder_id"), ("meter_scale_map", "scale_factor"))
 
 
 def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
-    """Return the query for what the meters of each feeder took, day by day.
+    """Return the query for the energy that the meters of each feeder took, day by day.
 
     Exact, whenever a meter moved or its factor changed: meters without such a change inside the
     range are read from `meter_usage_daily`, the others from their readings, each of which belongs
-    to the mapping and the factor of its own `ts`. So the same as from `meter_usage` alone.
+    to the mapping and the factor of its own `ts`. The result is that of `meter_usage` alone.
 
     Result columns, one row per day and feeder with readings, ordered by `ts`, `feeder_id`:
 
@@ -70,7 +70,7 @@ def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
 
 
 def feeder_day_supply_sql(time_range: TimeRange, *, interval_minutes: int = 15) -> str:
-    """Return the query for what entered each feeder at its head, day by day.
+    """Return the query for the energy that entered each feeder at its head, day by day.
 
     Result columns, one row per day and node with measurements of active power in MW, ordered by
     `ts`, `node_id`:
@@ -81,7 +81,7 @@ def feeder_day_supply_sql(time_range: TimeRange, *, interval_minutes: int = 15) 
     - `intervals`: how many were added; missing ones are not made up for.
 
     Args:
-        time_range: Days of the views' zone whose start lies in it.
+        time_range: Days of the views' zone that start in it.
         interval_minutes: Length of the intervals of the measurements, 1..1440; it is not stored.
 
     Raises:

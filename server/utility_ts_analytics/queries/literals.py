@@ -1,4 +1,4 @@
-"""Values as they stand in SQL text: the one place where quoting is done.
+"""Values in QuestDB's SQL text: the one place that quotes them.
 
 A value that cannot be written safely is refused with `ValueError`; nothing is cleaned or cut.
 Quoting then parsing gives the value back (STYLE section 4, law 10).
@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,126}")
-# Four digits at most: QuestDB takes `99999999999h` for `1h` without a word.
+# Four digits at most: QuestDB silently takes `99999999999h` for `1h`.
 _SAMPLE_BY = re.compile(r"([1-9][0-9]{0,3})([smhdwMy])")
 
 
@@ -81,11 +80,6 @@ def quote_texts(values: Iterable[str], what: str) -> str:
     return quoted
 
 
-def reusable(names: Iterable[str]) -> Iterable[str]:
-    """Return names for more than one use; one text stays what it is, to be refused as such."""
-    return names if isinstance(names, str) else tuple(names)
-
-
 def quote_timestamp(value: datetime) -> str:
     """Return `value` as a literal that QuestDB reads as a TIMESTAMP: UTC, microseconds, quoted.
 
@@ -112,22 +106,6 @@ def in_utc(value: datetime) -> datetime:
     except OverflowError as cause:
         msg = f"cannot use time {value.isoformat()}: it is outside the years 1 to 9999 in UTC"
         raise ValueError(msg) from cause
-
-
-def identifier(name: str) -> str:
-    """Return `name` if it can stand as a table or column name without quotes.
-
-    Args:
-        name: ASCII letters, digits and `_`, not starting with a digit, 1..127 characters.
-            SQL keywords pass: QuestDB refuses them itself, with a clear message.
-
-    Raises:
-        ValueError: The name is of another form.
-    """
-    if _IDENTIFIER.fullmatch(name) is None:
-        msg = f"cannot use {name!r} as a name: only letters, digits and _, not a digit first"
-        raise ValueError(msg)
-    return name
 
 
 def parse_sample_by(text: str) -> SampleInterval:

@@ -1,27 +1,47 @@
 """SQL for questions about meter readings: load of one meter, load of customer segments.
 
-Pure functions: values in, text out, every value quoted by `queries.literals`. Readings are scaled
-and attributed as of their own time, from reference rows with validity:
-
-- A reading belongs to the row of `meters`, `customers` and `meter_scale_map` with the latest
-  `valid_from` at or before its `ts`. A reading from before its meter or customer was known belongs
-  to no segment.
-- A scale factor counts in [`valid_from`, `valid_to`); a null `valid_to` still holds. A meter
-  without a factor at that time counts as 1.0.
+Pure functions: values in, text out, every value quoted by `queries.literals`.
 
 A reading's `ts` is the start of its interval. Energy is in kWh; mean power over an interval is
-kW = kWh / hours of the interval.
+kW = kWh / hours of the interval. Readings are scaled and attributed as of their own time, from
+reference rows with validity:
+
+- A reading, which every text here calls `mu`, belongs to the version of a reference row with the
+  latest `valid_from` at or before its `ts`. A reading from before its meter or customer was known
+  belongs to no segment.
+- A version with a `valid_to` ends there (exclusive); a null `valid_to` still holds. A meter without
+  a scale factor at that time counts as 1.0.
+
+Each version is joined with the start of the next one, so that the versions of a key never overlap
+and no reading is counted twice. (An ASOF JOIN finds the same rows, but took over 30 s for 1.4
+million readings of 2,000 meters where this takes 1.4 s: QuestDB 9.3.4 looks for each reading's
+version row by row.)
 """
 
 from collections.abc import Iterable
 
-from utility_ts_analytics.queries.literals import parse_sample_by, quote_text
-from utility_ts_analytics.queries.mean_power import mean_kw_sql
-from utility_ts_analytics.queries.reference_versions import SCALED_KWH, customer_join, scale_join
-from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SavedQuery, notes_of
+from utility_ts_analytics.queries.literals import (
+    SampleInterval,
+    parse_sample_by,
+    quote_text,
+    quote_texts,
+    quote_timestamp,
+)
 from utility_ts_analytics.queries.time_range import TimeRange
 
-__all__ = ["SAVED", "TimeRange", "aggregated_segment_load_sql", "load_profile_sql"]
+__all__ = [
+    "SCALED_KWH",
+    "TimeRange",
+    "aggregated_segment_load_sql",
+    "feeder_join",
+    "load_profile_sql",
+    "scale_join",
+]
+
+SCALED_KWH = "mu.kwh * coalesce(msm.scale_factor, 1.0)"
+"""True energy of a reading, kWh, after `scale_join`."""
+
+_MICROSECONDS_PER_HOUR = "3600000000.0"
 
 
 def load_profile_sql(meter_id: str, time_range: TimeRange) -> str:
@@ -40,11 +60,10 @@ def load_profile_sql(meter_id: str, time_range: TimeRange) -> str:
         ValueError: `meter_id` holds a character that QuestDB cannot take.
     """
     meter = quote_text(meter_id)
-    only = f" WHERE meter_id = {meter}"
     return (
         f"SELECT mu.ts AS ts, {SCALED_KWH} AS kwh\n"
         "FROM meter_usage mu\n"
-        f"{scale_join(only)}"
+        f"{scale_join(f' WHERE meter_id = {meter}')}"
         f"WHERE mu.meter_id = {meter} AND {time_range.covers_sql('mu.ts')}\n"
         "ORDER BY ts"
     )
@@ -73,21 +92,14 @@ def aggregated_segment_load_sql(
         ValueError: There is no segment, `segments` is one text, a segment holds a character that
             QuestDB cannot take, or `sample_by` is no interval.
     """
-    if isinstance(segments, str):
-        # A text is an iterable of texts too: it would silently ask for one-letter segments.
-        msg = f"cannot query segments: give a list of names, not the one text {segments!r}"
-        raise ValueError(msg)  # noqa: TRY004 - one error class for every bad value, as documented
-    names = ", ".join(quote_text(segment) for segment in segments)
-    if not names:
-        msg = "cannot query segments: the list is empty, name at least one"
-        raise ValueError(msg)
+    names = quote_texts(segments, "segments")
     bucket = parse_sample_by(sample_by)
     return (
-        f"SELECT ts, segment, kwh, {mean_kw_sql(bucket, time_range)} AS mean_kw\n"
+        f"SELECT ts, segment, kwh, {_mean_kw_sql(bucket, time_range)} AS mean_kw\n"
         "FROM (\n"
         f"SELECT mu.ts AS ts, c.segment AS segment, sum({SCALED_KWH}) AS kwh\n"
         "FROM meter_usage mu\n"
-        f"{customer_join('segment')}{scale_join()}"
+        f"{_customer_join()}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND c.segment IN ({names})\n"
         f"SAMPLE BY {bucket.sql} ALIGN TO CALENDAR\n"
         ")\n"
@@ -95,17 +107,60 @@ def aggregated_segment_load_sql(
     )
 
 
-SAVED = (
-    SavedQuery(
-        "load_profile",
-        "How much energy went through one meter, interval by interval?",
-        load_profile_sql("M-F1-001", SAMPLE_WEEK),
-        notes_of(load_profile_sql),
-    ),
-    SavedQuery(
-        "segment_load",
-        "How much energy did each customer segment take, hour by hour?",
-        aggregated_segment_load_sql(["commercial", "residential"], SAMPLE_WEEK),
-        notes_of(aggregated_segment_load_sql),
-    ),
-)
+def scale_join(where: str = "") -> str:
+    """Return the join that gives each reading its scale factor, as `msm`.
+
+    Args:
+        where: Such as ` WHERE meter_id = 'm-1'`. Repeat a condition on `mu` here: QuestDB does not
+            apply it to the versions by itself, and reads all of them.
+    """
+    factors = _versions("meter_scale_map", "meter_id", "scale_factor, valid_to", where)
+    return f"LEFT JOIN {factors} msm ON msm.meter_id = mu.meter_id AND {_valid('msm', ends=True)}\n"
+
+
+def feeder_join() -> str:
+    """Return the join that gives each reading the feeder of its meter, as `f`.
+
+    Readings of meters that are on no feeder at the time are left out.
+    """
+    feeders = _versions("meter_feeder_map", "meter_id", "feeder_id, valid_to")
+    return f"JOIN {feeders} f ON f.meter_id = mu.meter_id AND {_valid('f', ends=True)}\n"
+
+
+def _customer_join() -> str:
+    """Return the joins that give each reading the customer of its meter, as `c`."""
+    return (
+        f"JOIN {_versions('meters', 'meter_id', 'customer_id')} m"
+        f" ON m.meter_id = mu.meter_id AND {_valid('m')}\n"
+        f"JOIN {_versions('customers', 'customer_id', 'segment')} c"
+        f" ON c.customer_id = m.customer_id AND {_valid('c')}\n"
+    )
+
+
+def _versions(table: str, key: str, columns: str, where: str = "") -> str:
+    """Return a sub-query: rows of a reference table, each with the start of its key's next one."""
+    return (  # every part is a constant of a builder or was quoted by it
+        f"(SELECT {key}, {columns}, valid_from,"  # noqa: S608
+        f" lead(valid_from) OVER (PARTITION BY {key} ORDER BY valid_from) AS next_from"
+        f" FROM {table}{where})"
+    )
+
+
+def _valid(alias: str, *, ends: bool = False) -> str:
+    """Return the condition that a version holds at `mu.ts`; `ends`: it has a `valid_to`."""
+    condition = (
+        f"mu.ts >= {alias}.valid_from AND ({alias}.next_from IS NULL OR mu.ts < {alias}.next_from)"
+    )
+    if ends:
+        condition += f" AND ({alias}.valid_to IS NULL OR mu.ts < {alias}.valid_to)"
+    return condition
+
+
+def _mean_kw_sql(bucket: SampleInterval, time_range: TimeRange) -> str:
+    """Return `kwh` / hours of that part of the bucket at `ts` that lies in the range."""
+    start = f"greatest(ts, {quote_timestamp(time_range.start)}::timestamp)"
+    end = (
+        f"least(dateadd('{bucket.unit}', {bucket.count}, ts),"
+        f" {quote_timestamp(time_range.end)}::timestamp)"
+    )
+    return f"kwh * {_MICROSECONDS_PER_HOUR} / datediff('u', {start}, {end})"

@@ -1,8 +1,8 @@
 """Readings as they are stored, typed: the latest ones, the load profile of a meter, range scans.
 
-Each question is a `Query` for `database.reads`: `$1` stands for a value where QuestDB can bind it,
-a quoted literal elsewhere (lists of names). Nothing is scaled here but the load profile: `kwh` and
-`mw` of a scan are what was sent.
+Each question is a `Query` for `database.reads`: values are bound (`$1`) where QuestDB can bind
+them, and quoted elsewhere (lists of names). Only the load profile is scaled: `kwh` and `mw` of a
+scan are as they were sent.
 """
 
 from collections.abc import Iterable
@@ -12,16 +12,15 @@ from uuid import UUID
 from msgspec import Struct
 
 from utility_ts_analytics.database.typed_query import Query
-from utility_ts_analytics.queries.interval_length import IntervalLength
 from utility_ts_analytics.queries.literals import quote_texts
 from utility_ts_analytics.queries.meter_usage_queries import load_profile_sql
-from utility_ts_analytics.queries.saved import SAMPLE_WEEK, SavedQuery, notes_of
 from utility_ts_analytics.queries.time_range import TimeRange
 
 _USAGE_COLUMNS = (
     "ts, meter_id, premise_id, kwh, kvarh, kva_demand, quality_flag, source_system, event_id"
 )
 _GENERATION_COLUMNS = "ts, plant_id, unit_id, mw, mvar, status, fuel_type, event_id"
+_DAY_MINUTES = 1440
 
 
 class UsageRow(Struct, frozen=True):
@@ -92,52 +91,43 @@ def latest_readings(since: datetime | None = None) -> Query[UsageRow]:
     Raises:
         ValueError: The time is naive.
     """
+    order = " LATEST ON ts PARTITION BY meter_id ORDER BY ts, meter_id"
     if since is None:
-        return Query(latest_readings_sql(), UsageRow)
-    return Query(_latest_of(" WHERE ts >= $1"), UsageRow, [since])
-
-
-def latest_readings_sql() -> str:
-    """Return the query for the newest reading of each meter.
-
-    Result columns, one row per meter that ever sent one, ordered by `ts`, `meter_id`: `ts` (start
-    of the interval, UTC), `meter_id`, `premise_id`, `kwh` (not scaled), `kvarh`, `kva_demand`,
-    `quality_flag`, `source_system`, `event_id`, as they are stored; null where nothing was sent.
-    """
-    return _latest_of("")
+        return Query(f"SELECT {_USAGE_COLUMNS} FROM meter_usage{order}", UsageRow)  # noqa: S608
+    return Query(
+        f"SELECT {_USAGE_COLUMNS} FROM meter_usage WHERE ts >= $1{order}",  # noqa: S608
+        UsageRow,
+        [since],
+    )
 
 
 def load_profile(
     meter_id: str, time_range: TimeRange, *, interval_minutes: int = 15
 ) -> Query[LoadInterval]:
-    """Return the query of `load_profile_kw_sql`, typed; arguments and errors as there."""
-    return Query(
-        load_profile_kw_sql(meter_id, time_range, interval_minutes=interval_minutes), LoadInterval
-    )
-
-
-def load_profile_kw_sql(meter_id: str, time_range: TimeRange, *, interval_minutes: int = 15) -> str:
     """Return the query for the load profile of one meter as energy and as power.
 
-    Result columns, one row per stored reading, ordered by `ts`, gaps left as gaps:
-
-    - `ts`: start of the interval, UTC.
-    - `kwh`: energy of the interval, times the scale factor of its time; below 0 where that is.
-    - `mean_kw`: `kwh` / hours of an interval.
+    One row per stored reading, ordered by `ts`, gaps left as gaps.
 
     Args:
         meter_id: As stored; any text.
         time_range: Readings whose interval starts in it.
-        interval_minutes: How long each interval of this meter is; a whole part of a day. The
-            table does not know: a wrong length makes a wrong power.
+        interval_minutes: Length of each interval of this meter; a whole part of a day. The table
+            does not hold it: a wrong length makes a wrong power.
 
     Raises:
         ValueError: `meter_id` holds a character that QuestDB cannot take, or `interval_minutes`
             is no whole part of a day.
     """
-    hours = IntervalLength(interval_minutes).hours_sql
+    if not 1 <= interval_minutes <= _DAY_MINUTES or _DAY_MINUTES % interval_minutes:
+        raise ValueError(
+            f"cannot use an interval of {interval_minutes} minutes: it must be a whole part of a"
+            " day, such as 15, 30 or 60"
+        )
+    # A number with a fraction: QuestDB divides whole numbers as such.
+    hours = repr(interval_minutes / 60.0)
     profile = load_profile_sql(meter_id, time_range)
-    return f"SELECT ts, kwh, kwh / {hours} AS mean_kw FROM (\n{profile}\n)"  # noqa: S608
+    sql = f"SELECT ts, kwh, kwh / {hours} AS mean_kw FROM (\n{profile}\n)"  # noqa: S608 - quoted
+    return Query(sql, LoadInterval)
 
 
 def meter_usage_scan(
@@ -161,8 +151,8 @@ def generation_output_scan(
 ) -> Query[GenerationRow]:
     """Return the query for all generation of a range, ordered by `ts`; for streams of any length.
 
-    Rows of units and rows of whole plants (`unit_id` null) both, as they were sent: see
-    `queries.generation` before adding them up.
+    Rows of units and rows of whole plants (`unit_id` null) both, as they were sent. Do not add the
+    two: the question `generation_by_fuel` takes either one or the other of a plant.
 
     Args:
         time_range: Readings whose interval starts in it.
@@ -175,32 +165,9 @@ def generation_output_scan(
     return Query(sql, GenerationRow, [time_range.start, time_range.end])
 
 
-def _latest_of(where: str) -> str:
-    return (
-        f"SELECT {_USAGE_COLUMNS} FROM meter_usage{where}"  # noqa: S608 - constants
-        " LATEST ON ts PARTITION BY meter_id ORDER BY ts, meter_id"
-    )
-
-
 def _scan(table: str, columns: str, key: str, ids: Iterable[str] | None) -> str:
     only = "" if ids is None else f" AND {key} IN ({quote_texts(ids, f'{key}s')})"
     return (
         f"SELECT {columns} FROM {table}"  # noqa: S608 - constants, and quoted
         f" WHERE ts >= $1 AND ts < $2{only} ORDER BY ts"
     )
-
-
-SAVED: tuple[SavedQuery, ...] = (
-    SavedQuery(
-        "latest_readings",
-        "What did each meter send last?",
-        latest_readings_sql(),
-        notes_of(latest_readings_sql),
-    ),
-    SavedQuery(
-        "load_profile_kw",
-        "What power did one meter draw, interval by interval?",
-        load_profile_kw_sql("M-F1-001", SAMPLE_WEEK),
-        notes_of(load_profile_kw_sql),
-    ),
-)

@@ -1,6 +1,6 @@
 """When which tariff period holds, by the local wall clock: seasons, day types and daily windows.
 
-Values only. `queries.tariff_file` reads one from a file, `queries.time_of_use` writes SQL with it.
+Values only. `queries.tariff_file` reads one from a file, `analysis.tables` hands it to questions.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Literal, get_args
 
-from utility_ts_analytics.queries.local_calendar import zone_literal
+from utility_ts_analytics.queries.intervals import zone_named
 
 DayType = Literal["weekday", "saturday", "sunday", "holiday"]
 DAY_TYPES: tuple[DayType, ...] = get_args(DayType)
@@ -103,16 +103,16 @@ class TariffCalendar:
 def calendar_problems(
     zone: str, seasons: Sequence[Season], holidays: Sequence[date]
 ) -> Iterator[str]:
-    """Yield whatever keeps these from making a calendar, one line each."""
+    """Yield every reason why these make no calendar, one line each."""
     try:
-        zone_literal(zone)
+        zone_named(zone)
     except ValueError as error:
         yield f"zone: {error}"
     yield from _repeated("holidays", [day.isoformat() for day in holidays])
     yield from _repeated("seasons", [season.name for season in seasons])
     for season in seasons:
         yield from _season_problems(season)
-    # What lies in no season or in two says nothing where a season's own dates are wrong.
+    # Gaps and overlaps of seasons mean nothing where a season's own dates are wrong.
     if all(_is_day(*season.first) and _is_day(*season.last) for season in seasons):
         yield from _year_problems(seasons)
 

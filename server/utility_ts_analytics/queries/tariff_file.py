@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 
+from utility_ts_analytics.config.load import read_toml
 from utility_ts_analytics.config.problems import Problems, join_path, shown_value
-from utility_ts_analytics.config.toml_file import read_toml
 from utility_ts_analytics.errors import ConfigError
 from utility_ts_analytics.queries.tariff_calendar import (
     DAY_TYPES,

@@ -1,1 +1,1 @@
-"""Bytes -> records: lines, decoding, diagnosis, decompression. No sockets, no waiting."""
+"""From bytes to records: decompress, cut into lines, decode, explain bad lines. No I/O."""

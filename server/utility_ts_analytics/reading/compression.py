@@ -1,8 +1,8 @@
 """Decompress bodies as they arrive, in pieces of bounded size and with a bound on their sum.
 
-Neither a small chunk that expands a million times nor a header that asks for a huge window makes
-these hold more than a few hundred KiB of output, plus a window of up to 8 MiB for zstd, which is
-told before it is allocated.
+A chunk that expands a million times and a header that asks for a huge window are both bounded: a
+decompressor holds at most a few hundred KiB of output, and for zstd a window of up to 8 MiB, which
+`window_bytes` announces before it is allocated.
 """
 
 import zlib
@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from typing import Final, Literal, Protocol, assert_never
 
 from utility_ts_analytics.errors import DecompressedTooLarge, InvalidEncoding, TruncatedBody
+from utility_ts_analytics.reading.wrong_formats import of_packed
 from utility_ts_analytics.reading.zstd_frames import ZstdStream
 
 Encoding = Literal["identity", "gzip", "zstd"]
 
 PIECE_BYTES_MAX: Final = 262_144
-"""Largest piece of decompressed output."""
+"""Largest piece of decompressed output, bytes."""
 
 _GZIP_PIECE_BYTES: Final = 65_536
 """The same for gzip, smaller since each upload holds it twice: with 256 KiB, 64 gzip uploads took a
-worker to 144 MiB, with this to 116 (`python -m loadtest.memory --only gzip`)."""
+worker to 144 MiB, with this to 116 (`python -m loadtest memory --only gzip`)."""
 
 _GZIP_INPUT_BYTES: Final = 16_384
 """zlib copies the input behind a member's end: this bounds what thousands of tiny members cost."""
@@ -29,21 +30,18 @@ _GZIP_WBITS: Final = 31
 
 
 class Decompressor(Protocol):
-    """One body on its way. Not to be used after it raised."""
+    """Decompresses one body. Not to be used after it raised."""
 
     @property
     def window_bytes(self) -> int:
-        """What a frame of zstd that is about to be expanded needs beside its output.
-
-        0 where that is too little to count.
-        """
+        """Memory that the next zstd frame needs beside its output; 0 where that is negligible."""
         ...
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what `chunk` expands to. Run the iterator to its end before the next call.
 
-        A piece is empty where `window_bytes` has grown, before that much is allocated, and where
-        much input has come to nothing yet.
+        A piece is empty where `window_bytes` has grown, before the window is allocated, and where
+        much input has given no output yet.
 
         Raises:
             InvalidEncoding: The bytes are not what the encoding says.
@@ -62,30 +60,30 @@ class Decompressor(Protocol):
 
 def decompressor(
     encoding: Encoding,
-    decompressed_bytes_max: int,
+    max_decompressed_bytes: int,
     limit_name: str = "max_decompressed_bytes",
 ) -> Decompressor:
-    """Return what turns a body of `encoding` into plain bytes.
+    """Return a decompressor of `encoding`.
 
     Args:
-        encoding: `identity` passes chunks on unchanged and without a bound: they are no larger
-            than what came in, which the caller counts.
-        decompressed_bytes_max: Bound on the plain bytes of a compressed body, >= 1.
-        limit_name: The setting to name in the error.
+        encoding: `identity` passes chunks on unchanged and without a bound: the caller counts what
+            came in.
+        max_decompressed_bytes: Bound on the plain bytes of a compressed body, >= 1.
+        limit_name: The setting that the bound comes from, for the error.
     """
     match encoding:
         case "identity":
             return _Identity()
         case "gzip":
-            return _Gzip(_Budget(decompressed_bytes_max, limit_name))
+            return _Gzip(_Budget(max_decompressed_bytes, limit_name))
         case "zstd":
-            return _Zstd(_Budget(decompressed_bytes_max, limit_name))
+            return _Zstd(_Budget(max_decompressed_bytes, limit_name))
         case _:
             assert_never(encoding)
 
 
 class _Budget:
-    """Counts the plain bytes of one body."""
+    """Counts the plain bytes of one body and holds them to the bound."""
 
     def __init__(self, bytes_max: int, limit_name: str) -> None:
         self.left_bytes = bytes_max
@@ -110,7 +108,7 @@ class _Identity:
         yield chunk
 
     def finish(self) -> None:
-        """End: only the framing of HTTP can tell whether anything is missing."""
+        """Do nothing: only the framing of HTTP can tell whether anything is missing."""
 
 
 class _Gzip:
@@ -123,8 +121,10 @@ class _Gzip:
         self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
         self._inside = False
         self._members_done = 0
+        self._begins = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
+        self._begins = self._begins or chunk[:1]
         for start in range(0, len(chunk), _GZIP_INPUT_BYTES):
             if start:
                 yield b""
@@ -144,16 +144,16 @@ class _Gzip:
             raise TruncatedBody("cannot take the body: its gzip data ends early")
 
     def _expand(self, data: bytes) -> Iterator[bytes]:
-        """Yield what `data` adds to this member."""
+        """Yield what `data` expands to in this member."""
         while True:
-            # One byte over the budget is enough to know that it is over.
+            # One byte over the budget is enough to exceed it.
             size_max = min(_GZIP_PIECE_BYTES, self._budget.left_bytes + 1)
             try:
                 piece = self._member.decompress(data, size_max)
             except zlib.error:
                 where = "after its first member" if self._members_done else "in its first member"
                 raise InvalidEncoding(
-                    f"cannot decompress the body: it is not gzip {where}"
+                    f"cannot decompress the body: it is not gzip {where}{of_packed(self._begins)}"
                 ) from None
             self._budget.spend(piece)
             if piece:

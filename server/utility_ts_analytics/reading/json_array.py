@@ -8,13 +8,14 @@ from typing import Final
 import msgspec
 
 from utility_ts_analytics.errors import InvalidJson
-from utility_ts_analytics.reading.diagnosis import TOO_DEEP, malformed
+from utility_ts_analytics.reading.decoder_gaps import needs_plain_path
+from utility_ts_analytics.reading.line_errors import TOO_DEEP, malformed
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
-from utility_ts_analytics.reading.oddities import is_odd
+from utility_ts_analytics.reading.wrong_formats import of_no_object
 from utility_ts_analytics.records import native
 
 SLICE_ROWS: Final = 500
-"""Elements decoded in one go, about 0.5 ms of work."""
+"""Elements decoded at once, about 0.5 ms of work."""
 
 _BLANKS: Final = b" \t\r\n"
 _MARK: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{},]', re.DOTALL)
@@ -23,20 +24,20 @@ _cut: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def decode_array(body: bytes, decoder: NdjsonDecoder, *, ts_end: datetime) -> Iterator[Decoded]:
-    """Cut the array into its elements at once, then decode them slice by slice.
+    """Check the whole array, then cut and decode it slice by slice.
 
     Args:
         body: The whole body; a byte order mark at its start is skipped.
-        decoder: That of the stream; elements are judged as lines are, positions are indexes.
+        decoder: Decodes elements as it does lines; positions are indexes from 0.
         ts_end: First instant that is too late for a reading.
 
     Returns:
-        The elements in order, `SLICE_ROWS` at a time: the caller may let others run in between.
-        Their `size_bytes` add up to that of the body. Nothing for an empty array.
+        The elements in order, `SLICE_ROWS` at a time, so that the caller can let other tasks run in
+        between. Their `size_bytes` add up to that of the body. Nothing for an empty array.
 
     Raises:
-        InvalidJson: The body is not JSON, or neither an array nor an object. Raised by the call
-            itself, not by the iterator.
+        InvalidJson: The body is not JSON, or neither an array nor an object. Raised by this call,
+            not by the iterator.
     """
     text = body.removeprefix(BYTE_ORDER_MARK).strip(_BLANKS)
     if not text:
@@ -47,20 +48,21 @@ def decode_array(body: bytes, decoder: NdjsonDecoder, *, ts_end: datetime) -> It
     else:
         _check_json(text)
         if not text.startswith(b"{"):
-            raise InvalidJson("cannot read the body: it must be an array of records or one record")
+            wanted = of_no_object(text) or "it must be an array of records or one record"
+            raise InvalidJson(f"cannot read the body: {wanted}")
         parts = iter([([text], len(body))])
-    return _slices(parts, decoder, ts_end, plain=is_odd(text))
+    return _slices(parts, decoder, ts_end, plain=needs_plain_path(text))
 
 
 def array_part_end(text: bytes, start: int, count: int) -> int:
-    """Return where the next elements of an array end: at a comma, or at its last bracket.
+    """Return the index behind the next elements of an array: of a comma, or of its last bracket.
 
-    The plain version of the compiled one.
+    The plain version of the compiled function.
 
     Args:
-        text: Valid JSON that is an array.
-        start: Of an element in there.
-        count: Elements to pass, >= 1.
+        text: A valid JSON array.
+        start: Index where an element begins.
+        count: Number of elements to pass, >= 1.
     """
     depth = 0
     for mark in _MARK.finditer(text, start):
@@ -89,9 +91,9 @@ def _check_array(text: bytes) -> None:
 
 
 def _parts(text: bytes, size_bytes: int) -> Iterator[tuple[Sequence[bytes], int]]:
-    """Cut a valid array, and say with each part how much of the body is over then.
+    """Yield the elements of a valid array in parts, each with the index in the body behind it.
 
-    All elements at once would be 36 times the body: `[1,1,1,...]`.
+    All elements of `[1,1,1,...]` at once would take 36 times the memory of the body.
     """
     start = 1
     while start < len(text):

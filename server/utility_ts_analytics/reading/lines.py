@@ -1,18 +1,20 @@
-"""Cut a stream of byte chunks into blocks of whole lines, with every bound held while it grows.
+"""Cut a stream of byte chunks into blocks of whole lines; bounds hold while a line grows.
 
-Knows newlines and nothing else: what a line means is for `ndjson`. However a body is chunked, the
-lines, their numbers and the over-long lines are the same; only the borders between blocks move
-(law 1, `test_any_chunking_gives_the_same_lines`).
+Knows newlines and nothing else; `ndjson` reads the lines. However a body is chunked, the lines,
+their numbers and the over-long lines are the same; only the borders between blocks move (law 1,
+`test_any_chunking_gives_the_same_lines`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BLOCK_BYTES_MAX = 131_072
-"""Default size of a block: about 1 ms of decoding at 170 bytes a row."""
+"""Default for the largest block, bytes: about 1 ms of decoding at 170 bytes a row."""
 
 BLOCK_LINES_MAX = 1_024
-"""Most lines of a block, as default: one of two-byte lines, all wrong, would take 0.1 s else."""
+"""Default for the most lines of a block: two-byte bad lines would otherwise take 0.1 s a block."""
+
+_HEAD_BYTES = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +33,47 @@ class LineBlock:
 
     @classmethod
     def of(cls, data: bytes, first_line: int) -> "LineBlock":
-        """Return whole lines as a block, counted."""
+        """Return whole lines as a block, and count them."""
         return cls(data, first_line, _count_lines(data))
 
     @property
     def rows_max(self) -> int:
-        """Most rows that the lines can be: none if all of them are blank."""
+        """The most rows that the lines can hold: 0 if all of them are blank."""
         return 0 if _is_blank(self.data) else self.lines
 
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """A line over the bound, whose bytes were dropped.
+    """A line over the bound; its bytes were dropped.
 
     Attributes:
         line: Its number, from 1.
+        head: Its first bytes, at most 1,024 and no more than the bound, to tell what it was.
     """
 
     line: int
+    head: bytes = field(default=b"", repr=False)
 
 
 class LineSplitter:
-    """Cuts one body. Holds at most one unfinished line of `line_bytes_max` beside the chunk.
+    """Cuts one body. Holds at most one unfinished line of `max_line_bytes` beside the chunk.
 
     Args:
-        line_bytes_max: Longest line, bytes, its newline not counted but a CR before it is; >= 1.
+        max_line_bytes: Longest line, bytes, >= 1; a CR counts, the newline does not.
         block_bytes_max: Largest block, bytes, >= 1. A longer line makes a block of its own.
         block_lines_max: Most lines of a block, >= 1. A block of blank lines may have more.
-        next_line: Number of the body's first line, for one that is read from its middle on.
+        next_line: Number of the first line, where reading begins in the middle of a file.
     """
 
     def __init__(
         self,
-        line_bytes_max: int,
+        max_line_bytes: int,
         block_bytes_max: int = BLOCK_BYTES_MAX,
         *,
         block_lines_max: int = BLOCK_LINES_MAX,
         next_line: int = 1,
     ) -> None:
-        self._line_bytes_max = line_bytes_max
+        self._max_line_bytes = max_line_bytes
         self._block_bytes_max = block_bytes_max
         self._block_lines_max = block_lines_max
         self._wanted_bytes = block_bytes_max
@@ -79,14 +83,14 @@ class LineSplitter:
 
     @property
     def lines_seen(self) -> int:
-        """Lines handed out or reported so far, blank ones included."""
+        """Lines yielded so far, blank and over-long ones included."""
         return self._next_line - 1
 
     def feed(self, chunk: bytes) -> Iterator[LineBlock | LongLine]:
-        """Yield what `chunk` completes, in the order of the body.
+        """Yield the lines that `chunk` completes, in order.
 
         Run the iterator to its end before the next call: the state moves on with it. An over-long
-        line is reported once, as soon as it is over.
+        line is yielded once, as soon as it is over the bound.
         """
         last = chunk.rfind(b"\n") + 1
         if last == 0:
@@ -103,9 +107,9 @@ class LineSplitter:
         yield from self._hold(chunk[last:])
 
     def finish(self) -> Iterator[LineBlock | LongLine]:
-        """Yield the last line of a complete body, if it came without a newline.
+        """Yield the last line of a complete body, if it has no newline.
 
-        Not to be called for a body that ended early: its unfinished line is then never handed out.
+        Do not call this for a body that ended early, so that its unfinished line is dropped.
         """
         if self._unfinished:
             self._unfinished += b"\n"
@@ -114,28 +118,29 @@ class LineSplitter:
             yield self._block(last)
 
     def _hold(self, part: bytes) -> Iterator[LongLine]:
-        """Keep the part of a line that has no newline yet, or drop it where it is over."""
+        """Keep the part of a line that has no newline yet, or drop it where it is too long."""
         if self._dropping:
             return
-        if len(self._unfinished) + len(part) <= self._line_bytes_max:
+        if len(self._unfinished) + len(part) <= self._max_line_bytes:
             self._unfinished += part
             return
-        # Assigned anew, not cleared: so the memory goes back at once.
+        head = bytes(self._unfinished[:_HEAD_BYTES] + part[:_HEAD_BYTES])
+        # Assigned anew, not cleared: this frees the memory at once.
         self._unfinished = bytearray()
         self._dropping = True
-        yield self._long_line()
+        yield self._long_line(head)
 
     def _split(self, whole: bytes) -> Iterator[LineBlock | LongLine]:
-        """Take over-long lines out of whole lines; goes in strides of the bound, not by line."""
+        """Take over-long lines out of whole lines, in strides of the bound instead of by line."""
         start = checked = 0
         while checked < len(whole):
-            end = whole.rfind(b"\n", checked, checked + self._line_bytes_max + 1) + 1
+            end = whole.rfind(b"\n", checked, checked + self._max_line_bytes + 1) + 1
             if end:
                 checked = end
                 continue
             yield from self._blocks(whole, start, checked)
-            yield self._long_line()
-            start = checked = whole.find(b"\n", checked + self._line_bytes_max) + 1
+            yield self._long_line(whole[checked : checked + _HEAD_BYTES])
+            start = checked = whole.find(b"\n", checked + self._max_line_bytes) + 1
         yield from self._blocks(whole, start, len(whole))
 
     def _blocks(self, whole: bytes, start: int, end: int) -> Iterator[LineBlock]:
@@ -145,19 +150,19 @@ class LineSplitter:
             if end - start > self._wanted_bytes:
                 cut = _line_end(whole, start, start + self._wanted_bytes)
             data = whole[start:cut]
-            if _is_blank(data):  # passed over at once, not looked at line by line
+            if _is_blank(data):  # one block of any number of lines
                 lines = data.count(b"\n")
             else:
                 data, lines = self._short_enough(data)
             yield self._block(data, lines)
-            # Behind short lines there are more of them: to count all that is left each time would
-            # take the square of it (`test_short_lines_cost_no_more_than_their_number`).
+            # More short lines are likely to follow. Counting all that is left for each block would
+            # take quadratic time (`test_short_lines_cost_no_more_than_their_number`).
             wanted = 2 * (len(data) if start + len(data) < cut else self._wanted_bytes)
             self._wanted_bytes = min(self._block_bytes_max, wanted)
             start += len(data)
 
     def _short_enough(self, data: bytes) -> tuple[bytes, int]:
-        """Return the first of these lines, as many as a block may have, and their number."""
+        """Return as many of the first lines as a block may have, and their number."""
         while (lines := _count_lines(data)) > self._block_lines_max:
             cut = _line_end(data, 0, len(data) * self._block_lines_max // lines)
             data = data[:cut]
@@ -168,9 +173,9 @@ class LineSplitter:
         self._next_line += lines
         return block
 
-    def _long_line(self) -> LongLine:
+    def _long_line(self, head: bytes) -> LongLine:
         self._next_line += 1
-        return LongLine(self._next_line - 1)
+        return LongLine(self._next_line - 1, head[: min(_HEAD_BYTES, self._max_line_bytes)])
 
 
 def _line_end(whole: bytes, start: int, wanted: int) -> int:
@@ -179,10 +184,10 @@ def _line_end(whole: bytes, start: int, wanted: int) -> int:
 
 
 def _is_blank(data: bytes) -> bool:
-    # Five times as fast as to strip blanks; for other lines both stop at their first byte.
+    # Five times as fast as stripping blanks; for other lines both stop at the first byte.
     return data.isspace() and b"\v" not in data and b"\f" not in data
 
 
 def _count_lines(data: bytes) -> int:
-    # bytes.count goes byte by byte in CPython 3.11: 3 times as slow as this, measured.
+    # Three times as fast as bytes.count of CPython 3.11, which goes byte by byte (measured).
     return len(data) - len(data.replace(b"\n", b""))

@@ -1,8 +1,8 @@
-"""Decode lines of JSON into checked records with their event ids, and say what is wrong where.
+"""Decode lines of JSON into checked records with their event ids, and report the bad lines.
 
-Two paths that agree (`test_quick_path_equals_plain_path`): the quick one runs the decoder over the
-texts without a step of Python each, the plain one asks every question of every text. The quick
-one is taken where questions about the whole block have settled those about each line.
+There are two paths with the same results (`test_quick_path_equals_plain_path`). The quick path runs
+the decoder over the texts without a step of Python for each; the plain path makes every check on
+every text. The quick path is taken where checks on the whole block answer those on each line.
 """
 
 import re
@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
-from utility_ts_analytics.reading.diagnosis import diagnose, invalid_utf8
+from utility_ts_analytics.reading.decoder_gaps import error_of_offset, is_utf8, needs_plain_path
+from utility_ts_analytics.reading.line_errors import diagnose, invalid_utf8
 from utility_ts_analytics.reading.lines import LineBlock
-from utility_ts_analytics.reading.oddities import is_odd, is_utf8, misspelt_time
 from utility_ts_analytics.records.days import Ends, days_between, ends_of
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.reading import Reading
@@ -29,21 +29,24 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _BLANKS: Final = b" \t\r\n"
 _TEXT: Final = re.compile(rb"[^ \t\r\n][^\n]*")
 _TINY_LINE_BYTES: Final = 8
-"""Lines that are shorter on average are blank for the most part, or wrong: no record is."""
+"""No record is so short: lines below this average are mostly blank, or wrong."""
+_CLOSER_LOOKS_MAX: Final = 128
+"""Errors of one call for which `wrong_formats` is asked; a flood of further ones gets plainer
+sentences, at less cost. More than an answer lists, so that no answer depends on it."""
 _FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What some texts came to. Every text that is not blank is a row or an error.
+    """The result for some texts. Every text that is not blank is a row or an error.
 
     Attributes:
         rows: Valid, with event ids, in the order of their texts.
         positions: Line number (or array index) of each row; as long as `rows`.
         errors: One for each refused text, in the order of the texts.
         line_count: Texts that are not blank: `len(rows) + len(errors)`.
-        size_bytes: Bytes of the body that all this came from, >= 0.
-        days: Those that the rows lie on (`records.days`).
+        size_bytes: Bytes of the body that the texts came from, >= 0.
+        days: Days of the rows (`records.days`).
     """
 
     rows: Sequence[Reading]
@@ -55,7 +58,7 @@ class Decoded:
 
     @classmethod
     def of_error(cls, error: RowError) -> "Decoded":
-        """Return what a line that was never decoded comes to."""
+        """Return the result for a line that was not decoded."""
         return cls((), (), (error,), 1, 0)
 
 
@@ -82,19 +85,19 @@ class NdjsonDecoder:
         if block.first_line == 1:
             data = data.removeprefix(BYTE_ORDER_MARK)
         if not data.strip(_BLANKS):
-            # Blank lines are the cheapest to send, compressed, and the dearest to find one by one.
+            # Compressed, blank lines cost the sender next to nothing: do not look at each.
             return Decoded((), (), (), 0, len(block.data))
         numbers: Sequence[int]
         if len(data) < block.lines * _TINY_LINE_BYTES:
             lines, numbers = _without_blanks(data, block.first_line)
         else:
-            # BytesIO cuts at newlines 4 times as fast as bytes.split, measured on CPython 3.11,
-            # and one decode per line is faster than decode_lines with the proof that it needs,
-            # which takes two objects on a line, and one over two lines, as they come.
+            # BytesIO cuts at newlines 4 times as fast as bytes.split, measured on CPython 3.11.
+            # One decode per line is faster than decode_lines with the check that it needs: that
+            # accepts two objects on a line, and one over two lines.
             lines = BytesIO(data).readlines()
             numbers = range(block.first_line, block.first_line + len(lines))
         return self.decode_texts(
-            lines, numbers, ts_end=ts_end, size_bytes=len(block.data), plain=is_odd(data)
+            lines, numbers, ts_end=ts_end, size_bytes=len(block.data), plain=needs_plain_path(data)
         )
 
     def decode_texts(
@@ -113,7 +116,7 @@ class NdjsonDecoder:
             numbers: Line number or array index of each.
             ts_end: First instant that is too late for a reading.
             size_bytes: Bytes of the body that the texts came from.
-            plain: Whether `is_odd` says of the texts together that each needs a closer look.
+            plain: What `needs_plain_path` says of the texts together.
         """
         decoded, ends = None, list[Ends]()
         if not plain:
@@ -131,9 +134,9 @@ class NdjsonDecoder:
     def _read_quickly(
         self, texts: Sequence[bytes], numbers: Sequence[int]
     ) -> tuple[list[Reading], Sequence[int], list[RowError]]:
-        """Decode until a text fails, look at that one, and go on after it.
+        """Decode until a text fails, diagnose that one, and go on after it.
 
-        A text that fails again is known by then: floods of bad lines repeat themselves.
+        Errors are kept by text: in floods of bad lines the same ones come again.
         """
         rows: list[Reading] = []
         positions: list[int] = []
@@ -150,7 +153,9 @@ class NdjsonDecoder:
                 # `extend` keeps what came before the failure: `test_rows_before_a_failure_are_kept`
                 failed = index + len(rows) - held
                 positions.extend(numbers[index:failed])
-                faults[bytes(texts[failed])] = fault = _fault(texts[failed], error, numbers[failed])
+                faults[bytes(texts[failed])] = fault = _fault(
+                    texts[failed], error, numbers[failed], len(errors) < _CLOSER_LOOKS_MAX
+                )
                 if fault is not None:
                     errors.append(fault)
                 index = _pass_known(
@@ -165,14 +170,15 @@ class NdjsonDecoder:
     def _read_plainly(
         self, texts: Sequence[bytes], numbers: Sequence[int], ts_end: datetime
     ) -> tuple[list[Reading], Sequence[int], list[RowError]]:
-        """Decode text by text, with every check on each."""
+        """Decode text by text; make every check on each."""
         rows: list[Reading] = []
         positions: list[int] = []
         errors: list[RowError] = []
         for position, text in zip(numbers, texts, strict=True):
             if _is_blank(text):
                 continue
-            result = self._read_one(text, position, ts_end)
+            look_closer = len(errors) < _CLOSER_LOOKS_MAX
+            result = self._read_one(text, position, ts_end, look_closer)
             if isinstance(result, RowError):
                 errors.append(result)
             else:
@@ -180,18 +186,20 @@ class NdjsonDecoder:
                 positions.append(position)
         return rows, positions, errors
 
-    def _read_one(self, text: bytes, position: int, ts_end: datetime) -> Reading | RowError:
+    def _read_one(
+        self, text: bytes, position: int, ts_end: datetime, look_closer: bool
+    ) -> Reading | RowError:
         if not is_utf8(bytes(text)):
-            return invalid_utf8(position)
+            return invalid_utf8(position, text if look_closer else b"")
         try:
             row = self._decode(text)
         except _FAILURES as error:
-            return diagnose(text, error, position)
-        return misspelt_time(text, position) or broken_rule(row, position, ts_end) or row
+            return diagnose(text, error, position, look_closer=look_closer)
+        return error_of_offset(text, position) or broken_rule(row, position, ts_end) or row
 
 
 def _without_blanks(data: bytes, first_line: int) -> tuple[list[bytes], list[int]]:
-    """Return the lines that are not blank, without blanks before them, and their numbers."""
+    """Return the lines that are not blank, without leading blanks, and their numbers."""
     texts: list[bytes] = []
     numbers: list[int] = []
     number, counted = first_line, 0
@@ -204,9 +212,11 @@ def _without_blanks(data: bytes, first_line: int) -> tuple[list[bytes], list[int
     return texts, numbers
 
 
-def _fault(text: bytes, error: Exception, number: int) -> RowError | None:
-    """Return what is wrong with a text that failed; None if it is only blank."""
-    return None if _is_blank(text) else diagnose(text, error, number)
+def _fault(text: bytes, error: Exception, number: int, look_closer: bool) -> RowError | None:
+    """Return the error of a text that failed to decode; None if it is blank."""
+    if _is_blank(text):
+        return None
+    return diagnose(text, error, number, look_closer=look_closer)
 
 
 def _pass_known(
@@ -218,7 +228,7 @@ def _pass_known(
     faults: dict[bytes, RowError | None],
     errors: list[RowError],
 ) -> int:
-    """Take texts from `source` that failed before, beginning at `index`; return where they end."""
+    """Take texts from `source` that failed before, from `index` on; return the index after them."""
     while index < len(texts) and (text := bytes(texts[index])) in faults:
         next(source)
         fault = faults[text]

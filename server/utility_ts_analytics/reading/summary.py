@@ -1,4 +1,4 @@
-"""The account of what was read of one request, and the errors its answer lists."""
+"""What was read of one request: counts, and the errors that its answer lists."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from utility_ts_analytics.reading.ndjson import Decoded
 from utility_ts_analytics.records.validation import PARSE_CODES, RULE_CODES, RowCode, RowError
 
 ERRORS_LISTED_MAX: Final = 100
-"""CONTRACT section 3: at most so many errors are listed; all are counted."""
+"""Most errors that an answer lists (CONTRACT section 3); all are counted."""
 
 
 class ReadSummary:
@@ -16,8 +16,8 @@ class ReadSummary:
 
     Attributes:
         lines: Lines (or elements) that are not blank.
-        valid_rows: Lines that were a valid record, whatever became of them later.
-        days: Those that the valid rows lie on (`records.days`).
+        valid_rows: Lines that were a valid record, stored or not.
+        days: Days of the valid rows (`records.days`).
         counts: Errors by code; codes that did not occur are absent.
     """
 
@@ -29,14 +29,14 @@ class ReadSummary:
         self._errors: list[RowError] = []
 
     def add(self, decoded: Decoded) -> None:
-        """Count what some lines came to."""
+        """Count the result for some lines."""
         self.lines += decoded.line_count
         self.valid_rows += len(decoded.rows)
         self.days |= decoded.days
         self.add_errors(decoded.errors)
 
     def add_errors(self, errors: Sequence[RowError]) -> None:
-        """Count errors of lines that are counted already, such as rows the database refused.
+        """Count errors of lines that `add` has counted, such as rows that the database refused.
 
         Args:
             errors: In any order; those with the lowest positions over all calls are listed.

@@ -1,9 +1,9 @@
-"""Walk the blocks of zstd frames, so that no step of decompression yields more than a block or two.
+"""Feed zstd frames to the decompressor block by block, so that each step has a bounded output.
 
-The client library returns all that its input expands to, which for a 200 KiB chunk can be 8 GiB.
-A block expands to at most 128 KiB (RFC 8878 section 3.1.1.2.4), so the input is cut at the borders
-of blocks: their three-byte headers say where they end. Cut so, the library does not notice a frame
-that ends in an empty block before the size that its header names; that is checked here.
+The library returns everything that its input expands to, which for a 200 KiB chunk can be 8 GiB. A
+block expands to at most 128 KiB (RFC 8878 section 3.1.1.2.4), so the input is cut at the borders of
+blocks, which their three-byte headers tell. Fed like this, the library does not notice a frame that
+ends in an empty block before the size in its header; that is checked here.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,16 @@ from typing import Final, Literal
 import zstandard
 
 from utility_ts_analytics.errors import InvalidEncoding
+from utility_ts_analytics.reading.wrong_formats import of_packed
 
 WINDOW_BYTES_MAX: Final = 8_388_608
-"""Largest window of a frame: RFC 9659 allows the coding no more; levels up to 19 keep it."""
+"""Largest window of a frame that RFC 9659 allows, bytes; compression levels up to 19 keep to it."""
 
 SMALL_WINDOW_BYTES: Final = 131_072
-"""Up to here a window is no more than the block of output that each frame needs anyhow."""
+"""A window up to this size is no larger than the block of output that each frame needs anyway."""
 
 _HEADS_AT_ONCE: Final = 512
-"""So many heads of blocks and frames are about 1 ms of work, if nothing else is in them."""
+"""Headers of empty blocks and frames that make about 1 ms of work."""
 
 _MAGIC: Final = 0xFD2FB528
 _SKIPPABLE_MAGIC: Final = 0x184D2A50
@@ -28,12 +29,8 @@ _MAGIC_BYTES: Final = 4
 _SKIP_SIZE_BYTES: Final = 4
 _BLOCK_HEADER_BYTES: Final = 3
 _CHECKSUM_BYTES: Final = 4
-_DICTIONARY_ID_BYTES: Final = (0, 1, 2, 4)
-_CONTENT_SIZE_BYTES: Final = (0, 2, 4, 8)
-
-_CONTENT_SIZE_OFFSETS: Final = {2: 256}
-"""By the bytes of the field, section 3.1.1.1.4: two of them count from 256, others from 0."""
-
+_RESERVED_BIT: Final = 8
+"""Of the frame header's descriptor (section 3.1.1.1.1)."""
 _Part = Literal["magic", "skip size", "descriptor", "frame header", "block header"]
 
 
@@ -42,7 +39,7 @@ class ZstdStream:
 
     Attributes:
         window_bytes: The largest window of a frame so far; 0 if none was over
-            `SMALL_WINDOW_BYTES`. Its memory is held until the end.
+            `SMALL_WINDOW_BYTES`. Its memory is held until the end of the body.
     """
 
     def __init__(self) -> None:
@@ -55,8 +52,6 @@ class ZstdStream:
         self._head = bytearray()
         self._body_left_bytes = 0
         self._has_checksum = False
-        self._has_window = False
-        self._size_field_bytes = 0
         self._content_left_bytes: int | None = None
         self._frames_seen = False
 
@@ -69,8 +64,8 @@ class ZstdStream:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what `chunk` expands to, in pieces of at most 256 KiB.
 
-        A piece is empty where `window_bytes` has grown: nothing is allocated before the iterator
-        goes on. Some are where there is much input without content.
+        A piece is empty where `window_bytes` has grown, before the window is allocated, and now and
+        then where there is much input without content.
 
         Raises:
             InvalidEncoding: The bytes are not zstd, are damaged, or need too large a window.
@@ -113,10 +108,10 @@ class ZstdStream:
         try:
             return self._frame.decompress(data)
         except zstandard.ZstdError as error:
-            raise InvalidEncoding("cannot decompress the body: its zstd data is damaged") from error
+            raise _damaged() from error
 
     def _check_content_size(self, piece_bytes: int) -> None:
-        """Hold the frame to the size that its header names, if it does."""
+        """Raise if the frame is not of the size in its header; the header may have none."""
         if self._content_left_bytes is None:
             return
         self._content_left_bytes -= piece_bytes
@@ -130,7 +125,7 @@ class ZstdStream:
         self._part, self._part_bytes = part, size_bytes
 
     def _read_head(self, head: bytes) -> bytes:
-        """Learn from a complete head what follows it; return what of it to decompress now."""
+        """Learn from a complete header what follows it; return the bytes to decompress now."""
         value = int.from_bytes(head, "little")
         match self._part:
             case "magic":
@@ -140,18 +135,19 @@ class ZstdStream:
                 self._body_left_bytes = value
                 self._expect("magic", _MAGIC_BYTES)
             case "descriptor":
-                self._read_descriptor(value)
                 self._opening = _MAGIC.to_bytes(_MAGIC_BYTES, "little") + head
+                header_bytes = zstandard.frame_header_size(self._opening)
+                self._expect("frame header", header_bytes - len(self._opening))
                 return b""
             case "frame header":
-                self._read_frame_header(value)
+                self._read_frame_header(self._opening + head)
             case "block header":
                 self._read_block_header(value)
         return head
 
     def _read_magic(self, value: int) -> None:
-        """Section 3.1.1 for frames, 3.1.2 for the skippable ones, whose magic ends in any digit."""
-        self._frames_seen = True
+        """Section 3.1.1 for frames, 3.1.2 for skippable ones, whose magic may end in any digit."""
+        is_first, self._frames_seen = not self._frames_seen, True
         if value == _MAGIC:
             self._frame = None
             self._expect("descriptor", 1)
@@ -161,32 +157,24 @@ class ZstdStream:
         else:
             raise InvalidEncoding(
                 "cannot decompress the body: there is no zstd frame where one starts"
+                + (of_packed(value.to_bytes(_MAGIC_BYTES, "little")) if is_first else "")
             )
 
-    def _read_descriptor(self, value: int) -> None:
-        """Section 3.1.1.1.1: which fields the rest of the frame header has."""
-        single_segment = value >> 5 & 1
-        self._has_window = not single_segment
-        self._has_checksum = bool(value >> 2 & 1)
-        self._size_field_bytes = _CONTENT_SIZE_BYTES[value >> 6] or single_segment
-        window = 1 - single_segment
-        header_bytes = window + _DICTIONARY_ID_BYTES[value & 3] + self._size_field_bytes
-        self._expect("frame header", header_bytes)
-
-    def _read_frame_header(self, value: int) -> None:
-        """Section 3.1.1.1: the size of the content, if there, is the last of the fields."""
-        field_bytes = self._size_field_bytes
-        before_bits = 8 * (self._part_bytes - field_bytes)
-        size_bytes = (value >> before_bits) + _CONTENT_SIZE_OFFSETS.get(field_bytes, 0)
-        self._content_left_bytes = size_bytes if field_bytes else None
-        window_bytes = _window_bytes(value & 255) if self._has_window else size_bytes
-        if window_bytes > WINDOW_BYTES_MAX:
-            raise InvalidEncoding(
-                "cannot decompress the body: its zstd window is over"
-                f" {WINDOW_BYTES_MAX} bytes (RFC 9659)"
-            )
-        if window_bytes > max(SMALL_WINDOW_BYTES, self.window_bytes):
-            self.window_bytes = window_bytes
+    def _read_frame_header(self, header: bytes) -> None:
+        """Section 3.1.1.1: checksum, size of the content and window."""
+        try:
+            frame = zstandard.get_frame_parameters(header)
+        except zstandard.ZstdError as error:
+            if header[_MAGIC_BYTES] & _RESERVED_BIT:
+                raise _damaged() from error
+            raise _window_too_large() from error  # over 2 GiB, the library's own bound
+        if frame.window_size > WINDOW_BYTES_MAX:
+            raise _window_too_large()
+        if frame.window_size > max(SMALL_WINDOW_BYTES, self.window_bytes):
+            self.window_bytes = frame.window_size
+        self._has_checksum = frame.has_checksum
+        has_size = frame.content_size != zstandard.CONTENTSIZE_UNKNOWN
+        self._content_left_bytes = frame.content_size if has_size else None
         self._expect("block header", _BLOCK_HEADER_BYTES)
 
     def _read_block_header(self, value: int) -> None:
@@ -202,7 +190,11 @@ def _context() -> zstandard.ZstdDecompressor:
     return zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
 
 
-def _window_bytes(descriptor: int) -> int:
-    """Section 3.1.1.1.2: five bits of exponent, three of mantissa."""
-    base = 1 << (10 + (descriptor >> 3))
-    return base + (base >> 3) * (descriptor & 7)
+def _damaged() -> InvalidEncoding:
+    return InvalidEncoding("cannot decompress the body: its zstd data is damaged")
+
+
+def _window_too_large() -> InvalidEncoding:
+    return InvalidEncoding(
+        f"cannot decompress the body: its zstd window is over {WINDOW_BYTES_MAX} bytes (RFC 9659)"
+    )

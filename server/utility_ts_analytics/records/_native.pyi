@@ -11,9 +11,9 @@ from utility_ts_analytics.records.reading import Reading
 _Buffer = object  # what has the buffer protocol: collections.abc.Buffer from Python 3.12 on
 
 Column = tuple[str, Literal["t", "s", "d"], int, _Buffer | None, _Buffer | None, _Buffer | None]
-"""Name; kind: `t` for int64 microseconds from 1970-01-01 UTC, `s` for UTF-8 texts, `d` for float64;
-and of an Arrow array of that kind its offset in rows, its bitmap of values that are there (None:
-all are), its values or the offsets of its texts (None: all absent), and its texts (None: empty).
+"""An Arrow array: its name; its kind (`t` for int64 microseconds from 1970-01-01 UTC, `s` for UTF-8
+texts, `d` for float64); its offset in rows; its validity bitmap (None: every value is present); its
+values, or the offsets of its texts (None: every value is absent); and its texts (None: empty).
 """
 
 def column_lines(
@@ -21,23 +21,59 @@ def column_lines(
 ) -> tuple[bytes, bytes]:
     """Return one ILP line per row, with its event id, and where each of them ends.
 
-    The GIL is let go meanwhile. Every place that is read is checked to be within its buffer before;
-    that texts are UTF-8 without U+0000 and numbers finite is not looked at.
+    Releases the GIL. Every read is checked to be within its buffer; that texts are UTF-8 without
+    U+0000 and numbers finite is not checked.
 
     Args:
         columns: In the order of the record type's fields; `ts`, with a value in each row, and
-            `event_id` are among them. Nobody changes the buffers meanwhile.
-        row_count: Of every column, >= 0.
-        table: Name of the table, escaped as ILP wants it.
-        seed: Of the hash, >= 0.
+            `event_id` are among them. Nobody may change the buffers during the call.
+        row_count: Rows of every column, >= 0.
+        table: Name of the table, escaped for ILP.
+        seed: Seed of the hash, >= 0.
 
     Returns:
         The lines, and for each the sum of the sizes up to its end, as 64-bit integers.
 
     Raises:
-        TypeError: A column is not such a tuple, or what stands for a buffer is none.
-        ValueError: A buffer is too short, its contents point out of it, a kind or offset is none, a
-            `ts` is missing, before 1970 or after 2513, or `ts` or `event_id` is not there.
+        TypeError: A column is not such a tuple, or has no buffer where one is needed.
+        ValueError: A buffer is too short, an offset points out of it, a kind or offset is invalid,
+            a `ts` is missing, before 1970 or after 2513, or `ts` or `event_id` is no column.
+    """
+
+def column_versions(
+    columns: Sequence[Column], row_count: int, key_names: Sequence[str], seed: int, /
+) -> bytes:
+    """Return two hashes per row, as `records.row_versions` describes them.
+
+    Releases the GIL. Makes the same checks as `column_lines`.
+
+    Args:
+        columns: As for `column_lines`.
+        row_count: Rows of every column, >= 0.
+        key_names: Columns of the key, in any order.
+        seed: Seed of the hashes, >= 0.
+
+    Returns:
+        For each row 16 bytes: the hash of the key, then that of the content, native integers.
+
+    Raises:
+        TypeError: As for `column_lines`, or a name of the key is no text.
+        ValueError: As for `column_lines`, or the key names no column, or `event_id`.
+    """
+
+def row_versions(rows: Sequence[Reading], key_names: Sequence[str], seed: int, /) -> bytes:
+    """Return what `column_versions` returns for the same rows as columns.
+
+    Args:
+        rows: All of one type.
+        key_names: Fields of the key, in any order; not read where there is no row.
+        seed: Seed of the hashes, >= 0.
+
+    Raises:
+        TypeError: The rows are of different types, not records of msgspec, or hold a value that is
+            neither text nor number; or a name of the key is no text.
+        ValueError: A `ts` has no zone, is before 1970 or after 2513, or the key names no field, or
+            `event_id`.
     """
 
 def derive_event_ids(rows: Sequence[Reading], seed: int, /) -> list[Reading]:
@@ -45,10 +81,10 @@ def derive_event_ids(rows: Sequence[Reading], seed: int, /) -> list[Reading]:
 
     Args:
         rows: All of one type.
-        seed: Of the hash, >= 0.
+        seed: Seed of the hash, >= 0.
 
     Returns:
-        The rows that have one already, untouched, in order.
+        The rows that already have one, unchanged, in order.
 
     Raises:
         TypeError: The rows are of different types, or not records of msgspec.
@@ -56,19 +92,19 @@ def derive_event_ids(rows: Sequence[Reading], seed: int, /) -> list[Reading]:
     """
 
 def array_part_end(data: _Buffer, start: int, count: int, /) -> int:
-    """Do what `reading.json_array` does of the same name; the tests hold the two equal."""
+    """Return what the function of this name in `reading.json_array` returns."""
 
 def needs_closer_look(data: _Buffer, /) -> bool:
-    """Do what `reading.oddities` does of the same name; the tests hold the two equal."""
+    """Return what the function of this name in `reading.decoder_gaps` returns."""
 
 def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
     """Return one ILP line per row, as the QuestDB client's `Buffer.row` writes it.
 
     Args:
         rows: All of one type, at least one field beside `ts` set in each.
-        table: Name of the table, escaped as ILP wants it.
+        table: Name of the table, escaped for ILP.
 
     Raises:
-        TypeError: The rows are of different types, or hold what has no place in a line.
+        TypeError: The rows are of different types, or hold a value that ILP cannot carry.
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """

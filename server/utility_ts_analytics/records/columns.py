@@ -1,10 +1,10 @@
 """Readings as Arrow columns: their schema, the rules over whole columns, and the way back to rows.
 
-`check_columns` asks a column what the decoder and `records.validation` ask a record, and says the
-same of the rows that break a rule (`test_columns_are_judged_as_the_same_records_over_http`). Most
-questions are settled for a column at once; single rows are looked at only where one of them fails.
+`check_columns` makes the checks of the decoder and of `records.validation`, and reports the same
+errors (`test_columns_are_judged_as_the_same_records_over_http`). Most checks are made on a whole
+column at once; single rows are looked at only where one fails.
 
-The only module of the layers below `ingest` that needs pyarrow, which the server does without.
+This module and `column_buffers` need pyarrow; the server imports neither.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from utility_ts_analytics.records.field_rules import FieldRules, Kind, fields_of
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.reading import FieldRules, Kind, Reading, fields_of
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import (
     FITS_FLOAT,
@@ -36,7 +35,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _MAY_BEGIN_BLANK: Final = np.isin(np.arange(256), [*range(0x21), 0xC2, 0xE1, 0xE2, 0xE3])
-"""By the first byte of a text in UTF-8."""
+"""Whether a UTF-8 text may begin with a blank, by its first byte."""
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -48,7 +47,7 @@ _ARROW_TYPES: Final[dict[Kind, pa.DataType]] = {
 
 
 class BrokenRow(NamedTuple):
-    """Why one row was not taken.
+    """Why one row was refused.
 
     Attributes:
         row_index: In the batch, from 0.
@@ -65,12 +64,12 @@ class BrokenRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the rules left of a batch.
+    """A batch after the rules were checked.
 
     Attributes:
-        batch: The rows that keep them all, in order; the batch itself where that is all of it.
-        kept: Their indices in the batch that was checked, rising.
-        broken: The others, by index, each with the first rule that it breaks.
+        batch: The rows that keep all rules, in order; the same batch where all rows do.
+        kept: The indices of these rows in the batch that was checked, rising.
+        broken: The other rows, by index, each with the first rule that it breaks.
     """
 
     batch: pa.RecordBatch
@@ -88,7 +87,7 @@ class _Fault(NamedTuple):
 def column_schema(spec: StreamSpec) -> pa.Schema:
     """Return the columns of a stream: the fields of its record type, in their order.
 
-    A null is an absent field. Batches may leave out columns, all of whose values are then absent.
+    A null is an absent field. A batch may lack a column; the field is then absent in every row.
     """
     columns = fields_of(spec.record_type)
     return pa.schema([(column.name, _ARROW_TYPES[column.kind]) for column in columns])
@@ -97,11 +96,11 @@ def column_schema(spec: StreamSpec) -> pa.Schema:
 def check_columns(
     batch: pa.RecordBatch, spec: StreamSpec, *, allow_negative: bool, ts_end: datetime
 ) -> Checked:
-    """Find the rows that a producer could not have sent over HTTP, and why.
+    """Find the rows that the HTTP edge would refuse, and why.
 
     Args:
-        batch: Columns of `column_schema`, each at most once. From anywhere: buffers that are not
-            what Arrow demands are found out here, before anything reads them.
+        batch: Columns of `column_schema`, each at most once. Its buffers are validated before
+            anything reads them, since it may come from any file.
         spec: The stream.
         allow_negative: As the source is set.
         ts_end: First instant that is too late for a reading (`validation.latest_ts`).
@@ -130,10 +129,10 @@ def check_columns(
 
 
 def check_schema(batch: pa.RecordBatch, spec: StreamSpec) -> None:
-    """Hold the columns of a batch to names and types of `column_schema`.
+    """Check that the columns of a batch have the names and types of `column_schema`.
 
     Raises:
-        ValueError: One is not of the schema, or is there twice.
+        ValueError: A column is not of the schema, or there twice.
     """
     schema = column_schema(spec)
     for field in batch.schema:
@@ -147,9 +146,9 @@ def check_schema(batch: pa.RecordBatch, spec: StreamSpec) -> None:
 
 
 def rows_of_columns(batch: pa.RecordBatch, record_type: type[Reading]) -> list[Reading]:
-    """Return the rows of a batch as records, in order; their times as UTC. Checks nothing.
+    """Return the rows of a batch as records, in order, their times in UTC. Checks nothing.
 
-    The plain way, about 4 us per row: where compiled code is missing, and for the tests.
+    Takes about 4 us per row; used where the compiled module is missing, and by tests.
     """
     values = {name: batch.column(name).to_pylist() for name in batch.schema.names if name != "ts"}
     instants = batch.column("ts").cast(pa.int64()).to_pylist()
@@ -166,7 +165,7 @@ def rows_of_columns(batch: pa.RecordBatch, record_type: type[Reading]) -> list[R
 def _faults(
     batch: pa.RecordBatch, record_type: type[Reading], ts_end: datetime
 ) -> Iterator[_Fault]:
-    """Yield what is wrong, in the order in which the decoder and the rules would come upon it."""
+    """Yield the faults, in the order in which the decoder and the rules would find them."""
     columns = [column for column in fields_of(record_type) if column.name in batch.schema.names]
     arrays = {column.name: batch.column(column.name) for column in columns}
     if batch.num_rows == 0:
@@ -188,14 +187,14 @@ def _faults(
 
 
 def _not_utf8(array: pa.Array) -> Iterator[_Fault]:
-    """Look at every buffer of a column, and yield the rows whose text is not UTF-8."""
+    """Validate every buffer of a column, and yield the rows whose text is not UTF-8."""
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
         if array.type != pa.string():
             raise
         texts = array.view(pa.binary())
-        texts.validate(full=True)  # it may be more than the text that is wrong
+        texts.validate(full=True)  # raises if more than the text is wrong
         rows = np.fromiter((not _is_utf8(text) for text in texts.to_pylist()), np.bool_, len(array))
         yield _Fault(rows, "invalid-utf8", None, "the text is not UTF-8")
 
@@ -291,10 +290,10 @@ def _present(array: pa.Array) -> _Mask:
 
 
 def _text_ends(array: pa.Array) -> npt.NDArray[np.int32]:
-    """Return where each text of a column with rows begins, and the last ends, in its bytes."""
+    """Return the offsets of the texts of a column with rows: the beginnings, and the last end."""
     return np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, offset=4 * array.offset)
 
 
 def _fixed(array: pa.Array, kind: type[np.float64 | np.int64]) -> npt.NDArray[np.float64]:
-    """Return the values of a column of 8 bytes each; what stands in absent ones is anything."""
+    """Return the 8-byte values of a column; the values of absent fields are arbitrary."""
     return np.frombuffer(array.buffers()[1], kind, len(array), offset=8 * array.offset)

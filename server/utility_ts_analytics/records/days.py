@@ -1,8 +1,8 @@
-"""Which days readings lie on: QuestDB keeps each day of a table in files of its own.
+"""The days of readings. QuestDB keeps each day of a table in files of its own.
 
-A day costs QuestDB memory maps and time whatever the number of its rows, so requests and batches
-are bounded in days too (docs/decisions/0025-days-and-memory-maps.md). Days are those of UTC, by
-number from 1970-01-01 on.
+Each day costs QuestDB memory maps and time, however few its rows, so requests and batches have a
+bound on days too (docs/decisions/0025-days-and-memory-maps.md). Days are in UTC, numbered from
+1970-01-01.
 """
 
 from collections.abc import Sequence
@@ -15,26 +15,26 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 
 _SLICE_ROWS: Final = 96
-"""A day of one meter in quarters of an hour: such a slice lies on two days at most, and is then
-settled by its ends, which the check of the range needs anyway."""
+"""A day of one meter in quarters of an hour. Such a slice lies on two days at most, so its ends,
+which the check of the range needs anyway, tell its days."""
 
 Ends = tuple[datetime, datetime]
 """The earliest and the latest `ts` of some rows."""
 
 
 def ends_of(rows: Sequence[Reading]) -> list[Ends]:
-    """Return the ends of every `_SLICE_ROWS` rows, in order; empty without rows."""
+    """Return the ends of each `_SLICE_ROWS` rows, in order; empty without rows."""
     instants = [row.ts for row in rows]
     slices = (instants[at : at + _SLICE_ROWS] for at in range(0, len(instants), _SLICE_ROWS))
     return [(min(part), max(part)) for part in slices]
 
 
 def days_between(rows: Sequence[Reading], ends: Sequence[Ends]) -> frozenset[int]:
-    """Return the days that rows lie on; looks at single rows only in slices of over two days.
+    """Return the days of rows; looks at single rows only in slices over more than two days.
 
     Args:
         rows: In any order.
-        ends: What `ends_of` says of them.
+        ends: `ends_of(rows)`.
     """
     days: set[int] = set()
     for index, (earliest, latest) in enumerate(ends):
@@ -49,7 +49,7 @@ def days_between(rows: Sequence[Reading], ends: Sequence[Ends]) -> frozenset[int
 def day_numbers(rows: Sequence[Reading]) -> list[int]:
     """Return the day of each row, in order."""
     instants = [row.ts for row in rows]
-    # A third of the cost of a difference, and right where a time is one of UTC already.
+    # A third of the cost of a difference, and correct where the zone is UTC.
     return [
         ts.toordinal() - _EPOCH_ORDINAL if ts.tzinfo is UTC else (ts - _EPOCH).days
         for ts in instants

@@ -7,7 +7,7 @@ MessagePack timestamp (UTC) and every number as a 64-bit float, minus zero as ze
 hash, seeded with the stream's number, becomes a UUIDv8 (RFC 9562 section 5.8): version and variant
 bits are overwritten, the other 122 bits are the hash's.
 
-The id is not the deduplication key and guards against nothing: a hash without a secret.
+The id is not the deduplication key, and no protection: it is a hash without a secret.
 """
 
 import re
@@ -29,7 +29,7 @@ _digest: Final = xxhash.xxh3_128_digest
 _MINUS_ZERO: Final = b"\xcb\x80\x00\x00\x00\x00\x00\x00\x00"
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _NULL_UUID: Final = "80000000-0000-0000-8000-000000000000"
-"""QuestDB stores this UUID as NULL (measured on 9.3.4), so it is hashed like any other text."""
+"""QuestDB stores this UUID as NULL (measured on 9.3.4), so it is hashed like other text."""
 
 _VARIANT: Final = bytes.maketrans(b"0123456789abcdef", b"89ab89ab89ab89ab")
 """Hexadecimal digit -> the one with the same low two bits and the RFC's `10` above them."""
@@ -39,9 +39,9 @@ def assign_event_ids(rows: Sequence[Reading], *, stream_number: int) -> None:
     """Set `event_id` of every row to canonical UUID text: the client's own, or a derived one.
 
     Args:
-        rows: Changed in place. Their `ts` must be in the range that the streams allow. Works on
-            all of them at once: a block, not a file.
-        stream_number: `StreamSpec.number` of the stream that the rows belong to.
+        rows: Changed in place; their `ts` must be in the range that the streams allow. All are
+            worked on at once: give a block, not a file.
+        stream_number: `StreamSpec.number` of their stream.
     """
     derive = native.derive_event_ids or _derive_plainly
     for row in derive(rows, stream_number):
@@ -61,7 +61,7 @@ def client_event_id(text: str) -> str:
 
 
 def _derive_plainly(rows: Sequence[Reading], seed: int) -> list[Reading]:
-    """Do what `native.derive_event_ids` does; the tests hold the two equal."""
+    """The plain version of `native.derive_event_ids`; tests hold the two equal."""
     named = [row for row in rows if row.event_id is not None]
     unnamed = [row for row in rows if row.event_id is None] if named else rows
     contents = [_encode(row) for row in unnamed]
@@ -81,12 +81,12 @@ def _uuid_texts(digests: bytes) -> list[str]:
     count = len(digests) // 16
     if count == 0:
         return []
-    # Per hash `xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-`, 40 bytes; the last dash parts the texts.
+    # Per hash `xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-`, 40 bytes; the last dash ends the text.
     text = bytearray(digests.hex("-", 2) + "-", "ascii")
     text[15::40] = b"8" * count
     text[20::40] = text[20::40].translate(_VARIANT)
     text[39::40] = b"\n" * count
-    # The three dashes that a UUID has not; each deletion shortens the stride by one.
+    # Delete the three dashes that a UUID does not have; each deletion shortens the stride by one.
     del text[34::40]
     del text[29::39]
     del text[4::38]
@@ -94,9 +94,9 @@ def _uuid_texts(digests: bytes) -> list[str]:
 
 
 def _canonical_zeros(row: Reading) -> bytes:
-    """Encode a row whose content may hold minus zero; texts that only look like it stay.
+    """Encode a row with zeros instead of minus zeros; the row itself is not changed.
 
-    The row itself keeps what was sent.
+    Texts whose bytes look like a minus zero stay as they are.
     """
     row = replace(row)
     for name in row.__struct_fields__:

@@ -1,7 +1,7 @@
-"""The one door to the compiled module, which need not be there.
+"""The only import of the compiled module, which is optional.
 
-All its functions are None where the package was installed without a C compiler
-(`scripts/build_native.py`). Their callers then use their plain versions; the tests hold them equal.
+All functions are None where the package was installed without a C compiler
+(`scripts/build_native.py`). The callers then use their plain versions; tests hold the two equal.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from utility_ts_analytics.records.reading import Reading
 
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"
+column_versions: "Callable[[Sequence[Column], int, Sequence[str], int], bytes] | None"
+row_versions: "Callable[[Sequence[Reading], Sequence[str], int], bytes] | None"
 derive_event_ids: "Callable[[Sequence[Reading], int], list[Reading]] | None"
 array_part_end: "Callable[[bytes, int, int], int] | None"
 needs_closer_look: "Callable[[bytes], bool] | None"
@@ -22,9 +24,12 @@ try:
     from utility_ts_analytics.records._native import (
         array_part_end,
         column_lines,
+        column_versions,
         derive_event_ids,
         ilp_lines,
         needs_closer_look,
+        row_versions,
     )
 except ImportError:
     array_part_end = column_lines = derive_event_ids = ilp_lines = needs_closer_look = None
+    column_versions = row_versions = None

@@ -1,8 +1,8 @@
-"""The rules a record must keep beyond its types, and the names of all the ways to fail.
+"""The rules of a record beyond its types, and the codes of all errors of rows.
 
-Types, lengths and signs are checked by the decoder from the record type's annotations; what is
-left here are the rules that msgspec cannot state: the range of `ts`, U+0000, and identifiers that
-are more than blanks (as `str.isspace` knows them).
+The decoder checks types, lengths and signs by the annotations of the record type. This module has
+the rules that msgspec cannot state: the range of `ts`, no U+0000, and no identifier of only blanks
+(as `str.isspace` defines them).
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ from typing import Final, Literal, get_args
 from msgspec import Struct
 
 from utility_ts_analytics.records.days import Ends
-from utility_ts_analytics.records.field_rules import fields_of
-from utility_ts_analytics.records.reading import TEXT_CHARACTERS_MAX, Reading
+from utility_ts_analytics.records.reading import TEXT_CHARACTERS_MAX, Reading, fields_of
 
 ParseCode = Literal[
     "invalid-json",
@@ -47,17 +46,20 @@ TS_END = datetime(2100, 1, 1, tzinfo=UTC)
 NOT_EMPTY: Final = "must not be empty"
 NOT_BLANK: Final = "must not be only blanks"
 NOT_TOO_LONG: Final = f"must not be over {TEXT_CHARACTERS_MAX} characters"
-NOT_NEGATIVE: Final = "must not be negative"
+NOT_NEGATIVE: Final = "must not be negative unless source.allow_negative = true"
 FITS_FLOAT: Final = "must fit a 64-bit float"
+TIME_EXAMPLE: Final = "such as 2024-01-01T00:00:00+01:00"
+HAS_OFFSET: Final = f"must have an offset, {TIME_EXAMPLE}"
+IS_TIME: Final = f"must be an RFC 3339 time with an offset, {TIME_EXAMPLE}"
 NO_NUL: Final = "text must not hold U+0000"
 
 
 class RowError(Struct, frozen=True, gc=False):
-    """Why one line or array element was not taken.
+    """Why one line or array element was refused.
 
     Attributes:
         position: Line number from 1, or array index from 0.
-        code: One of the closed set above.
+        code: One of the closed set of codes.
         field: The field at fault, if one is.
         detail: One short sentence. Never holds a value from the record.
     """
@@ -73,7 +75,7 @@ def latest_ts(now_ns: int, max_future_minutes: int) -> datetime:
 
     Args:
         now_ns: Wall time, nanoseconds since 1970-01-01 UTC.
-        max_future_minutes: How far ahead of it a reading may be, minutes; 0 switches this off.
+        max_future_minutes: How far ahead of it a reading may be, minutes; 0 = no limit.
     """
     if max_future_minutes == 0:
         return TS_END
@@ -82,14 +84,17 @@ def latest_ts(now_ns: int, max_future_minutes: int) -> datetime:
 
 
 def all_in_range(ends: Sequence[Ends], ts_end: datetime) -> bool:
-    """Tell whether every `ts` of rows with these ends is in [2000-01-01, `ts_end`)."""
+    """Tell whether the `ts` of all rows with these ends are in [2000-01-01, `ts_end`)."""
     return all(earliest >= TS_MIN and latest < ts_end for earliest, latest in ends)
 
 
 def range_detail(ts_end: datetime, *, too_late: bool) -> str:
-    """Say why a `ts` outside of [2000-01-01, `ts_end`) is not taken."""
+    """Say why a `ts` outside of [2000-01-01, `ts_end`) is refused."""
     if too_late and ts_end != TS_END:
-        return "ts is further in the future than max_future_minutes allows"
+        end = ts_end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return (
+            f"ts is further in the future than max_future_minutes allows: it must be before {end}"
+        )
     return "ts must be from 2000-01-01 up to, not including, 2100-01-01"
 
 

@@ -1,1 +1,1 @@
-"""Processes: the supervisor, the Granian servers it starts, and what runs in each worker."""
+"""Processes: the supervisor, the servers that it starts, and their workers."""

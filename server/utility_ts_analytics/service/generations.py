@@ -1,60 +1,82 @@
-"""One server over time: the process in charge, the one to replace it, those on their way out."""
+"""One server over time: restarts after a death, and the generations that a reload replaces."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.service.beacon import Sign
 from utility_ts_analytics.service.plans import ServerPlan
-from utility_ts_analytics.service.restarts import CrashLoop, RestartPolicy
 from utility_ts_analytics.service.server_process import ServerProcess
+from utility_ts_analytics.service.shared_worker_state import WorkerState
 
-StartProcess = Callable[[ServerPlan, int], ServerProcess]
+StartProcess = Callable[[ServerPlan], ServerProcess]
+"""Starts a process for a plan; raises OSError if the machine is short of processes or memory."""
 
 STOP_MARGIN_S = 10.0
-"""What an end may take beyond the drain limit; then the processes are killed."""
+"""Time to exit after `drain_timeout_s`; then the processes are killed."""
 
 _FORK_RETRY_S = 5.0
-"""The machine is short of processes, files or memory: no fault of what would be started."""
 
 _log = structlog.get_logger("supervisor")
+
+
+class RestartPolicy:
+    """Decides when to restart one server. Waits double from 0.2 s to 10 s.
+
+    Only deaths before serving count as a crash loop: a server that served and died is always
+    restarted, and its waits begin at 0.2 s again.
+
+    Attributes:
+        deaths_before_serving: Consecutive ones.
+    """
+
+    WAIT_S_MIN, WAIT_S_MAX = 0.2, 10.0
+    DEATHS_MAX = 5
+
+    def __init__(self) -> None:
+        self.deaths_before_serving = 0
+
+    def wait_after_death(self, *, served: bool) -> float | None:
+        """Return the seconds until the restart; None in a crash loop: give up.
+
+        Args:
+            served: Whether the server has served since its last start.
+        """
+        self.deaths_before_serving = 0 if served else self.deaths_before_serving + 1
+        if self.deaths_before_serving >= self.DEATHS_MAX:
+            return None
+        return min(self.WAIT_S_MAX, self.WAIT_S_MIN * 2.0**self.deaths_before_serving)
 
 
 class Generations:
     """Keeps one server running, and lets another generation of it take over.
 
     Args:
-        plan: What to run; the name stays, the rest may change with a generation.
-        drain_timeout_s: How long its requests may take to end, seconds.
-        start: Starts a process for a plan and a drain limit; OSError where there is no room.
+        plan: What to run. A later generation has the same name; the rest may differ.
+        start: Starts a process.
         clock: For waits.
     """
 
-    def __init__(
-        self, plan: ServerPlan, *, drain_timeout_s: int, start: StartProcess, clock: Clock
-    ) -> None:
+    def __init__(self, plan: ServerPlan, *, start: StartProcess, clock: Clock) -> None:
         self.name = plan.name
-        self._plan = plan
-        self._drain_timeout_s = drain_timeout_s
+        self._plan = self._next_plan = plan
         self._start = start
         self._clock = clock
         self._policy = RestartPolicy()
         self._start_at_s = 0.0
         self._current: ServerProcess | None = None
         self._next: ServerProcess | None = None
-        self._next_plan = (plan, drain_timeout_s)
         self._leaving: list[tuple[ServerProcess, float]] = []
 
     @property
     def processes(self) -> Sequence[ServerProcess]:
-        """All that run, or ended and were not looked after yet."""
+        """All processes of all generations, until `look_after` has noted their end."""
         kept = (self._current, self._next, *(process for process, _ in self._leaving))
         return [process for process in kept if process is not None]
 
     @property
     def settled(self) -> bool:
-        """Whether there is one generation, and no other coming or going."""
+        """Whether no generation is coming or leaving."""
         return self._next is None and not self._leaving
 
     def start_if_due(self) -> None:
@@ -62,76 +84,77 @@ class Generations:
         if self._current is not None or self._clock.monotonic_s() < self._start_at_s:
             return
         try:
-            self._current = self._start(self._plan, self._drain_timeout_s)
+            self._current = self._start(self._plan)
         except OSError as error:
             _log.error("cannot start a process; trying again", server=self.name, error=str(error))
             self._start_at_s = self._clock.monotonic_s() + _FORK_RETRY_S
 
-    def look_after(self, signs: Iterable[Sign]) -> CrashLoop | None:
-        """Note what ended, and end what takes too long to leave.
+    def look_after(self, workers: Iterable[WorkerState]) -> bool:
+        """Handle processes that ended, and kill those that take too long to leave.
 
         Args:
-            signs: Of all workers.
+            workers: All workers of the service, dead ones included.
 
         Returns:
-            Not None if the server in charge cannot be kept running.
+            False if the current server is in a crash loop and is not restarted.
         """
-        self._look_after_leaving(signs)
+        self._look_after_leaving(workers)
         process = self._current
         if process is None:
-            return None
-        served = process.has_served(signs)
+            return True
+        served = process.has_served(workers)
         if process.exit_code is None:
-            return None
+            return True
         self._current = None
-        if process.orphaned(signs):
+        if process.drain_workers_left(workers):
             self._let_leave(process)
-        decision = self._policy.died(served=served)
+        wait_s = self._policy.wait_after_death(served=served)
         facts = {
             "server": self.name,
             "exit_code": process.exit_code,
             "last_error": process.last_error,
         }
-        if isinstance(decision, CrashLoop):
-            _log.error("a server dies before it serves; giving up", deaths=decision.deaths, **facts)
-            return decision
+        if wait_s is None:
+            deaths = self._policy.deaths_before_serving
+            _log.error("a server dies before it serves; giving up", deaths=deaths, **facts)
+            return False
         _log.error("a server died; starting it again", **facts)
-        self._start_at_s = self._clock.monotonic_s() + decision.wait_s
-        return None
+        self._start_at_s = self._clock.monotonic_s() + wait_s
+        return True
 
-    def prepare(self, plan: ServerPlan, *, drain_timeout_s: int) -> None:
-        """Start another generation beside the one in charge, on the same port.
+    def prepare(self, plan: ServerPlan) -> None:
+        """Start the next generation beside the current one, on the same port.
 
         Raises:
-            OSError: The machine has no room for another process.
+            OSError: The machine is short of processes or memory.
         """
-        self._next_plan = (plan, drain_timeout_s)
-        self._next = self._start(plan, drain_timeout_s)
+        self._next_plan = plan
+        self._next = self._start(plan)
 
-    def serves(self, signs: Iterable[Sign]) -> bool:
-        """Tell whether all workers of the generation in charge take connections."""
-        return self._current is not None and self._current.serves(signs)
+    def serves(self, workers: Iterable[WorkerState]) -> bool:
+        """Tell whether all workers of the current generation take connections."""
+        return self._current is not None and self._current.serves(workers)
 
-    def next_serves(self, signs: Iterable[Sign]) -> bool:
-        """Tell whether all workers of the prepared generation take connections."""
-        return self._next is not None and self._next.serves(signs)
+    def next_serves(self, workers: Iterable[WorkerState]) -> bool:
+        """Tell whether all workers of the next generation take connections."""
+        return self._next is not None and self._next.serves(workers)
 
     def next_error(self) -> str | None:
-        """Return why the prepared generation ended, or None while it has not."""
+        """Return why the next generation died; None if it did not."""
         if self._next is None or self._next.exit_code is None:
             return None
         return self._next.last_error
 
     def switch(self) -> None:
-        """Put the prepared generation in charge; the one before finishes its requests and goes."""
+        """Make the next generation current; the old one finishes its requests and exits."""
         assert self._next is not None  # noqa: S101  prepared before
         if self._current is not None:
             self._dismiss(self._current)
         self._current, self._next = self._next, None
-        self._plan, self._drain_timeout_s = self._next_plan
+        self._plan = self._next_plan
 
     def give_up_next(self) -> None:
-        """Keep the generation in charge; the prepared one, if any, goes."""
+        """Keep the current generation; stop the next one, if any."""
         if self._next is not None:
             self._dismiss(self._next)
         self._next = None
@@ -144,9 +167,9 @@ class Generations:
         deadline_s = self._clock.monotonic_s() + process.drain_timeout_s + STOP_MARGIN_S
         self._leaving.append((process, deadline_s))
 
-    def _look_after_leaving(self, signs: Iterable[Sign]) -> None:
-        self._leaving = [left for left in self._leaving if not left[0].ended(signs)]
+    def _look_after_leaving(self, workers: Iterable[WorkerState]) -> None:
+        self._leaving = [left for left in self._leaving if not left[0].ended(workers)]
         for process, deadline_s in self._leaving:
             if self._clock.monotonic_s() > deadline_s:
                 _log.error("a process did not stop in time and is killed", pid=process.pid)
-                process.kill(signs)
+                process.kill(workers)

@@ -1,8 +1,8 @@
-"""Tells a service manager how the service is: systemd's notify protocol, over one datagram socket.
+"""Notifies a service manager: systemd's notify protocol, over one datagram socket.
 
-Whoever starts the service with `$NOTIFY_SOCKET` set (a systemd unit of `Type=notify`) hears when
-every worker serves, when a reload is under way, when the stop begins, and, where the unit has a
-`WatchdogSec`, that the supervisor's loop still turns. Without the variable nothing is sent.
+A systemd unit of `Type=notify` sets `$NOTIFY_SOCKET`. It is told when every worker serves, when a
+reload begins and ends, when the stop begins, and, with `WatchdogSec`, that the supervisor's loop is
+running. Without the variable nothing is sent.
 
 The protocol: sd_notify(3) and sd_watchdog_enabled(3), "Standalone Implementations".
 """
@@ -19,13 +19,13 @@ _log = structlog.get_logger("supervisor")
 
 
 class ServiceManager:
-    """The supervisor's line to whoever started it.
+    """The supervisor's connection to its service manager.
 
     A service manager that cannot be reached is logged once and never stops the service.
 
     Args:
-        environ: Where `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` are looked for.
-        clock: For the time between two signs of life.
+        environ: Has `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, or not.
+        clock: For the time between two messages to the watchdog.
     """
 
     def __init__(self, environ: Mapping[str, str], clock: Clock) -> None:
@@ -38,12 +38,12 @@ class ServiceManager:
         self._failed = False
 
     def look(self, *, serving: bool, reloading: bool) -> None:
-        """Report what changed since the last look, and that the supervisor lives.
+        """Report changes since the last call, and feed the watchdog.
 
         Args:
-            serving: Whether every worker of every server takes connections; only the first time
-                counts, as a worker that is being replaced does not make the service unready.
-            reloading: Whether another configuration is taking over.
+            serving: Whether every worker of every server takes connections. Only the first time
+                counts: a worker that is being replaced does not make the service unready.
+            reloading: Whether a reload was requested or is under way.
         """
         if not self._ready:
             if serving:
@@ -59,18 +59,18 @@ class ServiceManager:
         self.beat()
 
     def beat(self) -> None:
-        """Say that the supervisor lives, if it is time to: at half of the watchdog's time."""
+        """Feed the watchdog, if half of its time has passed."""
         now_s = self._clock.monotonic_s()
         if self._watchdog_s and now_s >= self._next_beat_s:
             self._next_beat_s = now_s + self._watchdog_s / 2
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Say that the stop has begun; `beat` has to go on until it is over."""
+        """Report that the stop has begun; call `beat` until it is over."""
         self._send("STOPPING=1\nSTATUS=Draining.")
 
     def close(self) -> None:
-        """Let go of the socket; nothing is sent any more."""
+        """Close the socket; nothing is sent any more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -90,19 +90,19 @@ def _connected(address: str) -> socket.socket | None:
     """Return a socket to `address`: a path, or `@name` for Linux's abstract names."""
     if not address:
         return None
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    line.setblocking(False)  # a service manager that does not read must not stop the supervisor
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.setblocking(False)  # a service manager that does not read must not stop the supervisor
     try:
-        line.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+        notify.connect(f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
-        line.close()
+        notify.close()
         _log.warning("cannot reach the service manager", address=address, error=str(error))
         return None
-    return line
+    return notify
 
 
 def _watchdog_s(environ: Mapping[str, str]) -> float:
-    """Return the seconds within which a sign of life is due; 0 where none is."""
+    """Return the watchdog's timeout, seconds; 0 without a watchdog for this process."""
     try:
         time_us = int(environ.get("WATCHDOG_USEC", "0"))
         pid = int(environ.get("WATCHDOG_PID", os.getpid()))

@@ -1,8 +1,8 @@
-"""The three files that a command is started with: closed, full, or without a reader.
+"""Standard input, output and error that are closed, full, or without a reader.
 
-Standard error never costs a command more than its lines. Standard output has its results: a command
-that cannot write them fails, without a traceback, and in silence if nobody reads any more, as other
-programs do that SIGPIPE ends. SIGPIPE itself stays off: it would also end who writes to a socket.
+Trouble with standard error loses log lines, nothing else. Standard output carries results: a
+command that cannot write them fails without a traceback, and silently if the reader has gone, like
+programs that SIGPIPE ends. SIGPIPE itself stays ignored: it would also end writers to sockets.
 """
 
 import errno
@@ -20,15 +20,15 @@ STDOUT_FD: Final = 1
 
 
 def prepare_standard_files() -> None:
-    """Open what was closed at the start, and have standard error never raise.
+    """Open the files that are closed, and make standard error never raise.
 
-    Python leaves `sys.stderr` out if it is closed; its number would go to the next socket.
+    Python sets `sys.stderr` to None if it is closed; the next socket would get its number.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - as long as we live
     stdout, stderr = sys.__stdout__, sys.__stderr__
-    # Not where somebody, as a test, has put their own there.
+    # Not if it was replaced, for example by a test.
     if stderr is not None and sys.stderr is stderr:
         sys.stderr = log_stream(STDERR_FD, is_terminal=stderr.isatty())
     if stdout is not None and sys.stdout is stdout:
@@ -41,9 +41,9 @@ def prepare_standard_files() -> None:
 
 
 def stdout_failed() -> bool:
-    """Tell whether standard output could not be written; after that all goes to nowhere.
+    """Tell whether a write to standard output failed; if so, discard all further output.
 
-    Standard error has the cause, unless that is a reader who has gone.
+    The cause is printed to standard error, unless the reader has gone.
     """
     error = _Stdout.error
     if error is None:
@@ -60,7 +60,7 @@ def stdout_failed() -> bool:
 
 
 class _Stdout(io.FileIO):
-    """Standard output; notes what went wrong, to be told from trouble with other files."""
+    """Standard output that remembers its error, to tell it from errors of other files."""
 
     error: OSError | None = None
 
@@ -68,7 +68,7 @@ class _Stdout(io.FileIO):
         super().__init__(STDOUT_FD, "wb", closefd=False)
 
     def write(self, content: "ReadableBuffer", /) -> int:
-        """Write a part, as any file."""
+        """Same contract as `io.FileIO.write`."""
         try:
             return super().write(content)
         except OSError as error:

@@ -1,7 +1,7 @@
-"""The one process that owns the others: starts them, replaces them, stops them, reports.
+"""The process that owns all others: starts, restarts, reloads and stops servers, and reports.
 
 One child per server (a stream, or operations); each child is a Granian that forks its own workers.
-The supervisor does no I/O of its own. Its only threads are the log's, which hold nothing that a
+The supervisor does no I/O of its own. Its only threads belong to the log, and hold nothing that a
 forked child needs (`telemetry.log_relay`), so that forking is safe.
 """
 
@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -20,18 +20,26 @@ import structlog
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK, OperatorError
 from utility_ts_analytics.owned_folder import make_owned_folder
-from utility_ts_analytics.service.beacon import STATE_NAMES, Sign, note_start, read_signs
-from utility_ts_analytics.service.child import SUPERVISOR_SIGNALS, start_child
-from utility_ts_analytics.service.departed import fold
+from utility_ts_analytics.service.child_process import SUPERVISOR_SIGNALS, start_child
 from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
+from utility_ts_analytics.service.hang_watchdog import HangWatchdog
+from utility_ts_analytics.service.listeners.ports import claim_or_raise
 from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
-from utility_ts_analytics.service.ports import claim_or_raise
 from utility_ts_analytics.service.reload import LoadPlan, Reloads
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.service_manager import ServiceManager
-from utility_ts_analytics.service.silence import SilenceWatch
-from utility_ts_analytics.service.stuck_notes import take_stuck
-from utility_ts_analytics.service.undelivered import WorkerEnds, undelivered
+from utility_ts_analytics.service.shared_worker_state import (
+    STATE_NAMES,
+    WorkerState,
+    note_start,
+    read_workers,
+    take_stuck,
+)
+from utility_ts_analytics.service.worker_totals import (
+    WorkerDeaths,
+    add_dead_workers,
+    undelivered_rows,
+)
 from utility_ts_analytics.telemetry.logs import report_left_out
 
 _TICK_S = 0.5
@@ -46,7 +54,7 @@ class Supervisor:
         plan: What to run.
         load: Reads the plan again on SIGHUP; None ignores the signal.
         clock: For waits and beats.
-        manager: Who started the service and wants to know how it is; None where nobody does.
+        manager: The service manager to notify; by default none.
     """
 
     def __init__(
@@ -66,16 +74,15 @@ class Supervisor:
         self._runtime_dir = Path()
         self._servers: list[Generations] = []
         self._reloads = Reloads(plan, self._servers, load=load, clock=clock)
-        self._silence = SilenceWatch(clock.monotonic_s())
-        self._worker_ends = WorkerEnds()
+        self._watchdog = HangWatchdog(clock.monotonic_s())
+        self._worker_deaths = WorkerDeaths()
         self._companion: ForkProcess | None = None
 
     def run(self, companion: Callable[[], int] | None = None, *, once: bool = False) -> int:
-        """Serve until SIGTERM, SIGINT, a crash loop, or, with `once`, the companion's end.
+        """Serve until SIGTERM, SIGINT, a crash loop, or, with `once`, the end of the companion.
 
         Args:
-            companion: Work to do in a process of its own while the servers run; its return value
-                is its exit code.
+            companion: Work for a process of its own while the servers run; returns its exit code.
             once: Stop when the companion ends, with its exit code.
 
         Returns:
@@ -89,12 +96,7 @@ class Supervisor:
         self._runtime_dir = _runtime_folder()
         note_start(self._runtime_dir, self._clock.monotonic_s())
         self._servers += [
-            Generations(
-                server,
-                drain_timeout_s=self._plan.drain_timeout_s,
-                start=self._start_server,
-                clock=self._clock,
-            )
+            Generations(server, start=self._start_server, clock=self._clock)
             for server in self._plan.servers
         ]
         previous = {name: signal.signal(name, self._on_signal) for name in SUPERVISOR_SIGNALS}
@@ -111,7 +113,7 @@ class Supervisor:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
-            self._reloads.ask()
+            self._reloads.request()
         else:
             self._stop_requested = True
 
@@ -120,73 +122,55 @@ class Supervisor:
             server.start_if_due()
         children = [*self._processes(), self._companion]
         wait_for_any([child.sentinel for child in children if child is not None], timeout=_TICK_S)
-        signs = list(read_signs(self._runtime_dir))
-        dead = [sign for sign in signs if not sign.alive]
-        self._look_after_workers(signs, dead)
-        self._look_after_servers(signs)
+        workers = list(read_workers(self._runtime_dir))
+        dead = [worker for worker in workers if not worker.alive]
+        self._report_deaths(dead)
+        self._kill_unresponsive(workers)
+        self._look_after_servers(workers)
         if not self._stop_requested:
-            self._reloads.look_after(signs)
-            serving = all(server.serves(signs) for server in self._servers)
+            self._reloads.look_after(workers)
+            serving = all(server.serves(workers) for server in self._servers)
             self._manager.look(serving=serving, reloading=self._reloads.under_way)
-        self._fold(dead)
+        self._add_to_totals(dead)
         self._look_after_companion(once=once)
         report_left_out()
 
-    def _start_server(self, plan: ServerPlan, drain_timeout_s: int) -> ServerProcess:
-        return ServerProcess(
-            plan,
-            self._runtime_dir,
-            drain_timeout_s=drain_timeout_s,
-            now_s=self._clock.monotonic_s(),
-        )
+    def _start_server(self, plan: ServerPlan) -> ServerProcess:
+        return ServerProcess(plan, self._runtime_dir, now_s=self._clock.monotonic_s())
 
     def _processes(self) -> list[ServerProcess]:
         return [process for server in self._servers for process in server.processes]
 
-    def _fold(self, dead: list[Sign]) -> None:
-        """Keep what the dead have counted; every sign of theirs has been looked at by now."""
+    def _add_to_totals(self, dead: Sequence[WorkerState]) -> None:
+        """Keep the counts of dead workers. Last in a tick: this removes their state."""
         try:
-            fold(self._runtime_dir, dead)
+            add_dead_workers(self._runtime_dir, dead)
         except OSError as error:
             _log.error("cannot sum up ended workers; trying again", error=str(error))
 
-    def _look_after_workers(self, signs: list[Sign], dead: list[Sign]) -> None:
-        for sign in self._worker_ends.look(dead, read_signs(self._runtime_dir)):
-            _log.error("a worker died", stream=sign.stream, pid=sign.pid, lost_rows=sign.held_rows)
-        # A session's id may be used again once its server has ended: only those that run count.
-        ours = [sign for process in self._processes() for sign in process.signs(signs)]
-        silent_s_max = self._reloads.plan.worker_silent_s
-        for silent in self._silence.look(ours, self._clock.monotonic_s(), silent_s_max):
-            sign = silent.sign
-            if not sign.alive:  # asked again right before the signal: ids are reused
-                continue
+    def _report_deaths(self, dead: Sequence[WorkerState]) -> None:
+        for worker in self._worker_deaths.find(dead, read_workers(self._runtime_dir)):
             _log.error(
-                "a worker stands still and is killed",
-                stream=sign.stream,
-                pid=sign.pid,
-                silent_s=round(silent.silent_s, 1),
-                state=STATE_NAMES[sign.state],
+                "a worker died", stream=worker.stream, pid=worker.pid, lost_rows=worker.held_rows
             )
-            os.kill(sign.pid, signal.SIGKILL)
-        self._end_stuck(ours)
 
-    def _end_stuck(self, workers: Iterable[Sign]) -> None:
-        """Kill the workers that take no connections: they heed no other signal either."""
+    def _kill_unresponsive(self, workers: Sequence[WorkerState]) -> None:
+        """Kill the workers that hang or take no connections; they obey no other signal."""
+        # Only of running servers: the session id of one that has ended may be reused.
+        ours = [worker for process in self._processes() for worker in process.own_workers(workers)]
+        worker_silent_s = self._reloads.plan.worker_silent_s
+        for hung in self._watchdog.find(ours, self._clock.monotonic_s(), worker_silent_s):
+            silent_s, state = round(hung.silent_s, 1), STATE_NAMES[hung.worker.state]
+            _kill(hung.worker, "worker unresponsive; killing it", silent_s=silent_s, state=state)
         notes = take_stuck(self._runtime_dir)
-        for sign in workers:
-            reason = notes.get(sign.identity)
-            if reason is not None and sign.alive:
-                _log.error(
-                    "a worker takes no connections and is killed",
-                    stream=sign.stream,
-                    pid=sign.pid,
-                    reason=reason,
-                )
-                os.kill(sign.pid, signal.SIGKILL)
+        for worker in ours:
+            reason = notes.get(worker.identity)
+            if reason is not None:
+                _kill(worker, "a worker takes no connections and is killed", reason=reason)
 
-    def _look_after_servers(self, signs: Iterable[Sign]) -> None:
+    def _look_after_servers(self, workers: Iterable[WorkerState]) -> None:
         for server in self._servers:
-            if server.look_after(signs) is not None:
+            if not server.look_after(workers):
                 self._exit_code = EXIT_CRASH_LOOP
                 self._stop_requested = True
                 return
@@ -202,12 +186,12 @@ class Supervisor:
             self._stop_requested = True
 
     def _shutdown(self) -> None:
-        """Stop every generation of everything, with one deadline, then kill; report."""
+        """Stop all generations of all servers with one deadline, kill what is left, report."""
         self._manager.stopping()
-        before = [sign for sign in read_signs(self._runtime_dir) if sign.alive]
+        before = [worker for worker in read_workers(self._runtime_dir) if worker.alive]
         processes = self._processes()
-        drain_s = max((process.drain_timeout_s for process in processes), default=0)
-        deadline_s = self._clock.monotonic_s() + drain_s + STOP_MARGIN_S
+        drain_timeout_s = max((process.drain_timeout_s for process in processes), default=0)
+        deadline_s = self._clock.monotonic_s() + drain_timeout_s + STOP_MARGIN_S
         if self._companion is not None:
             self._companion.terminate()
         for process in processes:
@@ -215,7 +199,7 @@ class Supervisor:
         for process in processes:
             if not self._joined(process, deadline_s):
                 _log.error("a process did not stop in time and is killed", pid=process.pid)
-            process.kill(read_signs(self._runtime_dir))  # also workers that it left behind
+            process.kill(read_workers(self._runtime_dir))  # also workers that it left behind
         if self._companion is not None:
             self._companion.join(max(0.0, deadline_s - self._clock.monotonic_s()))
             self._companion.kill()
@@ -227,7 +211,7 @@ class Supervisor:
         self._manager.close()
 
     def _joined(self, process: ServerProcess, deadline_s: float) -> bool:
-        """Wait for the end of a server until the deadline; tell whether it came in time."""
+        """Wait for the end of a server; return False if it is still running at the deadline."""
         while True:
             self._manager.beat()
             left_s = max(0.0, deadline_s - self._clock.monotonic_s())
@@ -236,8 +220,8 @@ class Supervisor:
             if not left_s:
                 return False
 
-    def _report_undelivered(self, before: Iterable[Sign]) -> None:
-        for rows in undelivered(before, read_signs(self._runtime_dir)):
+    def _report_undelivered(self, before: Iterable[WorkerState]) -> None:
+        for rows in undelivered_rows(before, read_workers(self._runtime_dir)):
             _log.error(
                 "rows were not delivered before the stop",
                 stream=rows.stream,
@@ -245,6 +229,12 @@ class Supervisor:
                 given_back_rows=rows.given_back_rows,
                 note='none of them was acknowledged, unless ack = "enqueued"',
             )
+
+
+def _kill(worker: WorkerState, event: str, **facts: object) -> None:
+    if worker.alive:  # checked right before the signal: process ids are reused
+        _log.error(event, stream=worker.stream, pid=worker.pid, **facts)
+        os.kill(worker.pid, signal.SIGKILL)
 
 
 def _runtime_folder() -> Path:

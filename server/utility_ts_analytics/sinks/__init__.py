@@ -1,1 +1,1 @@
-"""Delivery: what leaves the queue, how it is sent, and what may be sent again."""
+"""Sinks: encode rows, send them, and say what became of them."""

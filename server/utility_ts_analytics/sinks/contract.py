@@ -5,11 +5,9 @@ Expected trouble is a value, never an exception: `Delivered | RetryLater | Rejec
 """
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from utility_ts_analytics.buffering.block import Block, FailureCode
-
-PayloadT = TypeVar("PayloadT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +49,8 @@ class InDoubt:
 
     Attributes:
         reason: One line without payload or secret.
-        may_come_late: Whether the server may still carry the request out: nobody waited for its
-            answer any longer. False where the server itself ended the connection or answered.
+        may_come_late: Whether the server may still carry the request out: the client stopped
+            waiting for its answer. False where the server itself ended the connection or answered.
     """
 
     reason: str
@@ -62,31 +60,20 @@ class InDoubt:
 Outcome = Delivered | RetryLater | Rejected | InDoubt
 
 
-class Sink(Protocol[PayloadT]):
-    """One connection to one backend. Not thread-safe: each lane owns its own."""
+class Payload(Protocol):
+    """Rows as one sink sends them. Made by `Sink.new_payload`; not used after `Sink.close`."""
 
-    @property
-    def name(self) -> str:
-        """Name in labels and logs: `ilp` or `pgwire`."""
+    def encode(self, block: Block) -> None:
+        """Append the rows of `block`. No I/O, no clock; same in, same out."""
         ...
 
-    def new_payload(self) -> PayloadT:
-        """Return an empty payload; `encode` fills it, `send` ships it, `clear` empties it."""
-        ...
+    async def send(self, *, timeout_s: float) -> Outcome:
+        """Send all rows as a whole and report what happened to them.
 
-    def encode(self, block: Block, payload: PayloadT) -> None:
-        """Append the rows of `block` to `payload`. No I/O, no clock; same in, same out."""
-        ...
-
-    def clear(self, payload: PayloadT) -> None:
-        """Empty `payload` for the next batch, keeping its memory."""
-        ...
-
-    async def send(self, payload: PayloadT, *, timeout_s: float) -> Outcome:
-        """Ship one payload whole and report what happened to it.
+        The payload is unchanged afterwards, so that it can be sent again. One send at a time,
+        over all payloads of a sink.
 
         Args:
-            payload: Filled by `encode`; unchanged afterwards, so that it can be sent again.
             timeout_s: The call returns within this time, in seconds.
 
         Returns:
@@ -95,6 +82,19 @@ class Sink(Protocol[PayloadT]):
         Raises:
             asyncio.CancelledError: Only when the lane is being killed, never on a timeout.
         """
+        ...
+
+
+class Sink(Protocol):
+    """One connection to one backend. Not thread-safe: each lane owns its own."""
+
+    @property
+    def name(self) -> str:
+        """Name in labels and logs: `ilp` or `pgwire`."""
+        ...
+
+    def new_payload(self) -> Payload:
+        """Return an empty payload. The next one may be filled while one is being sent."""
         ...
 
     async def close(self) -> None:

@@ -1,1 +1,1 @@
-"""What the service says about itself: logs now, metrics beside them."""
+"""Logs and metrics."""

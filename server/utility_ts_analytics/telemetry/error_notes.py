@@ -1,6 +1,6 @@
 """The last errors of one worker: when, which code, which line, which field. Never a value.
 
-They lie among the numbers (`layout`), so that they are published and read like all else.
+They are stored among the numbers (`layout`), and published and read with them.
 """
 
 from collections.abc import Iterator

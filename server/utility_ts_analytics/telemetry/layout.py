@@ -2,12 +2,19 @@
 
 The same code runs in every process of a service, so the layout needs no version: a reload starts
 new workers of the supervisor's own code.
+
+A worker publishes the array as a snapshot in shared memory: two copies, written in turns, each
+followed by a hash of its words. A reader takes the newer copy whose hash is right, so a copy that
+is being written, or that a killed worker left half written, is never read. There is no lock, and
+no assumption about the order in which another core sees the writes.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final, TypeAlias
+
+from xxhash import xxh3_64_digest
 
 from utility_ts_analytics.telemetry.metric import STREAM, Metric
 from utility_ts_analytics.telemetry.registry import (
@@ -104,12 +111,11 @@ def new_words(token_names: int = 0) -> Words:
     return array("q", bytes(8 * (WORDS + TOKEN_WORDS * token_names)))
 
 
-def add_departed(total: Words, words: Words) -> None:
-    """Add what a worker that has ended leaves: its counts, and the rows in its memory as failed.
+def add_dead(total: Words, words: Words) -> None:
+    """Add a worker that has ended: its counts, and the rows in its memory as failed.
 
-    What it put into the spool, less what it took off, stays in flight: others deliver it.
-
-    Not what it counted by token: that goes by name (`token_counts`), here and in `add_living`.
+    Rows that it left in the spool stay in flight: other workers deliver them. Counts by token are
+    added by name (`token_counts`), not here or in `add_living`.
 
     Args:
         total: Changed in place.
@@ -130,3 +136,74 @@ def add_living(total: Words, words: Words) -> None:
             total[offset] = max(total[offset], words[offset])
         else:
             total[offset] += words[offset]
+
+
+_HASH_BYTES: Final = 8
+
+
+def file_bytes(token_names: int = 0) -> int:
+    """Return the length of both copies of a worker that counts by so many names of tokens."""
+    return 2 * (8 * (WORDS + TOKEN_WORDS * token_names) + _HASH_BYTES)
+
+
+class Publisher:
+    """Writes one array into one piece of shared memory, again and again. One writer.
+
+    Args:
+        words: What is published; its `SEQUENCE` is counted up here.
+        memory: `file_bytes` long, shared with the readers.
+    """
+
+    def __init__(self, words: Words, memory: memoryview) -> None:
+        self._words = words
+        self._source = memoryview(words).cast("B")
+        self._memory = memory
+
+    def publish(self) -> None:
+        """Publish all words as they are now. Takes about half a microsecond."""
+        words = self._words
+        words[SEQUENCE] = sequence = words[SEQUENCE] + 1
+        length = self._source.nbytes
+        start = length + _HASH_BYTES if sequence & 1 else 0
+        end = start + length
+        self._memory[start:end] = self._source
+        self._memory[end : end + _HASH_BYTES] = xxh3_64_digest(self._source)
+
+
+def newest(content: bytes, token_names: int = 0) -> "Words | None":
+    """Return the words that were published last, or None if `content` holds no whole copy."""
+    if len(content) != file_bytes(token_names):
+        return None
+    half = len(content) // 2
+    whole = [
+        array("q", copy[:-_HASH_BYTES])
+        for copy in (content[:half], content[half:])
+        if xxh3_64_digest(copy[:-_HASH_BYTES]) == copy[-_HASH_BYTES:]
+    ]
+    return max(whole, key=lambda words: words[SEQUENCE], default=None)
+
+
+def quantile(share: float, bounds: Sequence[float], counts: Sequence[int]) -> float | None:
+    """Estimate a quantile, as Prometheus' `histogram_quantile` does.
+
+    Args:
+        share: 0..1.
+        bounds: Upper bounds of the buckets, ascending, without infinity.
+        counts: What fell into each bucket, not added up; one more than `bounds`.
+
+    Returns:
+        A value in the unit of the bounds, straight between those of its bucket; the last bound for
+        what is beyond it. None if nothing was counted.
+    """
+    total = sum(counts)
+    if total == 0:
+        return None
+    rank = share * total
+    below = 0
+    lower = 0.0
+    for bound, count in zip(bounds, counts, strict=False):
+        if count and below + count >= rank:
+            return lower + (bound - lower) * (rank - below) / count
+        below += count
+        lower = bound
+    return bounds[-1]

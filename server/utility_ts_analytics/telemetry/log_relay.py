@@ -2,9 +2,8 @@
 
 The pipe takes the place of standard error and is handed on by forking, so it carries everything:
 lines of our own, tracebacks, warnings, what compiled code prints when it dies. A write into it
-never waits, and what a process has written is safe from its death. The supervisor alone has the
-threads; a child needs nothing that they could hold at the moment of the fork. The other ways that
-were looked at: docs/decisions/0027.
+never waits, and lines outlive the process that wrote them. Only the supervisor has the threads; a
+forked child needs no lock that they may hold. Alternatives: docs/decisions/0027.
 """
 
 import contextlib
@@ -19,8 +18,13 @@ from types import TracebackType
 from typing import Final
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.telemetry.log_queue import LogQueue, QueuedLine
-from utility_ts_analytics.telemetry.log_stream import DROPS, STDERR_FD, log_stream
+from utility_ts_analytics.telemetry.log_stream import (
+    DROPS,
+    STDERR_FD,
+    LogQueue,
+    QueuedLine,
+    log_stream,
+)
 from utility_ts_analytics.telemetry.logs import drop_notice
 
 FLUSH_S: Final = 1.0
@@ -72,7 +76,7 @@ class LogRelay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give standard error back; waits for what is left to be written, `FLUSH_S` at most."""
+        """Restore standard error; wait `FLUSH_S` at most for the remaining lines."""
         os.dup2(self._real_fd, STDERR_FD)  # the last writer is gone, so the reader comes to an end
         sys.stderr = self._replaced
         self._done.wait(FLUSH_S)
@@ -118,7 +122,7 @@ def _written(fd: int, line: QueuedLine, queue: LogQueue, *, after_cut: bool) -> 
     while rest:
         try:
             rest = rest[os.write(fd, rest) :]
-        except BlockingIOError:  # whoever shares our standard error has made it so
+        except BlockingIOError:  # a program that shares our standard error made it so
             poll = select.poll()
             poll.register(fd, select.POLLOUT)
             poll.poll()

@@ -1,8 +1,10 @@
-"""Standard error that never raises: what cannot be written is counted, not an exception.
+"""Standard error that never raises: lines that cannot be written are counted and dropped.
 
-A log that is on a full disk, or whose reader is gone, must not end what it tells about. Nor must it
-stop the service: there standard error is a pipe of the service's own (`log_relay`), where a write
-never waits. In other commands a slow terminal may make them wait, as with any program.
+A full disk or a closed pipe must not end the service. In the service standard error is a pipe of
+its own (`log_relay`), where a write never waits; in other commands a slow terminal may block.
+
+Waiting lines are bounded in number and bytes. The first lines are kept and later ones dropped,
+since the beginning of a fault explains it; the number of dropped lines is logged.
 """
 
 import array
@@ -12,6 +14,10 @@ import mmap
 import os
 import select
 import termios
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -119,3 +125,112 @@ class _LogFile(io.RawIOBase):
         waiting = array.array("i", [0])
         fcntl.ioctl(self._fd, termios.FIONREAD, waiting)
         return waiting[0] + size_bytes > self._capacity_bytes // 2
+
+
+LINES_MAX: Final = 10_000
+BYTES_MAX: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedLine:
+    """One line to be written.
+
+    Attributes:
+        content: With its newline.
+        told: How many dropped lines it tells of; 0 for all but a notice.
+    """
+
+    content: bytes
+    told: int = 0
+
+
+class LogQueue:
+    """Between the thread that reads lines and the one that writes them.
+
+    Once full it takes nothing until it is half empty: one notice for many lines, instead of one for
+    each that finds room.
+
+    Args:
+        drops: Counts what is dropped here; lines dropped elsewhere are told here too.
+        notice: Makes the line that tells how many were dropped.
+        lines_max: Lines that may wait, >= 1.
+        bytes_max: Their bytes.
+    """
+
+    def __init__(
+        self,
+        drops: LineDrops,
+        notice: Callable[[int], bytes],
+        *,
+        lines_max: int = LINES_MAX,
+        bytes_max: int = BYTES_MAX,
+    ) -> None:
+        self._drops = drops
+        self._notice = notice
+        self._lines_max = lines_max
+        self._bytes_max = bytes_max
+        self._changed = threading.Condition()
+        self._lines: deque[QueuedLine] = deque()
+        self._bytes = 0
+        self._told = drops.total
+        self._refusing = False
+        self._closed = False
+
+    def put(self, content: bytes) -> None:
+        """Take a line, or drop and count it; never waits."""
+        with self._changed:
+            share = 0.5 if self._refusing else 1.0
+            self._refusing = (
+                len(self._lines) + 1 > share * self._lines_max
+                or self._bytes + len(content) > share * self._bytes_max
+            )
+            if self._refusing:
+                self._drops.not_written(1)
+                return
+            if self._drops.total > self._told:
+                self._append(self._take_notice())
+            self._append(QueuedLine(content))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Say that no more lines come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def take(self, patience_s: float) -> QueuedLine | None:
+        """Return the next line, or None after the last one of a closed queue.
+
+        Args:
+            patience_s: How long to wait for a line before it is looked whether a notice is due.
+        """
+        with self._changed:
+            while not self._lines:
+                if self._closed and self._drops.total == self._told:
+                    return None
+                if not self._closed and self._changed.wait(patience_s):
+                    continue
+                if self._drops.total > self._told:
+                    return self._take_notice()
+            line = self._lines.popleft()
+            self._bytes -= len(line.content)
+            return line
+
+    def failed(self, line: QueuedLine) -> None:
+        """Count a line that could not be written; it is told of with the next notice."""
+        with self._changed:
+            if self._closed:
+                self._told = self._drops.total  # nobody is left to be told
+            elif line.told:
+                self._told -= line.told
+            else:
+                self._drops.not_written(1)
+
+    def _append(self, line: QueuedLine) -> None:
+        self._lines.append(line)
+        self._bytes += len(line.content)
+
+    def _take_notice(self) -> QueuedLine:
+        dropped = self._drops.total - self._told
+        self._told += dropped
+        return QueuedLine(self._notice(dropped), dropped)

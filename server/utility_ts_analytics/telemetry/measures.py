@@ -1,7 +1,7 @@
 """What one worker counts. One writer, one event loop; added to once per block, batch or request.
 
-Numbers are added in this process and published as one whole by the methods that end a step, so that
-others never see half a step: `telemetry/snapshot.py`. What each number means: `registry.py`.
+Methods that end a step publish all numbers at once (`telemetry/layout.py`), so that readers never
+see half a step. `registry.py` has their meaning.
 """
 
 from bisect import bisect_left
@@ -14,13 +14,14 @@ from utility_ts_analytics.telemetry.layout import (
     BEAT_NS,
     NS_PER_S,
     STATE,
+    Publisher,
     Words,
+    file_bytes,
     new_words,
     offset_of,
     words_of,
 )
 from utility_ts_analytics.telemetry.metric import Metric
-from utility_ts_analytics.telemetry.snapshot import Publisher, file_bytes
 from utility_ts_analytics.telemetry.token_counts import TokenCounts
 
 Held = Callable[[], tuple[int, int]]
@@ -65,7 +66,7 @@ class Measures:
     """The numbers of one worker.
 
     Args:
-        memory: Where they are published, `snapshot.file_bytes` long; None keeps them to oneself.
+        memory: Where they are published, `layout.file_bytes` long; None publishes nothing.
         token_names: What requests are counted by, in this order; no two are equal.
 
     Attributes:
@@ -86,17 +87,17 @@ class Measures:
         self.publish()
 
     def publish(self) -> None:
-        """Let others have everything added so far."""
+        """Publish everything added so far."""
         words = self.words
         rows, words[_BUFFER_BYTES] = self.held()
         words[_IN_FLIGHT] = rows + words[_SPOOLED]
         self._publisher.publish()
 
     def say(self, state: int, beat_s: float, gauges: Iterable[tuple[Metric, int]] = ()) -> None:
-        """Publish a sign of life, and what is measured only now and then.
+        """Publish a heartbeat, and the gauges that are measured from time to time.
 
         Args:
-            state: One of `service.beacon`'s.
+            state: One of `service.shared_worker_state`.
             beat_s: Monotonic time, seconds.
             gauges: Of metrics without further labels.
         """
@@ -183,7 +184,7 @@ class Measures:
         self.publish()
 
     def rows_recovered(self, rows: int) -> None:
-        """Count spooled rows that are in nobody's books: they are received, and in flight."""
+        """Count spooled rows that no worker has counted: they are received, and in flight."""
         self.words[_RECEIVED] += rows
         self.words[_RECOVERED] += rows
         self.words[_SPOOLED] += rows

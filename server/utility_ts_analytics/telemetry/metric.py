@@ -53,6 +53,6 @@ class Metric:
     def has_places(self) -> bool:
         """Whether its numbers have fixed places in the layout: workers keep it, all labels known.
 
-        The stream is no matter of the layout: each worker serves one.
+        The label `stream` needs no places: each worker serves one stream.
         """
         return self.per_worker and all(label.values for label in self.labels if label is not STREAM)

@@ -1,7 +1,7 @@
 """Every metric there is: name, kind, unit, labels and meaning. `docs/METRICS.md` is made from it.
 
-A metric is used through its constant, so that a typo fails type checking. Whoever adds one adds it
-here, to `METRICS`, and remakes the page (`telemetry/metrics_page.py`).
+A metric is used through its constant, so that a typo fails type checking. To add one, define it
+here, list it in `METRICS`, and make the page again (`scripts/make_metrics_page.py`).
 """
 
 from typing import Final, Literal
@@ -37,15 +37,15 @@ WORKER_DIED, SPOOL_DAMAGED = "worker-died", "spool-damaged"
 FAILED: Final = (*GIVEN_BACK, WORKER_DIED, SPOOL_DAMAGED)
 RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
-"""Of a worker, in the order of the numbers in `service.beacon`."""
+"""Of a worker, in the order of their numbers in `service.shared_worker_state`."""
 
 SINK = Label("sink", SINKS, "how rows reach the database")
 TABLE = Label("table", (), "the tables of the streams, as configured")
 TOKEN = Label(
     "token",
     (),
-    "names of the stream's tokens, now or before a reload (`token-1` and so on: those without a "
-    "name, by their place); `_other`: those longest gone, once there are 256",
+    "names of the stream's tokens, now or before a reload (`token-1`, `token-2`, ... for those "
+    "without a name); `_other`: those removed longest ago, once there are 256",
 )
 
 _REQUEST_S = (
@@ -59,36 +59,36 @@ REQUESTS = Metric(
     "ingestion_requests_total",
     "counter",
     "requests",
-    "Requests answered, by HTTP status. Heads that the HTTP server itself refuses are not seen.",
+    "Answered requests, by HTTP status, without heads that the HTTP server itself refuses.",
     (STREAM, Label("code", STATUSES, "HTTP status")),
 )
 REQUESTS_BY_TOKEN = Metric(
     "ingestion_requests_by_token_total",
     "counter",
     "requests",
-    "Part of requests: posts that came with a token of the stream, whatever they were answered; "
-    "none for a stream without tokens.",
+    "Part of requests: posts with a token of the stream, whatever the answer; none for a stream "
+    "without tokens.",
     (STREAM, TOKEN),
 )
 ROWS_BY_TOKEN = Metric(
     "ingestion_rows_accepted_by_token_total",
     "counter",
     "rows",
-    "Rows that posts with this token were told are accepted; with validate_only none.",
+    "Rows reported as accepted to posts with this token; with validate_only none.",
     (STREAM, TOKEN),
 )
 REQUEST_BYTES = Metric(
     "ingestion_request_bytes_total",
     "counter",
     "bytes",
-    "Bytes of request bodies read, as sent (compressed ones as compressed).",
+    "Bytes of request bodies as sent, compressed or not.",
     (STREAM,),
 )
 REQUEST_SECONDS = Metric(
     "ingestion_request_seconds",
     "histogram",
     "seconds",
-    "From the head of a request to the start of its answer, upload and storing included.",
+    "Time from the head of a request to the start of its answer, upload and storing included.",
     (STREAM,),
     _REQUEST_S,
 )
@@ -96,14 +96,14 @@ REQUESTS_IN_FLIGHT = Metric(
     "ingestion_requests_in_flight",
     "gauge",
     "requests",
-    "Requests whose head was read and that are not answered yet, at most 0.5 s ago.",
+    "Requests with a read head and no answer yet, at most 0.5 s old.",
     (STREAM,),
 )
 ROWS_RECEIVED = Metric(
     "ingestion_rows_received_total",
     "counter",
     "rows",
-    "Rows that were taken, or refused as rejected or failed; "
+    "Rows that the buffer accepted, or that were rejected or failed at once; "
     "received = stored + rejected + failed + in flight.",
     (STREAM,),
 )
@@ -111,14 +111,14 @@ ROWS_RECOVERED = Metric(
     "ingestion_rows_recovered_total",
     "counter",
     "rows",
-    "Part of received: rows in the spool that an earlier service, or a worker that died, left.",
+    "Part of received: rows in the spool from an earlier service or a dead worker.",
     (STREAM,),
 )
 ROWS_STORED = Metric(
     "ingestion_rows_stored_total",
     "counter",
     "rows",
-    "Rows that QuestDB has acknowledged (over ILP/TCP, which does not: that were sent); "
+    "Rows that QuestDB acknowledged (over ILP/TCP, which does not acknowledge: that were sent); "
     "a row that is posted again counts again.",
     (STREAM, SINK),
 )
@@ -126,7 +126,7 @@ ROWS_REJECTED = Metric(
     "ingestion_rows_rejected_total",
     "counter",
     "rows",
-    "Lines that are no record, records that break a rule, rows that the database refuses for good.",
+    "Lines that are no record, records that break a rule, rows that the database refuses.",
     (STREAM, Label("reason", ROW_CODES, "row error code")),
 )
 ROWS_FAILED = Metric(
@@ -140,21 +140,21 @@ ROWS_IN_FLIGHT = Metric(
     "ingestion_rows_in_flight",
     "gauge",
     "rows",
-    "Rows taken whose end is not known yet: waiting, being sent, or spooled.",
+    "Accepted rows that are not settled yet: waiting, being sent, or spooled.",
     (STREAM,),
 )
 ROWS_SPOOLED = Metric(
     "ingestion_rows_spooled",
     "gauge",
     "rows",
-    "Part of in flight: rows that wait on this machine's disk.",
+    "Part of in flight: rows in the spool on this machine's disk.",
     (STREAM,),
 )
 BUFFER_BYTES = Metric(
     "ingestion_buffer_bytes",
     "gauge",
     "bytes",
-    "Body bytes behind the rows that are held in memory, waiting or being sent.",
+    "Body bytes of the rows in memory, waiting or being sent.",
     (STREAM,),
 )
 BUFFER_ROWS_MAX = Metric(
@@ -168,7 +168,7 @@ FLUSH_SECONDS = Metric(
     "ingestion_flush_seconds",
     "histogram",
     "seconds",
-    "From the first attempt to the acknowledgement of one stored batch.",
+    "Time from the first attempt to the acknowledgement of one stored batch.",
     (STREAM, SINK),
     _FLUSH_S,
 )
@@ -184,7 +184,7 @@ LAST_STORED = Metric(
     "ingestion_last_stored_timestamp_seconds",
     "gauge",
     "seconds",
-    "When a batch was last stored, seconds since 1970; 0 if none was.",
+    "Time of the last stored batch, seconds since 1970; 0 if there was none.",
     (STREAM,),
 )
 SINK_RETRIES = Metric(
@@ -198,21 +198,21 @@ FALLBACK_ACTIVE = Metric(
     "ingestion_fallback_active",
     "gauge",
     "yes/no",
-    "1 while any lane of the stream goes by its second choice.",
+    "1 while any lane of the stream uses its fallback.",
     (STREAM,),
 )
 DEAD_LETTERS = Metric(
     "ingestion_dead_letters_total",
     "counter",
     "rows",
-    "Rows refused by the database that were to be kept in the dead-letter file.",
+    "Rows refused by the database, while a dead-letter file is configured.",
     (STREAM, Label("outcome", ("kept", "not-kept"), "whether there was room on the disk")),
 )
 WORKER_RESTARTS = Metric(
     "ingestion_worker_restarts_total",
     "counter",
     "workers",
-    "Workers that ended without being told to, and were replaced.",
+    "Workers that died or were killed, and were replaced.",
     (STREAM,),
 )
 WORKER_MEMORY = Metric(
@@ -226,7 +226,7 @@ WORKERS = Metric(
     "ingestion_workers",
     "gauge",
     "workers",
-    "Living workers by what they last said of themselves.",
+    "Living workers by the state they last reported.",
     (STREAM, Label("state", STATES, "state of a worker")),
     per_worker=False,
 )
@@ -234,14 +234,15 @@ QUESTDB_UP = Metric(
     "ingestion_questdb_up",
     "gauge",
     "yes/no",
-    "1 if QuestDB answered the last look at its tables (once a second).",
+    "1 if QuestDB answered the last health check (once a second).",
     per_worker=False,
 )
 TABLE_SUSPENDED = Metric(
     "ingestion_table_suspended",
     "gauge",
     "yes/no",
-    "1 if the table acknowledges rows that nobody sees; absent while QuestDB is away.",
+    "1 if the table is suspended: it acknowledges rows that do not become visible; absent while "
+    "QuestDB is down.",
     (TABLE,),
     per_worker=False,
 )
@@ -249,7 +250,7 @@ TABLE_WAL_LAG = Metric(
     "ingestion_table_wal_lag_transactions",
     "gauge",
     "transactions",
-    "Transactions that are committed and not visible yet; absent while QuestDB is away.",
+    "Transactions that are committed and not visible yet; absent while QuestDB is down.",
     (TABLE,),
     per_worker=False,
 )
@@ -264,14 +265,14 @@ LOG_LINES_DROPPED = Metric(
     "ingestion_log_lines_dropped_total",
     "counter",
     "lines",
-    "Lines of the log that standard error did not take: no room, no reader, or one that is slow.",
+    "Log lines dropped because standard error has no room, no reader, or a slow one.",
     per_worker=False,
 )
 BUILD_INFO = Metric(
     "ingestion_build_info",
     "info",
     "count",
-    "Always 1; the label has the version.",
+    "Always 1; the label is the version.",
     (Label("version", (), "the version that runs"),),
     per_worker=False,
 )

@@ -1,9 +1,8 @@
-"""What is counted by token: under the name of its holder, never the token.
+"""Counts by the name of a token's holder, never by the token.
 
-The names come from the configuration, so they have no fixed places. A worker's names are those that
-it was started with; each has its two words behind all others (`layout`), in the order in which the
-head of its file tells them. Numbers of several workers are added up by name, for a reload may have
-put other names into the same places.
+The names come from the configuration that a worker was started with. Each has two words behind all
+others (`layout`), in the order of the names in the head of the worker's file. Workers are added up
+by name, because a reload may change the places.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +18,7 @@ NAMES_MAX: Final = 256
 
 
 class TokenNumbers(NamedTuple):
-    """What came with the tokens of one name."""
+    """Requests and accepted rows of the tokens of one name."""
 
     requests: int = 0
     rows: int = 0

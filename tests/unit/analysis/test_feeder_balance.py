@@ -1,27 +1,24 @@
 """The job against a real QuestDB: what it writes, what it leaves alone, what it refuses."""
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from tests.unit.queries.feeder_rig import HOUR, NOON, QUARTER, Network
+from tests.unit.analysis.live_sources import sources
+from tests.unit.analysis.questions.network_rig import HOUR, NOON, QUARTER, Network
+from tests.unit.archive.archive_rig import ArchiveRig, Database
 
-from utility_ts_analytics.analysis.feeder_balance import (
-    READINGS_MAX,
-    ROWS_MAX,
-    BalanceJob,
-    BalanceReport,
-    pieces,
-    run_balance,
-)
+from utility_ts_analytics.analysis.balance_job import BalanceJob, BalanceReport
+from utility_ts_analytics.analysis.feeder_balance import run_balance
 from utility_ts_analytics.analysis.judgement import Thresholds
+from utility_ts_analytics.archive.folder import state_path
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.database.pool import AnswerLost, Connection, connect
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.queries.balance_intervals import Intervals
+from utility_ts_analytics.queries.intervals import Intervals
 from utility_ts_analytics.queries.time_range import TimeRange
 
 MIDNIGHT = NOON.replace(hour=0)
@@ -32,19 +29,6 @@ FACTS = (
     "ts, feeder_id, interval_minutes, generation_kwh, supplied_kwh, demand_kwh, loss_kwh, loss_pct,"
     " coverage_pct, quality_score, cause_hint, alert"
 )
-
-
-class Database(Protocol):
-    """What these tests ask of the `questdb` fixture."""
-
-    @property
-    def pg_uri(self) -> str: ...
-
-    def query(self, sql: str) -> Sequence[Sequence[object]]: ...
-
-    def truncate(self, *tables: str) -> None: ...
-
-    def wait_applied(self, table: str) -> None: ...
 
 
 @pytest.fixture
@@ -60,15 +44,22 @@ def grid(questdb: Database) -> Database:
     return questdb
 
 
-def run(database: Database, job: BalanceJob, *, lost_after: int | None = None) -> BalanceReport:
+def run(
+    database: Database,
+    job: BalanceJob,
+    *,
+    lost_after: int | None = None,
+    archive: Path | None = None,
+) -> BalanceReport:
     """Run the job; with `lost_after`, the connection goes away after so many writes."""
+    rows = sources(database, archive, fresh=True)
 
     async def main() -> BalanceReport:
         connection = await connect(database.pg_uri)
         if lost_after is not None:
             setattr(connection, "executemany", losing(connection, lost_after))  # noqa: B010
         try:
-            return await run_balance(connection, job, clock=SystemClock())
+            return await run_balance(connection, job, rows, clock=SystemClock())
         finally:
             await connection.close()
 
@@ -192,6 +183,28 @@ def test_days_of_another_zone_are_refused_also_where_only_the_first_overlaps(
 
 
 @pytest.mark.questdb
+@pytest.mark.parametrize(
+    ("day", "minutes"), [((2026, 10, 25), 1500), ((2026, 3, 29), 1380), ((2026, 3, 1), 1440)]
+)
+def test_day_on_which_midnight_comes_twice_or_not_at_all_is_one_day(
+    grid: Database, day: tuple[int, int, int], minutes: int
+) -> None:
+    """Run twice: the second run must know its own rows."""
+    azores = ZoneInfo("Atlantic/Azores")
+    start = datetime(*day, tzinfo=azores)
+    job = BalanceJob(
+        TimeRange(start, start + timedelta(days=1)), Intervals("1d", "Atlantic/Azores")
+    )
+    run(grid, job)
+    run(grid, job)
+
+    assert [
+        (datetime.fromisoformat(str(ts)).replace(tzinfo=UTC), n)
+        for ts, n in stored(grid, "ts, interval_minutes")
+    ] == [(start.astimezone(UTC), minutes)] * 2
+
+
+@pytest.mark.questdb
 def test_rows_of_a_feeder_that_has_nothing_any_more_are_reported(grid: Database) -> None:
     hour = TimeRange(NOON, NOON + HOUR)
     run(grid, BalanceJob(hour))
@@ -228,32 +241,40 @@ def test_thresholds_of_the_job_count(grid: Database) -> None:
     assert report.feeders["F2"].alerts == {}
 
 
-@pytest.mark.parametrize(
-    ("intervals", "meters", "feeders", "intervals_of_a_piece"),
-    [
-        (Intervals("15m"), 100, 3, 96),
-        (Intervals("60m"), 100, 3, 24),
-        (Intervals("1d", "Europe/Berlin"), 100, 3, 1),
-        (Intervals("15m"), 100, ROWS_MAX // 10, 10),
-        (Intervals("15m"), READINGS_MAX // 10, 3, 10),
-        (Intervals("15m"), 10 * READINGS_MAX, 10 * ROWS_MAX, 1),
-        (Intervals("1d"), 10 * READINGS_MAX, 10 * ROWS_MAX, 1),
-    ],
-)
-def test_pieces_are_whole_intervals_with_bounds_on_rows_and_readings(
-    intervals: Intervals, meters: int, feeders: int, intervals_of_a_piece: int
+@pytest.mark.questdb
+@pytest.mark.parametrize("questdb_can_tell", [True, False])
+def test_correction_of_an_archived_day_counts(
+    grid: Database, tmp_path: Path, questdb_can_tell: bool
 ) -> None:
-    """Five days from the evening before the clocks change."""
-    start = datetime(2024, 3, 29, 23, tzinfo=UTC)
-    end = start + timedelta(days=5, hours=-1)
-    job = BalanceJob(TimeRange(start, end), intervals)
-    if intervals == Intervals("1d"):
-        job = BalanceJob(TimeRange(start + HOUR, end + 2 * HOUR), intervals)
+    rig = ArchiveRig(grid, tmp_path)
+    assert rig.update().written
+    if not questdb_can_tell:
+        state_path(tmp_path, "meter_usage", "main").unlink()
+    grid.query("INSERT INTO meter_usage (ts, meter_id, kwh) VALUES ('2026-03-01T12', 'm-F2', 1.9)")
+    grid.wait_applied("meter_usage")
 
-    found = list(pieces(job, meters, feeders))
+    run(grid, BalanceJob(TimeRange(NOON, NOON + QUARTER), feeders=("F2",)), archive=tmp_path)
 
-    assert (found[0].start, found[-1].end) == (job.time_range.start, job.time_range.end)
-    assert all(a.end == b.start for a, b in itertools.pairwise(found))
-    counts = [len(list(intervals.starts(piece))) for piece in found]
-    assert set(counts[:-1]) == {intervals_of_a_piece}
-    assert 0 < counts[-1] <= intervals_of_a_piece
+    assert stored(grid, "demand_kwh, loss_kwh") == [(1.9, pytest.approx(0.1))]
+
+
+@pytest.mark.questdb
+@pytest.mark.parametrize("questdb_can_tell", [True, False])
+def test_days_that_questdb_does_not_have_any_more_come_from_the_archive(
+    grid: Database, tmp_path: Path, questdb_can_tell: bool
+) -> None:
+    day = BalanceJob(TimeRange(MIDNIGHT, MIDNIGHT + timedelta(days=1)), HOURS)
+    run(grid, day)
+    before = stored(grid)
+    rig = ArchiveRig(grid, tmp_path)
+    rig.update()
+    rig.drop_before(NOON.date() + timedelta(days=1))
+    grid.wait_applied("meter_usage")
+    assert grid.query("SELECT count() FROM meter_usage WHERE ts < '2026-03-02'") == [(0,)]
+    if not questdb_can_tell:
+        grid.truncate("meter_usage")
+
+    report = run(grid, day, archive=tmp_path)
+
+    assert stored(grid) == before
+    assert report.feeders["F2"].demand_kwh == 96

@@ -1,13 +1,53 @@
 """Scores, causes and alerts of single balances."""
 
+import dataclasses
 from datetime import datetime
 
 import msgspec
 import pytest
-from tests.unit.analysis.balances import SOUND
 
-from utility_ts_analytics.analysis.judgement import Thresholds, judge
+from utility_ts_analytics.analysis.judgement import BalanceRow, Thresholds, judge
 
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """60 kWh supplied, 40 generated, 96 taken, read by all of 100 meters."""
+
+    supplied_kwh: float | None = 60.0
+    generation_kwh: float | None = 40.0
+    demand_kwh: float | None = 96.0
+    estimated_pct: float | None = 0.0
+    expected_readings: int = 100
+    present_readings: int = 100
+    head_nodes_unclear: bool = False
+    plants_missing: bool = False
+    topology_events: int = 0
+    scale_changed: bool = False
+
+    def but(self, **changes: object) -> BalanceRow:
+        """The row with these fields changed."""
+        fields = {**dataclasses.asdict(self), **changes}
+        inputs = [fields[name] for name in ("supplied_kwh", "generation_kwh", "demand_kwh")]
+        loss = pct = None
+        if None not in inputs:
+            supplied, generation, demand = (float(str(value)) for value in inputs)
+            loss, put_in = supplied + generation - demand, supplied + generation
+            pct = 100 * loss / put_in if put_in > 0 else None
+        expected = int(str(fields["expected_readings"]))
+        present = int(str(fields["present_readings"]))
+        return BalanceRow(
+            ts=datetime(2024, 6, 3),
+            feeder_id="F1",
+            interval_minutes=15,
+            loss_kwh=loss,
+            loss_pct=pct,
+            coverage_pct=100 * present / expected if expected else None,
+            estimated_readings=0,
+            **fields,
+        )
+
+
+SOUND = Sound()
 DEFAULTS = Thresholds()
 
 
@@ -125,3 +165,15 @@ def test_rig_computes_what_depends_on_other_fields() -> None:
     row = SOUND.but(demand_kwh=None)
     assert (row.loss_kwh, row.loss_pct) == (None, None)
     assert msgspec.structs.replace(SOUND.but(), ts=datetime(2024, 1, 1)).loss_kwh == 4.0
+
+
+@pytest.mark.parametrize(
+    ("demand", "present", "kwh"),
+    [(90.0, 90, 10.0), (90.0, 100, 0.0), (-9.0, 90, 0.0), (None, 0, 0.0)],
+)
+def test_silent_meters_take_as_much_as_the_others(
+    demand: float | None, present: int, kwh: float
+) -> None:
+    row = SOUND.but(demand_kwh=demand, present_readings=present)
+
+    assert row.unread_kwh == pytest.approx(kwh)

@@ -8,9 +8,8 @@ from typing import Any
 
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
-from utility_ts_analytics.asgi.exchange import Ack, IngestSettings
-from utility_ts_analytics.asgi.ingest import IngestEndpoint
-from utility_ts_analytics.asgi.types import IngestLimits
+from utility_ts_analytics.asgi.endpoint import IngestEndpoint
+from utility_ts_analytics.asgi.settings import Ack, IngestLimits, IngestSettings
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake
 from utility_ts_analytics.buffering.queue import BlockQueue
@@ -25,6 +24,14 @@ BAD = '{"ts":"2024-01-01T00:00:00Z","meter_id":"m"}\n'
 NDJSON, ARRAY = "/ingest/meter_usage/ndjson", "/ingest/meter_usage"
 
 
+class NoLifecycle:
+    """Nothing to run while the application serves."""
+
+    async def startup(self) -> None: ...
+
+    async def shutdown(self) -> None: ...
+
+
 @dataclass
 class Service:
     """One stream's application with a lane that does what `fate` says with every block."""
@@ -32,13 +39,13 @@ class Service:
     fate: str = "store"
     ack: Ack = "committed"
     strict: bool = False
-    sessions_max: int = 4
+    max_concurrent_requests: int = 4
     tokens: Sequence[str] = ()
     refusal: Failure | None = None
     max_request_records: int = 0
     max_request_errors: int = 0
     max_request_days: int = 0
-    delivery_timeout_s: float = 5.0
+    delivery_timeout_ms: int = 5_000
     windows_held_bytes: int = 0
     stored: list[Any] = field(default_factory=list)
     measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
@@ -96,15 +103,15 @@ class Service:
             max_request_days=self.max_request_days,
             max_line_bytes=1_000,
             max_future_minutes=0,
-            body_idle_timeout_s=5.0,
+            body_idle_timeout_ms=5_000,
             body_min_rate_bytes=0,
-            delivery_timeout_s=self.delivery_timeout_s,
+            delivery_timeout_ms=self.delivery_timeout_ms,
             max_request_errors=self.max_request_errors,
         )
         settings = IngestSettings("meter_usage", limits, self.strict, self.ack)
         intake = Intake(
             [queue],
-            sessions_max=self.sessions_max,
+            max_concurrent_requests=self.max_concurrent_requests,
             refusal=lambda: self.refusal,
             measures=self.measures,
         )
@@ -116,7 +123,7 @@ class Service:
             ManualClock(),
         )
         endpoint._windows.held_bytes = self.windows_held_bytes  # by requests of others
-        return StreamApp("meter_usage", endpoint, None)  # type: ignore[arg-type]  # no lifespan here
+        return StreamApp("meter_usage", endpoint, NoLifecycle(), self.measures, ManualClock())
 
     async def _consume(self, queue: BlockQueue) -> None:
         while True:

@@ -26,7 +26,7 @@ class Uploads:
 
     def __init__(self, places: int, rows_max: int = 10) -> None:
         self.queue = BlockQueue(rows_max=rows_max, bytes_max=1_000)
-        self.intake = Intake([self.queue], sessions_max=places, refusal=lambda: None)
+        self.intake = Intake([self.queue], max_concurrent_requests=places, refusal=lambda: None)
         self.admission = Admission(self.intake)
 
     def start(
@@ -40,7 +40,7 @@ class Uploads:
             with self.admission.admitted_or_raise(body, holder) as session:
                 session.settlement.take(taken_rows)
                 body.progress.useful_bytes = useful_bytes
-                with body.cut:
+                with body.deadline:
                     async for _ in body.chunks():
                         pass
         except ClientError as error:
@@ -54,7 +54,7 @@ def silent_body() -> RequestBody:
         raise AssertionError
 
     return RequestBody(
-        receive, bytes_max=0, limit_name="", idle_timeout_s=30.0, min_rate_bytes=1_000
+        receive, bytes_max=0, limit_name="", body_idle_timeout_s=30.0, body_min_rate_bytes=1_000
     )
 
 
@@ -140,7 +140,7 @@ def test_nobody_gives_way_where_rows_and_not_places_are_short() -> None:
 
 
 def test_look_in_vain_is_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_LOOK_AGAIN_S", 0.2)
+    monkeypatch.setattr(admission, "_LOOK_AGAIN_S", 1.0)
 
     async def test() -> None:
         uploads = Uploads(places=1)
@@ -148,7 +148,7 @@ def test_look_in_vain_is_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch) -
         assert isinstance(await uploads.start(), Overloaded)
         await asyncio.sleep(0.06)
         assert isinstance(await uploads.start(), Overloaded)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1.0)
         await started([uploads.start()])
 
     run(test)
@@ -170,8 +170,11 @@ def test_upload_that_makes_progress_keeps_its_place() -> None:
     run(test)
 
 
-def test_upload_that_brings_something_may_lag_for_longer_than_one_that_brings_nothing() -> None:
+def test_upload_that_brings_something_may_lag_for_longer_than_one_that_brings_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def test() -> None:
+        monkeypatch.setattr(admission, "_PATIENCE_S", 9.0)
         uploads = Uploads(places=2)
         some = uploads.start(useful_bytes=1)
         nothing = uploads.start()
@@ -180,6 +183,7 @@ def test_upload_that_brings_something_may_lag_for_longer_than_one_that_brings_no
         await started([uploads.start()])
         assert isinstance(await nothing, BodyTimeout)
         assert not some.done()
+        monkeypatch.setattr(admission, "_PATIENCE_S", 0.05)
         await asyncio.sleep(0.06)
         await started([uploads.start()])
         assert isinstance(await some, BodyTimeout)
@@ -273,7 +277,7 @@ def test_drain_cuts_bodies_admitted_before_and_after_it() -> None:
         uploads = Uploads(places=2)
         before = uploads.start()
         await started([before])
-        uploads.admission.cut_bodies(asyncio.get_running_loop().time())
+        uploads.admission.stop_bodies(asyncio.get_running_loop().time())
         after = uploads.start()
         assert isinstance(await before, Draining)
         assert isinstance(await after, Draining)

@@ -40,13 +40,13 @@ def body_of(
         scripted(steps, end=end),
         bytes_max=bytes_max,
         limit_name="max_body_bytes",
-        idle_timeout_s=idle_s,
-        min_rate_bytes=rate,
+        body_idle_timeout_s=idle_s,
+        body_min_rate_bytes=rate,
     )
 
 
 async def read(body: RequestBody) -> bytes:
-    with body.cut:
+    with body.deadline:
         return b"".join([chunk async for chunk in body.chunks()])
 
 
@@ -110,7 +110,7 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
     async def run() -> None:
         body = body_of([b"a"], end=False)
         loop = asyncio.get_running_loop()
-        loop.call_later(0.02, lambda: body.cut.at(loop.time(), lambda: Draining("stops", 1)))
+        loop.call_later(0.02, lambda: body.deadline.set(loop.time(), lambda: Draining("stops", 1)))
         await read(body)
 
     with pytest.raises(Draining):
@@ -120,7 +120,7 @@ def test_a_cut_ends_a_wait_that_is_already_under_way() -> None:
 def test_a_cut_is_no_idle_timeout_although_the_timer_of_the_loop_fires_early() -> None:
     async def run(wait_s: float) -> None:
         body = body_of([], end=False)
-        body.cut.at(asyncio.get_running_loop().time() + wait_s, lambda: Draining("stops", 1))
+        body.deadline.set(asyncio.get_running_loop().time() + wait_s, lambda: Draining("stops", 1))
         await read(body)
 
     for number in range(20):  # in two of five cases it does, by up to half a millisecond
@@ -131,8 +131,10 @@ def test_a_cut_is_no_idle_timeout_although_the_timer_of_the_loop_fires_early() -
 def test_the_earlier_of_two_cuts_holds() -> None:
     async def run(first_s: float, second_s: float) -> None:
         body = body_of([], end=False)
-        body.cut.at(asyncio.get_running_loop().time() + first_s, lambda: Draining("first", 1))
-        body.cut.at(asyncio.get_running_loop().time() + second_s, lambda: BodyTimeout("second"))
+        body.deadline.set(asyncio.get_running_loop().time() + first_s, lambda: Draining("first", 1))
+        body.deadline.set(
+            asyncio.get_running_loop().time() + second_s, lambda: BodyTimeout("second")
+        )
         await read(body)
 
     with pytest.raises(Draining):
@@ -166,7 +168,7 @@ def test_client_that_leaves_ends_the_work_on_what_it_sent(
 
     async def work_for_ever(body: RequestBody) -> None:
         async with asyncio.timeout(5.0), looked_after(body):
-            with body.cut:
+            with body.deadline:
                 async for _ in body.chunks():
                     await asyncio.Event().wait()
 
@@ -188,10 +190,10 @@ def test_client_that_leaves_after_its_body_is_noticed_too(monkeypatch: pytest.Mo
 
     async def work_for_ever() -> None:
         body = RequestBody(
-            receive, bytes_max=0, limit_name="", idle_timeout_s=5.0, min_rate_bytes=0
+            receive, bytes_max=0, limit_name="", body_idle_timeout_s=5.0, body_min_rate_bytes=0
         )
         async with asyncio.timeout(5.0), looked_after(body):
-            with body.cut:
+            with body.deadline:
                 assert [chunk async for chunk in body.chunks()] == [b"a"]
                 await asyncio.Event().wait()
 
@@ -205,7 +207,7 @@ def test_what_came_beside_long_work_is_the_next_chunk(monkeypatch: pytest.Monkey
     async def read_slowly(body: RequestBody) -> list[bytes]:
         chunks = []
         async with looked_after(body):
-            with body.cut:
+            with body.deadline:
                 async for chunk in body.chunks():
                     await asyncio.sleep(0.05)
                     chunks.append(chunk)
@@ -222,7 +224,7 @@ def test_answered_request_asks_for_nothing_more(monkeypatch: pytest.MonkeyPatch)
     async def run() -> None:
         body = body_of([b"a"], end=False)
         async with looked_after(body):
-            with body.cut:
+            with body.deadline:
                 async for _ in body.chunks():
                     await asyncio.sleep(0.05)
                     break
@@ -244,7 +246,7 @@ def endless(chunk: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
 
 def endless_body(chunk: bytes) -> RequestBody:
     return RequestBody(
-        endless(chunk), bytes_max=0, limit_name="", idle_timeout_s=5.0, min_rate_bytes=0
+        endless(chunk), bytes_max=0, limit_name="", body_idle_timeout_s=5.0, body_min_rate_bytes=0
     )
 
 
@@ -287,7 +289,7 @@ def test_the_rest_is_dropped_after_an_early_answer() -> None:
     body = body_of(left)
 
     async def run() -> None:
-        with body.cut:
+        with body.deadline:
             async for _ in body.chunks():
                 break
         await body.discard_rest()

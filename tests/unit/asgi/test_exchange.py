@@ -1,20 +1,32 @@
-"""The answer of a request is made of what became of its rows, and of what ended it."""
+"""The answer of a request, its line in the log and its note: of how its rows ended, and why."""
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
-from utility_ts_analytics.asgi.exchange import Ack, Exchange, IngestSettings
-from utility_ts_analytics.asgi.types import IngestLimits
-from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.asgi.exchange import Exchange, client_error, raise_if
+from utility_ts_analytics.asgi.protocol import Message
+from utility_ts_analytics.asgi.settings import Ack, IngestLimits, IngestSettings
+from utility_ts_analytics.buffering.block import Failure, FailureCode
 from utility_ts_analytics.buffering.intake import IntakeSession
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import ManualClock
-from utility_ts_analytics.errors import ClientError, TooManyErrors, TruncatedBody
+from utility_ts_analytics.errors import (
+    ClientError,
+    InternalError,
+    Overloaded,
+    RetryableError,
+    TooManyErrors,
+    TruncatedBody,
+)
 from utility_ts_analytics.reading.ndjson import Decoded
 from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.telemetry.error_notes import error_notes
 from utility_ts_analytics.telemetry.measures import Measures
 
 LIMITS = IngestLimits(
@@ -26,11 +38,21 @@ LIMITS = IngestLimits(
     max_request_errors=0,
     max_line_bytes=1,
     max_future_minutes=0,
-    body_idle_timeout_s=1.0,
+    body_idle_timeout_ms=1_000,
     body_min_rate_bytes=0,
-    delivery_timeout_s=1.0,
+    delivery_timeout_ms=1_000,
 )
 ERROR = RowError(2, "missing-field", "kwh", "kwh is required")
+
+
+def exchange_of(measures: Measures, ack: Ack = "committed") -> Exchange:
+    async def receive() -> Message:
+        raise AssertionError
+
+    body = RequestBody(
+        receive, bytes_max=0, limit_name="", body_idle_timeout_s=1.0, body_min_rate_bytes=0
+    )
+    return Exchange(IngestSettings("meter_usage", LIMITS, False, ack), measures, body, ndjson=True)
 
 
 def answer_of(
@@ -44,9 +66,7 @@ def answer_of(
     validate_only: bool = False,
 ) -> tuple[int, Any]:
     measures = Measures(token_names=["head-end"])
-    exchange = Exchange(
-        IngestSettings("meter_usage", LIMITS, False, ack), measures.tokens, ndjson=True
-    )
+    exchange = exchange_of(measures, ack)
     exchange.error, exchange.validate_only = error, validate_only
     session = IntakeSession(
         BlockQueue(rows_max=9, bytes_max=9),
@@ -68,9 +88,9 @@ def answer_of(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    accepted = asyncio.run(exchange.send(send))
+    asyncio.run(exchange.send(send))
     document = json.loads(sent[1]["body"])
-    assert document["accepted"] == accepted
+    assert document["accepted"] == exchange.accepted
     return sent[0]["status"], document
 
 
@@ -109,3 +129,63 @@ def test_rows_that_were_only_checked_are_accepted_unless_the_request_was_ended()
     assert answer_of(validate_only=True, failed=2)[1]["ack"] == "validated"
     ended = answer_of(validate_only=True, failed=2, error=TruncatedBody("the body ended"))
     assert ended[1]["accepted"] == 0
+
+
+# Rows that were given back.
+
+
+@pytest.mark.parametrize("code", get_args(FailureCode))
+def test_every_failure_is_a_503_that_names_it(code: FailureCode) -> None:
+    error = client_error(Failure(code, "some reason", 7))
+    assert isinstance(error, RetryableError)
+    assert (error.status, error.code, error.detail) == (503, code, "some reason")
+    assert error.retryable
+    assert error.headers["retry-after"] == "7"
+
+
+def test_only_a_failure_is_raised() -> None:
+    raise_if(None)
+    with pytest.raises(RetryableError, match="some reason"):
+        raise_if(Failure("draining", "some reason"))
+
+
+# The log and the notes.
+
+
+ROWS = [RowError(3, "invalid-number", "kwh", "x"), RowError(4, "invalid-json", None, "x")]
+
+
+def reported(
+    rows: list[RowError], error: ClientError | None
+) -> tuple[list[tuple[str, int, str]], list[structlog.typing.EventDict]]:
+    measures = Measures()
+    exchange = exchange_of(measures)
+    exchange.request_id, exchange.accepted, exchange.error = "r1", 7, error
+    exchange.summary.add_errors(rows)
+    with capture_logs() as lines:
+        exchange.report(ManualClock(1.0))
+    notes = [(note.code, note.position, note.field) for note in error_notes(measures.words)]
+    return notes, list(lines)
+
+
+def test_good_request_leaves_nothing() -> None:
+    assert reported([], None) == ([], [])
+
+
+def test_first_bad_row_is_noted_and_one_line_has_the_counts() -> None:
+    notes, [line] = reported(ROWS, None)
+    assert notes == [("invalid-number", 3, "kwh")]
+    assert line["event"] == "lines were refused"
+    assert (line["request_id"], line["accepted"], line["parse_errors"]) == ("r1", 7, 2)
+    assert line["first_error"] == {"code": "invalid-number", "position": 3, "field": "kwh"}
+
+
+@pytest.mark.parametrize("rows", [[], ROWS])
+def test_refused_request_is_one_line_with_its_status(rows: list[RowError]) -> None:
+    notes, [line] = reported(rows, Overloaded("full", 1))
+    assert (line["event"], line["status"], line["code"]) == ("request refused", 429, "overloaded")
+    assert notes == [("invalid-number", 3, "kwh") if rows else ("overloaded", -1, "")]
+
+
+def test_fault_of_ours_is_noted_and_not_logged_a_second_time() -> None:
+    assert reported([], InternalError("see the log")) == ([("internal-error", -1, "")], [])

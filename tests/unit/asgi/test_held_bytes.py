@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Callable, Container, Coroutine
 from typing import Any
 
@@ -26,7 +27,9 @@ def a_body() -> RequestBody:
     async def receive() -> Any:
         raise AssertionError
 
-    return RequestBody(receive, bytes_max=0, limit_name="", idle_timeout_s=1.0, min_rate_bytes=0)
+    return RequestBody(
+        receive, bytes_max=0, limit_name="", body_idle_timeout_s=1.0, body_min_rate_bytes=0
+    )
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -80,6 +83,18 @@ def test_room_is_given_back_however_the_request_ends() -> None:
         with pytest.raises(ValueError, match="broken"):
             await broken()
         assert held.held_bytes == 0
+
+    run(test)
+
+
+def test_request_that_held_nothing_is_forgotten_at_its_end() -> None:
+    async def test() -> None:
+        held, body = of_ten(), a_body()
+        gone = weakref.ref(body)
+        with held.share(body) as share:
+            await share.hold(0)  # an empty piece: zstd about to open a window
+        del body, share
+        assert gone() is None
 
     run(test)
 

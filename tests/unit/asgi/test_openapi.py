@@ -11,10 +11,10 @@ import openapi_spec_validator
 import pytest
 
 from utility_ts_analytics import errors
-from utility_ts_analytics.asgi import ops
+from utility_ts_analytics.asgi import operations
 from utility_ts_analytics.asgi.openapi import DescribedStream, openapi_document
-from utility_ts_analytics.asgi.openapi_schemas import Schema
-from utility_ts_analytics.asgi.types import IngestLimits
+from utility_ts_analytics.asgi.openapi_answers import Schema
+from utility_ts_analytics.asgi.settings import IngestLimits
 from utility_ts_analytics.config import parse_config
 from utility_ts_analytics.errors import ClientError
 from utility_ts_analytics.records.reading import Identifier, NonNegative, Reading, Text
@@ -126,9 +126,9 @@ def test_errors_that_pass_say_when_and_only_they() -> None:
 
 def test_paths_are_those_of_the_ports() -> None:
     streams = [f"/ingest/{name}{kind}" for name in STREAMS for kind in ("/ndjson", "")]
-    assert list(DOCUMENT["paths"]) == [*streams, *ops.PATHS]
+    assert list(DOCUMENT["paths"]) == [*streams, *operations.PATHS]
     assert {method for path, method in OPERATIONS if path in streams} == {"post"}
-    assert {method for path, method in OPERATIONS if path in ops.PATHS} == {"get", "head"}
+    assert {method for path, method in OPERATIONS if path in operations.PATHS} == {"get", "head"}
 
 
 def test_servers_are_the_ports_as_configured() -> None:
@@ -175,19 +175,10 @@ class WaterLevel(Reading, gc=False, omit_defaults=True, kw_only=True):
 
 
 def test_third_stream_appears_by_itself() -> None:
-    spec = StreamSpec(
-        name="water_level",
-        number=3,
-        record_type=WaterLevel,
-        signed_record_type=WaterLevel,
-        symbols=("reservoir_id",),
-        texts=("note",),
-        numbers=("level_m",),
-        dedup_keys=("ts", "reservoir_id"),
-    )
-    limits = IngestLimits(1, 0, 1, 0, 0, 1, 0, 1.0, 0, 1.0)
+    spec = StreamSpec("water_level", 3, WaterLevel, ("ts", "reservoir_id"))
+    limits = IngestLimits(1, 0, 1, 0, 0, 1, 0, 1_000, 0, 1_000)
     stream = DescribedStream(
-        spec, "http://h:1", limits, guarded=False, strict=False, allow_negative=False
+        spec, "http://h:1", limits, guarded=False, ndjson_strict=False, allow_negative=False
     )
     document = openapi_document([stream], "http://h:2", ["/healthz"])
     openapi_spec_validator.OpenAPIV31SpecValidator(document).validate()

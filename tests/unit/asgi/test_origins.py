@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from utility_ts_analytics.asgi.origins import OwnHosts, check_origin
+from utility_ts_analytics.asgi.auth import OwnHosts, check_origin
 from utility_ts_analytics.errors import ForeignOrigin
 
 OWN = "https://portal.example.com"

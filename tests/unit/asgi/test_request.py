@@ -19,11 +19,41 @@ def head(
     query: str = "",
     *,
     ndjson: bool = True,
-    strict_default: bool = False,
+    ndjson_strict: bool = False,
 ) -> RequestHead:
     raw = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
-    scope: dict[str, Any] = {"headers": raw, "query_string": query.encode()}
-    return read_head(scope, ndjson=ndjson, strict_default=strict_default)
+    scope: dict[str, Any] = {
+        "path": "/ingest/meter_usage/ndjson" if ndjson else "/ingest/meter_usage",
+        "headers": raw,
+        "query_string": query.encode(),
+    }
+    return read_head(scope, ndjson=ndjson, ndjson_strict=ndjson_strict)
+
+
+@pytest.mark.parametrize(
+    ("ndjson", "media_type", "advice"),
+    [
+        (True, "application/json", "POST /ingest/meter_usage takes application/json"),
+        (False, "application/x-ndjson", "POST /ingest/meter_usage/ndjson takes application/x-ndj"),
+        (True, "multipart/form-data; boundary=x", "--data-binary @FILE"),
+        (False, "application/gzip", "Content-Encoding says how it is compressed"),
+        (True, "text/csv", "`ingestion-service load FILE --into meter_usage` takes"),
+    ],
+)
+def test_type_of_another_route_names_what_takes_it(
+    ndjson: bool, media_type: str, advice: str
+) -> None:
+    with pytest.raises(UnsupportedMediaType) as refused:
+        head({"Content-Type": media_type}, ndjson=ndjson)
+    assert "the Content-Type of this route must be one of: application/" in refused.value.detail
+    assert advice in refused.value.detail
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/jsonl", "s3cret/s3cret"])
+def test_other_type_is_refused_without_advice(media_type: str) -> None:
+    with pytest.raises(UnsupportedMediaType) as refused:
+        head({"Content-Type": media_type}, ndjson=False)
+    assert refused.value.detail.endswith("one of: application/json")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +112,7 @@ def test_other_encodings_are_refused(given: str) -> None:
     ],
 )
 def test_parameters_override_the_default(query: str, strict: bool, validate_only: bool) -> None:
-    found = head(query=query, strict_default=True)
+    found = head(query=query, ndjson_strict=True)
     assert (found.strict, found.validate_only) == (strict, validate_only)
 
 
@@ -94,10 +124,9 @@ def test_unknown_repeated_and_unclear_parameters_are_refused(query: str) -> None
         head(query=query)
 
 
-def test_length_and_expectation_are_read() -> None:
-    found = head({"Content-Length": "12", "Expect": "100-Continue"})
+def test_length_is_read() -> None:
+    found = head({"Content-Length": "12"})
     assert found.content_length == 12
-    assert found.expects_continue
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "x", "1 2"])
@@ -143,8 +172,12 @@ def test_request_with_a_token_counts_for_its_holder_wherever_it_comes_from() -> 
 
 def test_several_lines_of_a_coding_are_one_list() -> None:
     def judge(*pairs: tuple[bytes, bytes]) -> RequestHead:
-        scope: dict[str, Any] = {"headers": pairs, "query_string": b""}
-        return read_head(scope, ndjson=True, strict_default=False)
+        scope: dict[str, Any] = {
+            "path": "/ingest/meter_usage/ndjson",
+            "headers": pairs,
+            "query_string": b"",
+        }
+        return read_head(scope, ndjson=True, ndjson_strict=False)
 
     te, ce = b"transfer-encoding", b"content-encoding"
     assert judge((te, b"chunked"), (ce, b"gzip")).encoding == "gzip"

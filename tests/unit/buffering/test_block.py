@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from utility_ts_analytics.buffering.block import Block, Failure, Settlement
-from utility_ts_analytics.buffering.encoded import EncodedLines
+from utility_ts_analytics.buffering.block import Block, EncodedLines, Failure, Settlement
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 

@@ -11,8 +11,8 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import ManualClock
-from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import offset_of
@@ -24,8 +24,8 @@ def readings(rows: int) -> Sequence[MeterUsage]:
     return [MeterUsage(ts=TS, meter_id=f"m-{number}", kwh=1.0) for number in range(rows)]
 
 
-def intake_of(*queues: BlockQueue, sessions_max: int = 10) -> Intake:
-    return Intake(queues, sessions_max=sessions_max, refusal=lambda: None)
+def intake_of(*queues: BlockQueue, max_concurrent_requests: int = 10) -> Intake:
+    return Intake(queues, max_concurrent_requests=max_concurrent_requests, refusal=lambda: None)
 
 
 def opened(intake: Intake) -> IntakeSession:
@@ -169,7 +169,7 @@ def test_block_larger_than_the_queue_waits_part_by_part() -> None:
 
 def test_place_is_freed_and_the_lane_told_when_a_session_ends() -> None:
     queue = queue_of()
-    intake = intake_of(queue, sessions_max=1)
+    intake = intake_of(queue, max_concurrent_requests=1)
     with opened(intake) as session:
         assert (intake.sessions, queue.producers) == (1, 1)
         assert intake.try_open() is None
@@ -207,7 +207,7 @@ def test_sessions_take_turns_between_lanes() -> None:
 
 
 def test_place_left_early_is_free_and_counted_once() -> None:
-    intake = intake_of(queue_of(), sessions_max=1)
+    intake = intake_of(queue_of(), max_concurrent_requests=1)
     with opened(intake) as session:
         assert intake.sessions == 1
         session.leave_place()
@@ -221,7 +221,7 @@ def test_place_left_early_is_free_and_counted_once() -> None:
 def test_wait_grows_with_the_rows_held_and_wanted_and_shrinks_as_they_leave() -> None:
     async def main() -> None:
         clock, queue = ManualClock(), queue_of(rows_max=100)
-        intake = Intake([queue], sessions_max=10, refusal=lambda: None, clock=clock)
+        intake = Intake([queue], max_concurrent_requests=10, refusal=lambda: None, clock=clock)
         assert intake.retry_after_s() == 1
         for _ in range(5):  # ten rows a second
             with opened(intake) as session:
@@ -243,7 +243,7 @@ def test_wait_grows_with_the_rows_held_and_wanted_and_shrinks_as_they_leave() ->
 
 def test_wait_for_a_place_is_as_long_as_one_takes_to_become_free() -> None:
     clock = ManualClock()
-    intake = Intake([queue_of()], sessions_max=2, refusal=lambda: None, clock=clock)
+    intake = Intake([queue_of()], max_concurrent_requests=2, refusal=lambda: None, clock=clock)
     with opened(intake), opened(intake):
         clock.advance(5.0)
         assert intake.try_open() is None
@@ -258,7 +258,7 @@ def test_wait_for_a_place_is_as_long_as_one_takes_to_become_free() -> None:
 def test_rows_are_counted_when_they_are_taken_or_turned_away() -> None:
     async def check() -> None:
         queue = queue_of(rows_max=4)
-        intake = Intake([queue], sessions_max=2, refusal=lambda: None)
+        intake = Intake([queue], max_concurrent_requests=2, refusal=lambda: None)
         words = intake.measures.words
         received = offset_of(registry.ROWS_RECEIVED)
         failed = offset_of(registry.ROWS_FAILED, "sink-unavailable")

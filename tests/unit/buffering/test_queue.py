@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import MeterUsage
 
 READING = MeterUsage(ts=datetime(2026, 1, 1, tzinfo=UTC), meter_id="m", kwh=1.0)
 sizes = st.tuples(st.integers(min_value=1, max_value=10), st.integers(min_value=0, max_value=150))

@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_ts_analytics.buffering.retry_after import (
-    RETRY_AFTER_S_MAX,
-    LeavingRate,
-    retry_after_s,
-)
+from utility_ts_analytics.buffering.queue import RETRY_AFTER_S_MAX, LeavingRate, retry_after_s
 
 
 @pytest.mark.parametrize(

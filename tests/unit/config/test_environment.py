@@ -46,7 +46,7 @@ def test_variable_names_differ() -> None:
 def test_environment_beats_the_file() -> None:
     tables: dict[str, object] = {"meter_usage": {"source": {"workers": 2, "max_line_bytes": 99}}}
     source = parse_config(tables, {WORKERS: "7"}).meter_usage.source
-    assert (source.workers, source.line_bytes_max) == (7, 99)
+    assert (source.workers, source.max_line_bytes) == (7, 99)
     assert tables == {"meter_usage": {"source": {"workers": 2, "max_line_bytes": 99}}}
 
 

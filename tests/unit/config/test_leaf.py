@@ -11,8 +11,7 @@ from utility_ts_analytics.config.leaf import EnvironmentText, read_leaf
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems
 from utility_ts_analytics.config.questdb_values import HttpAddress
-from utility_ts_analytics.config.redaction import redacted
-from utility_ts_analytics.config.tree import Leaf, leaves
+from utility_ts_analytics.config.tree import Leaf, leaves, redacted
 from utility_ts_analytics.config.values import BearerToken, NamedToken, Secret
 
 LEAVES = {leaf.path: leaf for leaf in leaves(Config())}

@@ -28,12 +28,12 @@ def test_operations_port_is_the_machine_s_own_without_a_token() -> None:
     assert (str(MetricsConfig().bind_address), MetricsConfig().is_open) == ("127.0.0.1:9090", False)
     guarded = MetricsConfig(auth_bearer_token=token)
     assert (str(guarded.bind_address), guarded.is_open) == ("0.0.0.0:9090", False)
-    told = MetricsConfig(bind_address_set=address)
+    told = MetricsConfig(bind_addr=address)
     assert (told.bind_address, told.is_open) == (address, True)
-    both = MetricsConfig(bind_address_set=address, auth_bearer_token=token)
+    both = MetricsConfig(bind_addr=address, auth_bearer_token=token)
     assert (both.bind_address, both.is_open) == (address, False)
     for loopback in ("127.0.0.1:1", "127.8.0.1:1", "[::1]:1"):
-        assert not MetricsConfig(bind_address_set=BindAddress.parse(loopback)).is_open
+        assert not MetricsConfig(bind_addr=BindAddress.parse(loopback)).is_open
 
 
 def test_tls_needs_certificate_and_key() -> None:

@@ -11,8 +11,7 @@ from tests.unit.database.conftest import MakeProxy
 
 from utility_ts_analytics.database.batches import open_batches
 from utility_ts_analytics.database.pool import AnswerLost, Connection, Pool, connect
-from utility_ts_analytics.database.row_shape import shape_of
-from utility_ts_analytics.database.typed_query import Query
+from utility_ts_analytics.database.typed_query import Query, shape_of
 from utility_ts_analytics.errors import OperatorError
 
 pytestmark = pytest.mark.questdb

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from tests.conftest import TestQuestDB
 
-from utility_ts_analytics.database.embedded_settings import (
+from utility_ts_analytics.database.embedded_questdb.jar import QUESTDB_VERSION
+from utility_ts_analytics.database.embedded_questdb.server_settings import (
     SERVICE_SETTINGS,
     SMALL_MACHINE_SETTINGS,
     Ports,
 )
-from utility_ts_analytics.database.questdb_jar import QUESTDB_VERSION
 
 FILE = Path(__file__).parents[3] / "infra" / "docker-compose.yml"
 TEXT = FILE.read_text()

@@ -21,8 +21,7 @@ from utility_ts_analytics.database.frames import (
     stream_arrow,
 )
 from utility_ts_analytics.database.pool import Connection, connect
-from utility_ts_analytics.database.row_shape import UnexpectedAnswer
-from utility_ts_analytics.database.typed_query import Query
+from utility_ts_analytics.database.typed_query import Query, UnexpectedAnswer
 from utility_ts_analytics.errors import OperatorError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

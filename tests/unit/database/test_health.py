@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -7,10 +8,15 @@ from tests.conftest import TestQuestDB
 from tests.unit.database.conftest import MakeProxy
 
 from utility_ts_analytics.database.health import (
+    LAG_WINDOW_S,
+    SEEN_AGE_S_MAX,
     UNKNOWN,
     HealthPoller,
+    LagTrend,
+    LastSeen,
     QuestDBHealth,
     TableHealth,
+    health_on_trust,
     stream_refusal,
 )
 from utility_ts_analytics.database.live_table import LiveTable
@@ -170,3 +176,91 @@ def test_reason_of_an_absent_questdb_holds_no_password() -> None:
         assert "s3cret" not in health.reason
 
     asyncio.run(main())
+
+
+UP = QuestDBHealth(True, "", MappingProxyType({"t": TableHealth(None)}))
+OLDER = QuestDBHealth(True, "", MappingProxyType({}))
+DOWN = QuestDBHealth(False, "cannot connect", MappingProxyType({}))
+
+
+@pytest.mark.parametrize("ilp_answers", [True, False])
+@pytest.mark.parametrize("seen", [None, LastSeen(OLDER, 0.0)])
+def test_poll_that_was_answered_is_what_holds(seen: LastSeen | None, ilp_answers: bool) -> None:
+    assert health_on_trust(UP, seen, now_s=1.0, ilp_answers=ilp_answers) is UP
+
+
+def test_nothing_holds_where_neither_answers() -> None:
+    assert health_on_trust(DOWN, LastSeen(UP, 0.0), now_s=1.0, ilp_answers=False) is DOWN
+
+
+def test_last_look_holds_until_it_is_too_old() -> None:
+    seen = LastSeen(UP, 50.0)
+    assert health_on_trust(DOWN, seen, now_s=50.0 + SEEN_AGE_S_MAX, ilp_answers=True) is UP
+    late = health_on_trust(DOWN, seen, now_s=50.1 + SEEN_AGE_S_MAX, ilp_answers=True)
+    assert not late.up
+    assert "over 5 minutes ago: cannot connect" in late.reason
+
+
+@pytest.mark.parametrize("polled", [DOWN, UNKNOWN])
+def test_tables_never_seen_are_not_trusted(polled: QuestDBHealth) -> None:
+    health = health_on_trust(polled, None, now_s=1.0, ilp_answers=True)
+    assert not health.up
+    assert health.reason == f"the tables have not been seen yet: {polled.reason}"
+
+
+MAX = 1000
+WINDOW = int(LAG_WINDOW_S)
+
+
+def growing_after(polls: Callable[[int], int], seconds: int, transactions_max: int = MAX) -> bool:
+    trend = LagTrend(transactions_max)
+    for second in range(seconds + 1):
+        trend.see(polls(second), float(second))
+    return trend.growing
+
+
+@pytest.mark.parametrize(
+    ("polls", "growing"),
+    [
+        (lambda second: MAX + 1 + second, True),
+        (lambda second: MAX + 1, True),
+        (lambda second: 1_000_000 - second, False),
+        (lambda second: MAX, False),
+        (lambda second: MAX + 500 + (300 if second % 2 else -300) + second, True),
+        (lambda second: 5 * MAX - 100 * second + (300 if second % 2 else -300), False),
+        (lambda second: 0 if second == WINDOW // 2 else 5 * MAX, False),
+    ],
+    ids=["grows", "stays", "shrinks", "small", "grows in bursts", "shrinks in bursts", "was gone"],
+)
+def test_trend_of_one_window(polls: Callable[[int], int], growing: bool) -> None:
+    assert growing_after(polls, WINDOW) == growing
+
+
+def test_nothing_is_said_before_the_window_is_over() -> None:
+    assert not growing_after(lambda second: MAX + 1 + second, WINDOW - 1)
+
+
+def test_only_the_last_window_counts() -> None:
+    """It grew for long and shrinks now, or the other way round."""
+    assert not growing_after(lambda s: 2 * MAX + (s * 10 if s < 100 else 2000 - s * 10), 100 + 40)
+    assert growing_after(lambda s: 9 * MAX - s * 10 if s < 100 else 8 * MAX + s, 100 + 40)
+
+
+def test_it_is_over_with_the_first_small_lag_and_starts_anew() -> None:
+    trend = LagTrend(MAX)
+    found = []
+    for second in range(WINDOW + 3):
+        trend.see(MAX if second == WINDOW + 1 else MAX + 1, float(second))
+        found.append(trend.growing)
+    assert found == [False] * WINDOW + [True, False, False]
+
+
+def test_zero_turns_it_off() -> None:
+    assert not growing_after(lambda second: 10**6 + second, WINDOW, transactions_max=0)
+
+
+def test_polls_far_apart_make_a_window_too() -> None:
+    trend = LagTrend(MAX)
+    for at_s in (0.0, 100.0, 200.0):
+        trend.see(MAX + 1, at_s)
+    assert trend.growing

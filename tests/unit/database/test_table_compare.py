@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from utility_ts_analytics.database.live_table import LiveTable
-from utility_ts_analytics.database.schema_text import split_statements
 from utility_ts_analytics.database.table_compare import compare, create_sql
 from utility_ts_analytics.database.table_spec import (
     ColumnSpec,
     TableSpec,
     parse_table,
+    split_statements,
     table_specs,
 )
 

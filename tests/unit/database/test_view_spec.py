@@ -2,7 +2,7 @@
 
 import pytest
 
-from utility_ts_analytics.database.schema_text import VIEW_DIRECTORIES, schema_files
+from utility_ts_analytics.database.table_spec import VIEW_DIRECTORIES, schema_files
 from utility_ts_analytics.database.view_spec import (
     query_words,
     view_specs,

@@ -1,32 +1,14 @@
-"""COPY statements: their text, and what a real QuestDB does with them."""
+"""COPY statements: their text. What a real QuestDB does with them is in the file beside this."""
 
 import re
-import threading
-import time
-import urllib.error
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
-from typing import Literal, Protocol
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.ingest.bulk_loader import CopyJob, build_copy_sql, map_jobs
-
-DEADLINE_S = 30.0
-TABLE = "network_measurements"
-HEADER = "ts,node_id,quantity,value"
-
-
-class Database(Protocol):
-    """What these tests ask of the `questdb` fixture."""
-
-    def query(self, sql: str) -> Sequence[Sequence[object]]: ...
-
-    def truncate(self, *tables: str) -> None: ...
-
-    def wait_applied(self, table: str) -> None: ...
 
 
 def test_plain_job_names_table_file_header_and_timestamp() -> None:
@@ -63,6 +45,124 @@ def test_jobs_become_statements_in_their_order() -> None:
 def test_one_bad_job_gives_no_statement_at_all() -> None:
     with pytest.raises(ValueError, match="as a name"):
         map_jobs([CopyJob("good", "1.csv"), CopyJob("not good", "2.csv")])
+
+
+def test_transform_makes_a_list_and_leaves_the_jobs_alone() -> None:
+    jobs = [CopyJob("b", "2.csv", extra_options={"delimiter": ";"}), CopyJob("a", "1.csv")]
+    kept = [replace(job) for job in jobs]
+
+    def moved(job: CopyJob) -> CopyJob:
+        if isinstance(job.extra_options, dict):
+            job.extra_options.clear()
+        return replace(job, table=f"{job.table}_2023")
+
+    assert map_jobs(moved, iter(jobs)) == [
+        CopyJob("b_2023", "2.csv", True, {}),
+        CopyJob("a_2023", "1.csv"),
+    ]
+    assert jobs == kept
+    assert map_jobs(moved, []) == []
+    assert map_jobs(build_copy_sql, jobs) == list(map_jobs(jobs=jobs))
+    with pytest.raises(TypeError, match="needs jobs"):
+        map_jobs(build_copy_sql)  # type: ignore[call-overload]  # the case
+
+
+def test_job_takes_its_places_by_position_and_by_either_name() -> None:
+    job = CopyJob("t", "a.csv", False, {"DELIMITER": ";"})
+
+    assert (job.table, job.csv_path, job.has_header) == ("t", "a.csv", False)
+    assert job.extra_options == {"DELIMITER": ";"}
+    assert job == CopyJob(
+        table="t", csv_path="a.csv", has_header=False, extra_options=job.extra_options
+    )
+    assert CopyJob(table="t", path="a.csv", header=False) == CopyJob("t", "a.csv", False)
+    assert (job.path, job.header) == ("a.csv", False)
+    assert CopyJob("t", "a.csv").has_header
+    assert hash(job) == hash(replace(job))
+
+
+def test_path_and_header_are_given_once() -> None:
+    with pytest.raises(ValueError, match="csv_path is missing"):
+        CopyJob("t")
+    with pytest.raises(ValueError, match="both csv_path or path"):
+        CopyJob("t", "a.csv", path="b.csv")
+    with pytest.raises(ValueError, match="both has_header or header"):
+        CopyJob("t", "a.csv", True, header=True)
+
+
+def test_job_keeps_the_options_that_it_was_made_with() -> None:
+    options = {"delimiter": ";"}
+    job = CopyJob("t", "a.csv", extra_options=options)
+    options["delimiter"] = "|"
+
+    assert "delimiter ';'" in build_copy_sql(job)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"DELIMITER": ";", "ON ERROR": "ABORT", "partition_by": "year", "Format": "yyyy-MM-dd"},
+        {"delimiter": "';'", "on_error": "abort", "PARTITION BY": "YEAR", "format": "'yyyy-MM-dd'"},
+        "DELIMITER ';' ON ERROR ABORT PARTITION BY YEAR FORMAT 'yyyy-MM-dd'",
+        " format 'yyyy-MM-dd'\npartition_by year  on  error abort delimiter ';' ",
+    ],
+)
+def test_extra_options_stand_in_the_statement(extra: dict[str, object] | str) -> None:
+    assert build_copy_sql(CopyJob("t", "a.csv", True, extra)) == (
+        "COPY t FROM 'a.csv' WITH header true timestamp ts format 'yyyy-MM-dd' delimiter ';'"
+        " partition by YEAR on error abort;"
+    )
+
+
+def test_extra_option_may_name_the_timestamp() -> None:
+    assert "timestamp valid_from" in build_copy_sql(
+        CopyJob("t", "a.csv", True, "TIMESTAMP valid_from")
+    )
+    assert build_copy_sql(CopyJob("t", "a.csv", True, "")) == build_copy_sql(CopyJob("t", "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"quote": "x"}, "the extra option 'quote'"),
+        ({"header": True}, "has_header says it"),
+        ("header false", "has_header says it"),
+        ({"delimiter": ";", "DELIMITER": ";"}, "it is said twice"),
+        ("on error abort on_error abort", "it is said twice"),
+        ({"timestamp": "valid_from"}, "it is said twice"),
+        ({"delimiter": "; DROP TABLE x"}, "delimiter"),
+        ({"on error": "abort; DROP TABLE x"}, "use one of abort"),
+        ({"partition by": "NONE"}, "use one of HOUR"),
+        ({"format": "y' on error skip_row --"}, "timestamp_format"),
+        ({"format": None}, None),
+        ("delimiter", "write them as"),
+        ("delimiter ';'; DROP TABLE x", "write them as"),
+        ("delimiter ';' --", "write them as"),
+        ("delimiter ';',format 'y'", "write them as"),
+        ("delimiter ';''", "write them as"),
+        ("x", "write them as"),
+    ],
+)
+def test_extra_option_of_another_form_is_refused(
+    extra: dict[str, object] | str, message: str | None
+) -> None:
+    job = CopyJob("t", "a.csv", True, extra, timestamp="ts")
+
+    if message is None:
+        assert build_copy_sql(job) == build_copy_sql(CopyJob("t", "a.csv"))
+        return
+    with pytest.raises(ValueError, match=message):
+        build_copy_sql(job)
+
+
+@given(st.text() | st.dictionaries(st.sampled_from(["delimiter", "format", "x"]), st.text()))
+def test_no_extra_options_end_the_statement(extra: dict[str, object] | str) -> None:
+    try:
+        sql = build_copy_sql(CopyJob("t", "a.csv", True, extra))
+    except ValueError:
+        return
+    bare = re.sub(r"'[^']*'", "?", sql)
+    assert re.fullmatch(r"COPY t FROM \? WITH header true timestamp \w+[a-zA-Z_ ?]*;", bare)
 
 
 @given(st.text())
@@ -122,165 +222,3 @@ def test_error_choice_out_of_the_list_is_refused(choice: str) -> None:
 
     with pytest.raises(ValueError, match="use one of abort, skip_row, skip_column"):
         build_copy_sql(job)
-
-
-@pytest.fixture
-def folder(questdb: Database) -> Path:
-    """Where the server looks for files; the table is empty."""
-    questdb.truncate(TABLE)
-    rows = questdb.query(
-        "SELECT value FROM (SHOW PARAMETERS) WHERE property_path = 'cairo.sql.copy.work.root'"
-    )
-    path = Path(str(rows[0][0])).parent / "import"  # the server's own default, beside its work root
-    path.mkdir(exist_ok=True)
-    return path
-
-
-def copied(questdb: Database, job: CopyJob) -> tuple[object, ...]:
-    """Run the job to its end: status, message, rows handled, rows imported, errors."""
-    give_up_at_s = time.monotonic() + DEADLINE_S
-    copy_id = None
-    while time.monotonic() < give_up_at_s:
-        if copy_id is None:
-            copy_id = started(questdb, job)
-        else:
-            rows = questdb.query(
-                "SELECT status, message, rows_handled, rows_imported, errors"
-                f" FROM sys.text_import_log WHERE id = '{copy_id}' AND phase IS NULL"
-                " AND status <> 'started'"
-            )
-            if rows:
-                return tuple(rows[0])
-        threading.Event().wait(0.02)
-    msg = f"{job} did not end in time"
-    raise AssertionError(msg)
-
-
-def started(questdb: Database, job: CopyJob) -> object | None:
-    """The id of the import; None while the import before it has ended but not let go yet."""
-    try:
-        return questdb.query(build_copy_sql(job))[0][0]
-    except urllib.error.HTTPError as refusal:
-        answer = " ".join(refusal.__notes__)
-        assert "another import may be in progress" in answer, answer
-        return None
-
-
-def stored(questdb: Database) -> list[tuple[object, ...]]:
-    questdb.wait_applied(TABLE)
-    rows = questdb.query(f"SELECT ts, node_id, quantity, value FROM {TABLE}")
-    return [tuple(row) for row in rows]
-
-
-MIDNIGHT = ("2026-02-01T00:00:00.000000Z", "n-1", "p", 1.5)
-
-
-@pytest.mark.questdb
-@pytest.mark.parametrize(
-    ("job", "lines"),
-    [
-        (CopyJob(TABLE, "plain.csv"), [HEADER, "2026-02-01T00:00:00.000000Z,n-1,p,1.5"]),
-        (CopyJob(TABLE, "a;b -- ä.csv"), [HEADER, "2026-02-01T00:00:00.000000Z,n-1,p,1.5"]),
-        (
-            CopyJob(TABLE, "sub/s.csv", delimiter=";"),
-            [HEADER, "2026-02-01T00:00:00.000000Z,n-1,p,1.5"],
-        ),
-        (
-            CopyJob(TABLE, "tab.csv", delimiter="\t"),
-            [HEADER, "2026-02-01T00:00:00.000000Z,n-1,p,1.5"],
-        ),
-        (
-            CopyJob(TABLE, "f.csv", timestamp_format="dd/MM/yyyy HH:mm Z", on_error="abort"),
-            [HEADER, "01/02/2026 01:00 +01:00,n-1,p,1.5"],
-        ),
-        (
-            CopyJob(TABLE, "z.csv", timestamp_format="yyyy-MM-ddTHH:mm:ssZ"),
-            [HEADER, "2026-02-01T00:00:00Z,n-1,p,1.5"],
-        ),
-        (CopyJob(TABLE, "order.csv"), ["value,quantity,ts,node_id", "1.5,p,2026-02-01,n-1"]),
-        (
-            CopyJob(TABLE, "units.csv", partition_by="DAY", timestamp_format="yyyy-MM-dd"),
-            [HEADER, "2026-02-01,n-1,p,1.5"],
-        ),
-        (CopyJob(TABLE, "bare.csv", header=False), ["2026-02-01T00:00:00.000000Z,n-1,,p,1.5"]),
-    ],
-    ids=lambda value: str(value.path) if isinstance(value, CopyJob) else "",
-)
-def test_file_is_copied_as_the_job_says(
-    questdb: Database, folder: Path, job: CopyJob, lines: list[str]
-) -> None:
-    target = folder / job.path
-    target.parent.mkdir(exist_ok=True)
-    target.write_text("\n".join([*lines, ""]).replace(",", job.delimiter or ","))
-
-    assert copied(questdb, job) == ("finished", None, 1, 1, 0)
-    assert stored(questdb) == [MIDNIGHT]
-
-
-@pytest.mark.questdb
-@pytest.mark.parametrize(
-    ("on_error", "values"),
-    [(None, [2.5]), ("skip_row", [2.5]), ("skip_column", [None, 2.5]), ("abort", [])],
-)
-def test_value_that_does_not_parse_ends_as_the_job_says(
-    questdb: Database,
-    folder: Path,
-    on_error: Literal["abort", "skip_row", "skip_column"] | None,
-    values: list[float | None],
-) -> None:
-    (folder / "bad.csv").write_text(
-        f"{HEADER}\n2026-02-01T00:00:00.000000Z,n-1,p,x\n2026-02-02T00:00:00.000000Z,n-1,p,2.5\n"
-    )
-
-    status = copied(questdb, CopyJob(TABLE, "bad.csv", on_error=on_error))[0]
-
-    assert status == ("failed" if on_error == "abort" else "finished")
-    assert [row[3] for row in stored(questdb)] == values
-
-
-@pytest.mark.questdb
-def test_copy_goes_around_dedup(questdb: Database, folder: Path) -> None:
-    """Equal keys in the file all stay, and a later insert replaces each of them."""
-    day = "2026-02-01T00:00:00.000000Z"
-    (folder / "twice.csv").write_text(f"{HEADER}\n{day},n-1,p,1.5\n{day},n-1,p,1.5\n")
-
-    assert copied(questdb, CopyJob(TABLE, "twice.csv"))[0] == "finished"
-    assert stored(questdb) == [MIDNIGHT, MIDNIGHT]
-
-    questdb.query(
-        f"INSERT INTO {TABLE} (ts, node_id, quantity, value) VALUES ('{day}','n-1','p',9)"
-    )
-    assert stored(questdb) == [(day, "n-1", "p", 9.0)] * 2
-    questdb.truncate(TABLE)
-
-
-@pytest.mark.questdb
-def test_copy_into_a_table_with_rows_fails(questdb: Database, folder: Path) -> None:
-    (folder / "again.csv").write_text(f"{HEADER}\n2026-02-01T00:00:00.000000Z,n-1,p,1.5\n")
-    job = CopyJob(TABLE, "again.csv")
-
-    assert copied(questdb, job)[0] == "finished"
-    status, message, *_ = copied(questdb, job)
-
-    assert status == "failed"
-    assert "target table must be empty" in str(message)
-    assert stored(questdb) == [MIDNIGHT]
-
-
-@pytest.mark.questdb
-def test_time_of_unknown_form_fails_without_a_format(questdb: Database, folder: Path) -> None:
-    (folder / "form.csv").write_text(f"{HEADER}\n2026-02-01T00:00:00Z,n-1,p,1.5\n")
-
-    status, message, *_ = copied(questdb, CopyJob(TABLE, "form.csv"))
-
-    assert status == "failed"
-    assert "not a timestamp" in str(message)
-
-
-@pytest.mark.questdb
-def test_copy_of_a_missing_file_fails(questdb: Database, folder: Path) -> None:
-    status, message, *_ = copied(questdb, CopyJob(TABLE, "no such.csv"))
-
-    assert status == "failed"
-    assert "file does not exist" in str(message)
-    assert not (folder / "no such.csv").exists()

@@ -2,7 +2,8 @@
 
 import csv
 import gzip
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,12 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 class Database(Protocol):
     """What these tests ask of the `questdb` and `sample_questdb` fixtures."""
+
+    @property
+    def pg_uri(self) -> str: ...
+
+    @property
+    def http_port(self) -> int: ...
 
     def query(self, sql: str) -> Sequence[Sequence[object]]: ...
 
@@ -37,6 +44,14 @@ def store(database: Database, **tables: Iterable[dict[str, object]]) -> None:
             )
             database.query(f"INSERT INTO {table} ({columns}) VALUES {values}")
         database.wait_applied(table)
+
+
+def store_rows(database: Database, tables: Mapping[str, Sequence[Sequence[object]]]) -> None:
+    """Make each table, such as `plants (valid_from, plant_id)`, hold these rows and no others."""
+    for target, rows in tables.items():
+        table, _, columns = target.rstrip(")").partition(" (")
+        names = columns.split(", ")
+        store(database, **{table: [dict(zip(names, row, strict=True)) for row in rows]})
 
 
 def literal(value: object) -> str:
@@ -79,3 +94,8 @@ def sample_column(table: str, key: str, column: str) -> dict[str, str]:
     """One column of a reference table of the samples by its key; each has one version."""
     with (SAMPLES / f"{table}.csv").open(newline="") as file:
         return {row[key]: row[column] for row in csv.DictReader(file)}
+
+
+def shape(sql: str) -> str:
+    """The statement with every text literal blanked: what a value must never change."""
+    return re.sub(r"'(?:[^']|'')*'", "?", sql, flags=re.DOTALL)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from utility_ts_analytics.queries.literals import (
     SampleInterval,
-    identifier,
     in_utc,
     parse_sample_by,
     quote_text,
@@ -121,20 +120,6 @@ def test_time_outside_the_calendar_in_utc_is_refused() -> None:
 
     with pytest.raises(ValueError, match="outside the years"):
         in_utc(datetime.max.replace(tzinfo=west))
-
-
-@pytest.mark.parametrize("name", ["ts", "meter_usage", "_x", "T1", "a" * 127])
-def test_plain_name_is_an_identifier(name: str) -> None:
-    assert identifier(name) == name
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["", "1a", "a-b", "a b", "a.b", "a;b", 'a"b', "a'b", "ä", "ts\n", "a" * 128, "a--", "m(x)"],
-)
-def test_any_other_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="as a name"):
-        identifier(name)
 
 
 @given(st.integers(1, 9999), st.sampled_from("smhdwMy"))

@@ -1,15 +1,13 @@
 """The queries against a real QuestDB, compared with the same sums done in plain Python."""
 
-import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
 
 import pytest
+from tests.unit.queries.query_rig import LONG_AGO, Database
+from tests.unit.queries.utility_rig import HOUR, NOON, QUARTER, one_meter, random_utility
 
-from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
 from utility_ts_analytics.queries.meter_usage_queries import (
     TimeRange,
     aggregated_segment_load_sql,
@@ -17,83 +15,6 @@ from utility_ts_analytics.queries.meter_usage_queries import (
 )
 
 pytestmark = pytest.mark.questdb
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-QUARTER = timedelta(minutes=15)
-HOUR = timedelta(hours=1)
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-ROWS_PER_INSERT = 300  # a statement is a URL: 64 KiB at most
-VersionT = TypeVar("VersionT")
-
-
-class Database(Protocol):
-    """What these tests ask of the `questdb` fixture."""
-
-    def query(self, sql: str) -> Sequence[Sequence[object]]: ...
-
-    def truncate(self, *tables: str) -> None: ...
-
-    def wait_applied(self, table: str) -> None: ...
-
-
-@dataclass
-class Utility:
-    """Rows of the four tables by (time, key), and how to answer from them without SQL."""
-
-    readings: dict[tuple[datetime, str], float] = field(default_factory=dict)
-    customer_of: dict[tuple[datetime, str], str] = field(default_factory=dict)
-    segment_of: dict[tuple[datetime, str], str] = field(default_factory=dict)
-    scale_of: dict[tuple[datetime, str], tuple[float | None, datetime | None]] = field(
-        default_factory=dict
-    )
-
-    def kwh(self, ts: datetime, meter: str) -> float:
-        factor, end = version_at(self.scale_of, meter, ts) or (None, None)
-        if factor is None or (end is not None and end <= ts):
-            factor = 1.0
-        return self.readings[ts, meter] * factor
-
-    def segment(self, ts: datetime, meter: str) -> str | None:
-        customer = version_at(self.customer_of, meter, ts)
-        return None if customer is None else version_at(self.segment_of, customer, ts)
-
-
-def version_at(
-    versions: dict[tuple[datetime, str], VersionT], key: str, ts: datetime
-) -> VersionT | None:
-    started = [(since, row) for (since, k), row in versions.items() if k == key and since <= ts]
-    return max(started, key=lambda version: version[0])[1] if started else None
-
-
-def store(database: Database, utility: Utility) -> None:
-    """Make the four tables hold these rows and no others."""
-    tables: dict[str, list[tuple[object, ...]]] = {
-        "meter_usage (ts, meter_id, kwh)": [(*k, v) for k, v in utility.readings.items()],
-        "meters (valid_from, meter_id, customer_id)": [
-            (*k, v) for k, v in utility.customer_of.items()
-        ],
-        "customers (valid_from, customer_id, segment)": [
-            (*k, v) for k, v in utility.segment_of.items()
-        ],
-        "meter_scale_map (valid_from, meter_id, scale_factor, valid_to)": [
-            (*k, *v) for k, v in utility.scale_of.items()
-        ],
-    }
-    for target, rows in tables.items():
-        table = target.split(" ", 1)[0]
-        database.truncate(table)
-        for first in range(0, len(rows), ROWS_PER_INSERT):
-            values = ", ".join(
-                f"({', '.join(map(literal, row))})" for row in rows[first : first + ROWS_PER_INSERT]
-            )
-            database.query(f"INSERT INTO {target} VALUES {values}")
-        database.wait_applied(table)
-
-
-def literal(value: object) -> str:
-    if isinstance(value, datetime):
-        return quote_timestamp(value)
-    return "null" if value is None else quote_text(value) if isinstance(value, str) else repr(value)
 
 
 def instant(value: object) -> datetime:
@@ -122,40 +43,6 @@ def segment_load(
     ]
 
 
-def one_meter(**segments: datetime) -> Utility:
-    """Meter m-1 of customer c-1, one kWh per quarter from 11:00 to 13:00; segments with start."""
-    return Utility(
-        readings={(NOON + i * QUARTER, "m-1"): 1.0 for i in range(-4, 4)},
-        customer_of={(LONG_AGO, "m-1"): "c-1"},
-        segment_of={(since, "c-1"): name for name, since in segments.items()},
-    )
-
-
-def random_utility(seed: int) -> Utility:
-    """Two days of six meters whose versions start and end on, before and between readings."""
-    draw = random.Random(seed)  # noqa: S311 - test data, repeatable
-    start = NOON - timedelta(days=1)
-    meters, customers = [f"m-{i}" for i in range(6)], [f"c-{i}" for i in range(4)]
-
-    def some_time() -> datetime:
-        return start + draw.randrange(-40, 200) * QUARTER + draw.choice([0, 0, 1]) * QUARTER / 2
-
-    utility = Utility()
-    for meter in meters:
-        for i in range(192):
-            if draw.random() < 0.9:
-                utility.readings[start + i * QUARTER, meter] = round(draw.uniform(0, 5), 3)
-        for _ in range(draw.randrange(4)):
-            utility.customer_of[some_time(), meter] = draw.choice(customers)
-        for _ in range(draw.randrange(5)):
-            factor = draw.choice([None, 0.5, 2.0, 40.0])
-            utility.scale_of[some_time(), meter] = factor, draw.choice([None, some_time()])
-    for customer in customers:
-        for _ in range(draw.randrange(1, 4)):
-            utility.segment_of[some_time(), customer] = draw.choice(["household", "solar", "farm"])
-    return utility
-
-
 def test_reading_is_scaled_by_the_version_of_its_own_time(questdb: Database) -> None:
     """Two versions of a factor change the values, never the number of rows."""
     utility = one_meter()
@@ -164,7 +51,7 @@ def test_reading_is_scaled_by_the_version_of_its_own_time(questdb: Database) -> 
         (NOON, "m-1"): (3.0, None),
         (LONG_AGO, "m-2"): (99.0, None),
     }
-    store(questdb, utility)
+    utility.store(questdb)
 
     assert profile(questdb, "m-1", NOON - 2 * QUARTER, NOON + 2 * QUARTER) == [
         (NOON - 2 * QUARTER, 2.0),
@@ -193,13 +80,13 @@ def test_meter_without_a_factor_at_the_time_counts_once(
 ) -> None:
     utility = one_meter()
     utility.scale_of = scale
-    store(questdb, utility)
+    utility.store(questdb)
 
     assert profile(questdb, "m-1", NOON, NOON + QUARTER) == [(NOON, kwh)]
 
 
 def test_range_takes_its_start_and_leaves_its_end(questdb: Database) -> None:
-    store(questdb, one_meter())
+    one_meter().store(questdb)
 
     assert profile(questdb, "m-1", NOON, NOON + QUARTER) == [(NOON, 1.0)]
     assert profile(questdb, "m-1", NOON + timedelta(microseconds=1), NOON + QUARTER) == []
@@ -207,7 +94,7 @@ def test_range_takes_its_start_and_leaves_its_end(questdb: Database) -> None:
 
 def test_customer_counts_for_the_segment_of_the_time(questdb: Database) -> None:
     """Also where only the earlier segment is asked for: it does not live on."""
-    store(questdb, one_meter(household=LONG_AGO, farm=NOON))
+    one_meter(household=LONG_AGO, farm=NOON).store(questdb)
     around = TimeRange(NOON - HOUR, NOON + HOUR)
 
     assert segment_load(questdb, ["household"], around) == [(NOON - HOUR, "household", 4.0, 4.0)]
@@ -218,7 +105,7 @@ def test_customer_counts_for_the_segment_of_the_time(questdb: Database) -> None:
 
 
 def test_mean_power_is_over_the_part_of_the_bucket_in_the_range(questdb: Database) -> None:
-    store(questdb, one_meter(household=LONG_AGO))
+    one_meter(household=LONG_AGO).store(questdb)
     part = TimeRange(NOON - 2 * QUARTER, NOON + QUARTER)
 
     assert segment_load(questdb, ["household"], part) == [
@@ -232,7 +119,7 @@ def test_mean_power_is_over_the_part_of_the_bucket_in_the_range(questdb: Databas
 
 @pytest.mark.parametrize("unit", "smhdwMy")
 def test_every_unit_is_one_that_questdb_takes(questdb: Database, unit: str) -> None:
-    store(questdb, one_meter(household=LONG_AGO))
+    one_meter(household=LONG_AGO).store(questdb)
     whole = TimeRange(NOON - HOUR, NOON + HOUR)
 
     rows = segment_load(questdb, ["household"], whole, f"2{unit}")
@@ -243,7 +130,7 @@ def test_every_unit_is_one_that_questdb_takes(questdb: Database, unit: str) -> N
 @pytest.mark.parametrize("seed", range(3))
 def test_segment_load_equals_the_plain_sum(questdb: Database, seed: int) -> None:
     utility = random_utility(seed)
-    store(questdb, utility)
+    utility.store(questdb)
     asked = TimeRange(NOON - timedelta(hours=20), NOON + timedelta(hours=17, minutes=15))
 
     for hours in (1, 6):
@@ -266,7 +153,7 @@ def test_segment_load_equals_the_plain_sum(questdb: Database, seed: int) -> None
 @pytest.mark.parametrize("seed", range(3))
 def test_load_profile_equals_the_plain_values(questdb: Database, seed: int) -> None:
     utility = random_utility(seed)
-    store(questdb, utility)
+    utility.store(questdb)
     start, end = NOON - timedelta(hours=20), NOON + timedelta(hours=17)
 
     for meter in ("m-0", "m-3", "m-5"):
@@ -285,7 +172,29 @@ def test_hostile_name_finds_its_own_rows_only(questdb: Database, name: str) -> N
     utility.readings[NOON, name] = 7.0
     utility.customer_of[LONG_AGO, name] = name
     utility.segment_of[LONG_AGO, name] = name
-    store(questdb, utility)
+    utility.store(questdb)
 
     assert profile(questdb, name, NOON - HOUR, NOON + HOUR) == [(NOON, 7.0)]
     assert segment_load(questdb, [name], TimeRange(NOON, NOON + HOUR)) == [(NOON, name, 7.0, 7.0)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:15:00Z"),
+        ("2026-03-01 12:00", "2026-03-01 12:15"),
+        ("2026-03-01T13:00:00+01:00", "2026-03-01T13:15:00+01:00"),
+        ("20260301T120000Z", "2026-03-01T12:15Z"),
+    ],
+)
+def test_range_of_texts_takes_its_start_and_leaves_its_end(
+    questdb: Database, start: str, end: str
+) -> None:
+    utility = one_meter(home=LONG_AGO)
+    utility.scale_of[LONG_AGO, "m-1"] = 20.0, None
+    utility.store(questdb)
+    texts = TimeRange(start, end)
+
+    rows = questdb.query(load_profile_sql("m-1", texts))
+    assert [(instant(ts), kwh) for ts, kwh in rows] == [(NOON, 20.0)]
+    assert segment_load(questdb, ["home"], texts, "15m") == [(NOON, "home", 20.0, 80.0)]

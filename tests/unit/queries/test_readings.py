@@ -1,37 +1,34 @@
 """Typed queries for readings: their text, and their answers on a real QuestDB."""
 
-import re
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.queries.answers import Database, answer, rows_of, store
+from tests.unit.queries.query_rig import Database, shape, store_rows
 from tests.unit.queries.sample_files import sample_files
 
+from utility_ts_analytics.database.pool import connected
+from utility_ts_analytics.database.reads import Query, fetch_rows
+from utility_ts_analytics.database.typed_query import RowT
 from utility_ts_analytics.queries.readings import (
     LoadInterval,
     generation_output_scan,
     latest_reading,
     latest_readings,
     load_profile,
-    load_profile_kw_sql,
     meter_usage_scan,
 )
-from utility_ts_analytics.queries.saved import SAMPLE_WEEK
 from utility_ts_analytics.queries.time_range import TimeRange
 
+SAMPLE_WEEK = TimeRange(datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 10, tzinfo=UTC))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 AROUND = TimeRange(NOON - HOUR, NOON + HOUR)
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 HOSTILE = ["' OR '1'='1", "'; DROP TABLE meter_usage; --", "\\", "$1", "ä\n"]
-
-
-def shape(sql: str) -> str:
-    """The statement with every text literal blanked: what a value must never change."""
-    return re.sub(r"'(?:[^']|'')*'", "?", sql, flags=re.DOTALL)
 
 
 @given(texts)
@@ -54,12 +51,20 @@ def test_bad_values_are_refused() -> None:
         latest_reading("m\x00")
     with pytest.raises(ValueError, match="it has no time zone"):
         latest_readings(datetime(2026, 3, 1))
-    with pytest.raises(ValueError, match="an interval of 7 minutes"):
-        load_profile("m-1", AROUND, interval_minutes=7)
+
+
+def answer(database: Database, query: Query[RowT]) -> list[RowT]:
+    """The rows of the answer, checked against the row type."""
+
+    async def ask() -> list[RowT]:
+        async with connected(database.pg_uri) as connection:
+            return await fetch_rows(connection, query)
+
+    return asyncio.run(ask())
 
 
 def stored(database: Database, *rows: tuple[datetime, str, float]) -> None:
-    store(
+    store_rows(
         database,
         {
             "meter_usage (ts, meter_id, kwh)": rows,
@@ -68,6 +73,21 @@ def stored(database: Database, *rows: tuple[datetime, str, float]) -> None:
             ],
         },
     )
+
+
+@pytest.mark.parametrize(("minutes", "hours"), [(1, 1 / 60), (15, 0.25), (60, 1.0), (1440, 24.0)])
+def test_length_in_hours_is_a_number_with_a_fraction(minutes: int, hours: float) -> None:
+    """A whole number would make QuestDB divide whole numbers."""
+    sql = load_profile("m-1", AROUND, interval_minutes=minutes).sql
+    text = sql.partition("kwh / ")[2].partition(" ")[0]
+    assert float(text) == hours
+    assert "." in text
+
+
+@pytest.mark.parametrize("minutes", [-15, 0, 7, 25, 2880])
+def test_length_that_is_no_part_of_a_day_is_refused(minutes: int) -> None:
+    with pytest.raises(ValueError, match=f"an interval of {minutes} minutes"):
+        load_profile("m-1", AROUND, interval_minutes=minutes)
 
 
 @pytest.mark.questdb
@@ -169,7 +189,7 @@ def test_profile_of_samples_equals_the_raw_files(sample_questdb: Database) -> No
             expected = files.execute(
                 "SELECT ts, kwh, kwh * 4 FROM scaled WHERE meter_id = ? ORDER BY ts", [meter]
             ).fetchall()
-            rows = rows_of(sample_questdb, load_profile_kw_sql(meter, SAMPLE_WEEK), LoadInterval)
+            rows = answer(sample_questdb, load_profile(meter, SAMPLE_WEEK))
             assert len(rows) == 672
             assert [row.ts for row in rows] == [ts for ts, _, _ in expected]
             assert [row.kwh for row in rows] == pytest.approx([kwh for _, kwh, _ in expected])

@@ -131,7 +131,7 @@ def test_all_problems_are_told_at_once() -> None:
 
     text = str(raised.value)
     for phrase in (
-        "'Mars/Olympus' as a time zone",
+        "the time zone 'Mars/Olympus'",
         "holidays: 2024-05-01 is there 2 times",
         "weekday: 01:00-24:00 is in no window",
         "holiday: 00:00-24:00 is in no window",

@@ -33,11 +33,11 @@ def lines_of(parts: Sequence[LineBlock | LongLine]) -> Iterator[Line]:
             yield from enumerate(texts, part.first_line)
 
 
-def oracle(body: bytes, line_bytes_max: int) -> list[Line]:
+def oracle(body: bytes, max_line_bytes: int) -> list[Line]:
     texts = body.split(b"\n")
     if texts[-1] == b"":
         texts.pop()
-    return [(n, text if len(text) <= line_bytes_max else None) for n, text in enumerate(texts, 1)]
+    return [(n, text if len(text) <= max_line_bytes else None) for n, text in enumerate(texts, 1)]
 
 
 def cut(body: bytes, cuts: Sequence[int]) -> list[bytes]:
@@ -58,11 +58,11 @@ bodies = st.lists(
     st.integers(1, 60),
 )
 def test_any_chunking_gives_the_same_lines(
-    body: bytes, cuts: list[int], line_bytes_max: int, block_bytes_max: int
+    body: bytes, cuts: list[int], max_line_bytes: int, block_bytes_max: int
 ) -> None:
-    splitter = LineSplitter(line_bytes_max, block_bytes_max)
+    splitter = LineSplitter(max_line_bytes, block_bytes_max)
     parts = read_all(splitter, cut(body, cuts))
-    expected = oracle(body, line_bytes_max)
+    expected = oracle(body, max_line_bytes)
     assert list(lines_of(parts)) == expected
     assert splitter.lines_seen == len(expected)
     for part in parts:
@@ -71,10 +71,10 @@ def test_any_chunking_gives_the_same_lines(
 
 
 @given(bodies, st.integers(1, 30))
-def test_one_byte_at_a_time_gives_the_same_lines(body: bytes, line_bytes_max: int) -> None:
+def test_one_byte_at_a_time_gives_the_same_lines(body: bytes, max_line_bytes: int) -> None:
     chunks = [body[i : i + 1] for i in range(len(body))]
-    parts = read_all(LineSplitter(line_bytes_max), chunks)
-    assert list(lines_of(parts)) == oracle(body, line_bytes_max)
+    parts = read_all(LineSplitter(max_line_bytes), chunks)
+    assert list(lines_of(parts)) == oracle(body, max_line_bytes)
 
 
 def test_unfinished_last_line_is_not_handed_out_before_the_end() -> None:
@@ -92,17 +92,21 @@ def test_body_that_ends_with_a_newline_has_no_further_line() -> None:
 
 def test_line_of_exactly_the_bound_is_kept_and_one_byte_more_is_not() -> None:
     parts = read_all(LineSplitter(4), [b"abcd\nabcde\nabcd"])
-    assert parts == [LineBlock.of(b"abcd\n", 1), LongLine(2), LineBlock.of(b"abcd\n", 3)]
+    assert parts == [
+        LineBlock.of(b"abcd\n", 1),
+        LongLine(2, b"abcd"),
+        LineBlock.of(b"abcd\n", 3),
+    ]
 
 
 def test_carriage_return_counts_towards_the_bound() -> None:
-    assert read_all(LineSplitter(4), [b"abcd\r\n"]) == [LongLine(1)]
+    assert read_all(LineSplitter(4), [b"abcd\r\n"]) == [LongLine(1, b"abcd")]
 
 
 def test_long_line_is_reported_once_and_before_its_end_has_come() -> None:
     splitter = LineSplitter(4)
     assert list(splitter.feed(b"ok\nabc")) == [LineBlock.of(b"ok\n", 1)]
-    assert list(splitter.feed(b"de")) == [LongLine(2)]
+    assert list(splitter.feed(b"de")) == [LongLine(2, b"abcd")]
     assert list(splitter.feed(b"f" * 100)) == []
     assert list(splitter.feed(b"g\nnext\n")) == [LineBlock.of(b"next\n", 3)]
     assert list(splitter.finish()) == []
@@ -110,8 +114,14 @@ def test_long_line_is_reported_once_and_before_its_end_has_come() -> None:
 
 def test_body_that_ends_in_a_long_line_reports_it_once() -> None:
     splitter = LineSplitter(4)
-    assert read_all(splitter, [b"abcdef", b"gh"]) == [LongLine(1)]
+    assert read_all(splitter, [b"abcdef", b"gh"]) == [LongLine(1, b"abcd")]
     assert splitter.lines_seen == 1
+
+
+def test_long_line_keeps_its_first_1024_bytes_at_the_most() -> None:
+    line = bytes(range(97, 123)) * 100
+    assert read_all(LineSplitter(2000), [line]) == [LongLine(1, line[:1024])]
+    assert read_all(LineSplitter(2000), [line[:1500], line[1500:]]) == [LongLine(1, line[:1024])]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 1000])
@@ -119,7 +129,7 @@ def test_dropped_line_is_not_held_in_memory(chunk_bytes: int) -> None:
     splitter = LineSplitter(1000)
     for _ in range(5000):
         for part in splitter.feed(b"x" * chunk_bytes):
-            assert part == LongLine(1)
+            assert part == LongLine(1, b"x" * 1000)
         assert len(splitter._unfinished) <= 1000
 
 

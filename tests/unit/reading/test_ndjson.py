@@ -4,13 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from utility_ts_analytics.reading.decoder_gaps import needs_plain_path
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
-from utility_ts_analytics.reading.oddities import is_odd
+from utility_ts_analytics.reading.summary import ERRORS_LISTED_MAX
 from utility_ts_analytics.records.event_id import assign_event_ids
-from utility_ts_analytics.records.generation_output import GenerationOutput
-from utility_ts_analytics.records.meter_usage import MeterUsage, SignedMeterUsage
-from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.streams import (
+    STREAMS,
+    GenerationOutput,
+    MeterUsage,
+)
 from utility_ts_analytics.records.validation import TS_END, RowError, latest_ts
 
 SPEC = STREAMS["meter_usage"]
@@ -64,7 +67,8 @@ def test_negative_energy_is_taken_where_the_source_allows_it() -> None:
     assert outcome(DECODER.decode(line, ts_end=TS_END)) == ([], [(1, "negative-value", "kwh")])
     signed = NdjsonDecoder(SPEC, SPEC.signed_record_type)
     (row,) = signed.decode(line, ts_end=TS_END).rows
-    assert isinstance(row, SignedMeterUsage)
+    assert type(row) is SPEC.signed_record_type
+    assert isinstance(row, MeterUsage)
     assert row.kwh == -1.5
 
 
@@ -198,7 +202,7 @@ def test_deep_nesting_is_invalid_json_and_takes_no_other_line_with_it(
 ) -> None:
     value = opening * depth + b"1" + closing * depth
     last = GOOD[:-1] + (rb',"x":"\u0000"}' if odd else b"}")
-    assert is_odd(last) == odd
+    assert needs_plain_path(last) == odd
     lines = [GOOD, GOOD[:-1] + b',"x":' + value + b"}", value, opening * depth, last, b""]
     deep = [(number, "invalid-json", None) for number in (2, 3, 4)]
     assert outcome(decode(b"\n".join(lines))) == ([1, 5], deep)
@@ -228,11 +232,11 @@ def test_line_that_was_never_decoded_is_one_error() -> None:
 
 
 def test_only_bad_utf8_and_escaped_null_characters_are_odd() -> None:
-    assert not is_odd(GOOD)
-    assert not is_odd(rb'{"x":"\u0001\n"}')
-    assert not is_odd("é".encode())
-    assert is_odd(b"\xff")
-    assert is_odd(rb'{"x":"\u0000"}')
+    assert not needs_plain_path(GOOD)
+    assert not needs_plain_path(rb'{"x":"\u0001\n"}')
+    assert not needs_plain_path("é".encode())
+    assert needs_plain_path(b"\xff")
+    assert needs_plain_path(rb'{"x":"\u0000"}')
 
 
 @pytest.mark.parametrize("data", [b"\n", b"\n" * 1_000, b" \t\r\n\n", b"\xef\xbb\xbf\n\n"])
@@ -257,3 +261,15 @@ def test_bad_lines_that_repeat_have_each_their_number_and_the_same_fault() -> No
 
 def test_blanks_that_json_does_not_know_are_no_blank_line() -> None:
     assert [error.code for error in decode(b"\x0b\n\x0c\n").errors] == ["invalid-json"] * 2
+
+
+@pytest.mark.parametrize("odd", [b"", b'{"x":"\xff"}\n'])
+def test_flood_is_looked_at_closely_no_longer_than_an_answer_lists_it(odd: bytes) -> None:
+    """On both paths: the sentences become plainer, codes and fields stay."""
+    lines = [b'[%d,"\xe4\xb8\xad"]\n' % n for n in range(300)]
+    errors = decode(odd + b"".join(lines)).errors[len(odd) > 0 :]
+    details = [error.detail for error in errors]
+    assert len(details) == 300
+    assert {error.code for error in errors} == {"wrong-type"}
+    assert details.count("a record must be a JSON object, not an array") in (127, 128)
+    assert len(set(details[:ERRORS_LISTED_MAX])) == len(set(details[-100:])) == 1

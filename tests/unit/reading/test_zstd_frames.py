@@ -77,6 +77,8 @@ def test_window_of_the_bound_is_taken_and_a_larger_one_is_not() -> None:
     assert b"".join(expand(frame(23))) == content
     with pytest.raises(InvalidEncoding, match=f"window is over {WINDOW_BYTES_MAX} bytes"):
         expand(frame(24))
+    with pytest.raises(InvalidEncoding, match=f"window is over {WINDOW_BYTES_MAX} bytes"):
+        expand(raw_frame(b"\x00\xff"))  # 3.75 TiB: over what the library parses
 
 
 @pytest.mark.parametrize(

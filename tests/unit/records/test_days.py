@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.records.days import day_numbers, days_between, ends_of
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import MeterUsage
 
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
 NUMBER_0 = (DAY_0 - datetime(1970, 1, 1, tzinfo=UTC)).days

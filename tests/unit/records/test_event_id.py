@@ -5,6 +5,7 @@ import math
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.event_id import assign_event_ids, client_event_id
-from utility_ts_analytics.records.generation_output import GenerationOutput, SignedGenerationOutput
-from utility_ts_analytics.records.meter_usage import MeterUsage, SignedMeterUsage
 from utility_ts_analytics.records.reading import Reading
-from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.streams import (
+    STREAMS,
+    MeterUsage,
+    StreamSpec,
+)
 
 needs_module = pytest.mark.skipif(
     native.derive_event_ids is None, reason="installed without the compiled module"
@@ -61,7 +64,7 @@ numbers = st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e300, 5e-324]) | st.floats(
 )
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 meter_rows = st.builds(
-    SignedMeterUsage,
+    MeterUsage,
     ts=st.datetimes(datetime(2000, 1, 3), datetime(2099, 12, 28), timezones=offsets),
     meter_id=texts.filter(bool),
     kwh=numbers,
@@ -71,7 +74,8 @@ meter_rows = st.builds(
     quality_flag=st.none() | texts,
     source_system=st.none() | texts,
 )
-FIELDS = [name for name in SignedMeterUsage.__struct_fields__ if name != "event_id"]
+SIGNED = STREAMS["meter_usage"].signed_record_type
+FIELDS = [name for name in MeterUsage.__struct_fields__ if name != "event_id"]
 
 
 def content(row: Reading) -> dict[str, object]:
@@ -90,7 +94,7 @@ def by_hand(row: Reading, stream_number: int) -> str:
 
 
 @given(st.lists(meter_rows, max_size=8), st.integers(1, 9))
-def test_ids_are_what_the_definition_says(rows: list[SignedMeterUsage], number: int) -> None:
+def test_ids_are_what_the_definition_says(rows: list[MeterUsage], number: int) -> None:
     expected = [by_hand(row, number) for row in rows]
     assign_event_ids(rows, stream_number=number)
     assert [row.event_id for row in rows] == expected
@@ -101,7 +105,7 @@ def test_ids_are_what_the_definition_says(rows: list[SignedMeterUsage], number: 
 
 @given(meter_rows, meter_rows, st.sampled_from(FIELDS))
 def test_equal_readings_have_equal_ids_and_any_change_gives_another(
-    one: SignedMeterUsage, other: SignedMeterUsage, field: str
+    one: MeterUsage, other: MeterUsage, field: str
 ) -> None:
     changed = msgspec.structs.replace(one, **{field: getattr(other, field)})
     for pair in ((one, other), (one, changed), (one, one)):
@@ -110,19 +114,19 @@ def test_equal_readings_have_equal_ids_and_any_change_gives_another(
 
 
 @given(meter_rows, offsets)
-def test_offset_of_the_time_does_not_matter(row: SignedMeterUsage, offset: timezone) -> None:
+def test_offset_of_the_time_does_not_matter(row: MeterUsage, offset: timezone) -> None:
     moved = msgspec.structs.replace(row, ts=row.ts.astimezone(offset))
     assert id_of(moved) == id_of(row)
 
 
 @given(meter_rows)
-def test_key_order_and_spacing_do_not_matter(row: SignedMeterUsage) -> None:
+def test_key_order_and_spacing_do_not_matter(row: MeterUsage) -> None:
     record = msgspec.to_builtins(row, builtin_types=())
     for text in (
         json.dumps(record),
         json.dumps(dict(reversed(record.items())), indent=3, ensure_ascii=False),
     ):
-        assert id_of(msgspec.json.decode(text, type=SignedMeterUsage)) == id_of(row)
+        assert id_of(msgspec.json.decode(text, type=SIGNED)) == id_of(row)
 
 
 BASE = MeterUsage(ts=datetime(2024, 5, 1, tzinfo=UTC), meter_id="m", kwh=1.0)
@@ -148,26 +152,22 @@ def test_streams_do_not_share_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plain", "signed"),
+    ("spec", "values"),
     [
-        (
-            MeterUsage(ts=BASE.ts, meter_id="m", kwh=1.0, kvarh=2.0, premise_id="p"),
-            SignedMeterUsage(ts=BASE.ts, meter_id="m", kwh=1.0, kvarh=2.0, premise_id="p"),
-        ),
-        (
-            GenerationOutput(ts=BASE.ts, plant_id="p", mw=1.0, unit_id="u"),
-            SignedGenerationOutput(ts=BASE.ts, plant_id="p", mw=1.0, unit_id="u"),
-        ),
+        (STREAMS["meter_usage"], {"meter_id": "m", "kwh": 1.0, "kvarh": 2.0, "premise_id": "p"}),
+        (STREAMS["generation_output"], {"plant_id": "p", "mw": 1.0, "unit_id": "u"}),
     ],
     ids=["meter_usage", "generation_output"],
 )
-def test_allowing_negative_values_changes_no_id(plain: Reading, signed: Reading) -> None:
+def test_allowing_negative_values_changes_no_id(spec: StreamSpec, values: dict[str, Any]) -> None:
+    plain = spec.record_type(ts=BASE.ts, **values)
+    signed = spec.signed_record_type(ts=BASE.ts, **values)
     assert id_of(plain) == id_of(signed)
 
 
 def test_text_that_looks_like_minus_zero_is_not_touched() -> None:
     """The text's bytes hold the pattern of an encoded minus zero in UTF-8 as far as it can."""
-    row = SignedMeterUsage(ts=BASE.ts, meter_id="ˀ" + "\x00" * 8, kwh=-0.0)
+    row = MeterUsage(ts=BASE.ts, meter_id="ˀ" + "\x00" * 8, kwh=-0.0)
     zero = msgspec.structs.replace(row, kwh=0.0)
     assert id_of(row) == id_of(zero)
     assert id_of(row) != id_of(msgspec.structs.replace(zero, meter_id="ˀ"))
@@ -237,7 +237,7 @@ def test_different_texts_of_the_client_give_different_ids() -> None:
 
 long_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 any_meter_rows = st.builds(
-    SignedMeterUsage,
+    MeterUsage,
     ts=st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 30), timezones=offsets),
     event_id=st.none() | long_texts,
     meter_id=long_texts,
@@ -252,7 +252,7 @@ any_meter_rows = st.builds(
 
 @needs_module
 @given(st.lists(any_meter_rows, max_size=4))
-def test_compiled_ids_are_those_of_the_plain_version(rows: list[SignedMeterUsage]) -> None:
+def test_compiled_ids_are_those_of_the_plain_version(rows: list[MeterUsage]) -> None:
     def ids() -> list[str | None]:
         copies = [msgspec.structs.replace(row) for row in rows]
         assign_event_ids(copies, stream_number=1)

@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from utility_ts_analytics.records import native
-from utility_ts_analytics.records.generation_output import GenerationOutput
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import GenerationOutput, MeterUsage
 
 pytestmark = pytest.mark.skipif(
     native.ilp_lines is None, reason="installed without the compiled module"
@@ -124,7 +123,7 @@ def test_work_leaves_no_memory_behind() -> None:
 import resource
 from datetime import datetime, timedelta, timezone
 from utility_ts_analytics.records import _native
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import MeterUsage
 zone = timezone(timedelta(hours=1))
 rows = [MeterUsage(ts=datetime(2026, 1, 1, tzinfo=zone), meter_id="x" * 300, kwh=1.0)] * 1000
 broken = [*rows, MeterUsage(ts=None, meter_id="m", kwh=1.0)]

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from utility_ts_analytics.records.days import ends_of
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.records.validation import (
     PARSE_CODES,
     RULE_CODES,
@@ -71,7 +71,10 @@ def test_reading_as_far_ahead_as_allowed_fits_and_one_second_later_does_not() ->
     assert broken_rule(row(edge), 1, end) is None
     error = broken_rule(row(edge + timedelta(seconds=1)), 1, end)
     assert error is not None
-    assert error.detail == "ts is further in the future than max_future_minutes allows"
+    assert error.detail == (
+        "ts is further in the future than max_future_minutes allows:"
+        " it must be before 2024-05-01T12:10:01Z"
+    )
 
 
 def test_future_limit_never_goes_past_the_end_of_the_century() -> None:

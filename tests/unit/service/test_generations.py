@@ -1,14 +1,15 @@
-"""One server is kept running, and hands over to its next generation or stays as it is."""
+"""A server is restarted unless it never serves, and hands over to its next generation or stays."""
 
 import pytest
+from structlog.testing import capture_logs
 from tests.unit.service.server_rig import ServerRig, server_plan
 
 from utility_ts_analytics.clock import ManualClock
-from utility_ts_analytics.service.generations import STOP_MARGIN_S
-from utility_ts_analytics.service.restarts import CrashLoop
+from utility_ts_analytics.service.generations import STOP_MARGIN_S, RestartPolicy
 
-OLD, NEW = server_plan("meter_usage"), server_plan("meter_usage", workers=4)
 DRAIN_S = 30
+OLD = server_plan("meter_usage", drain_timeout_s=DRAIN_S)
+NEW = server_plan("meter_usage", workers=4, drain_timeout_s=2 * DRAIN_S)
 
 
 class Running(ServerRig):
@@ -16,10 +17,10 @@ class Running(ServerRig):
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        super().__init__(self.clock, OLD, drain_timeout_s=DRAIN_S)
+        super().__init__(self.clock, OLD)
         self.server.start_if_due()
 
-    def die(self, *, served: bool) -> CrashLoop | None:
+    def die(self, *, served: bool) -> bool:
         self.started[-1].served, self.started[-1].ended_with = served, 1
         return self.server.look_after([])
 
@@ -27,7 +28,7 @@ class Running(ServerRig):
         return self.server.settled
 
     def prepare(self) -> None:
-        self.server.prepare(NEW, drain_timeout_s=2 * DRAIN_S)
+        self.server.prepare(NEW)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def running() -> Running:
 
 def test_server_that_runs_is_started_once(running: Running) -> None:
     running.server.start_if_due()
-    assert running.server.look_after([]) is None
+    assert running.server.look_after([])
     assert len(running.started) == 1
 
 
@@ -52,7 +53,7 @@ def test_server_serves_when_the_generation_in_charge_does(running: Running) -> N
 
 
 def test_dead_server_is_started_again_after_its_wait(running: Running) -> None:
-    assert running.die(served=True) is None
+    assert running.die(served=True)
     running.server.start_if_due()
     assert len(running.started) == 1
     running.clock.advance(0.2)
@@ -61,12 +62,14 @@ def test_dead_server_is_started_again_after_its_wait(running: Running) -> None:
 
 
 def test_server_that_dies_five_times_before_it_serves_is_given_up(running: Running) -> None:
-    ends = []
-    for _ in range(5):
-        ends.append(running.die(served=False))
-        running.clock.advance(10)
-        running.server.start_if_due()
-    assert ends == [None, None, None, None, CrashLoop(5)]
+    kept = []
+    with capture_logs() as logs:
+        for _ in range(5):
+            kept.append(running.die(served=False))
+            running.clock.advance(10)
+            running.server.start_if_due()
+    assert kept == [True, True, True, True, False]
+    assert logs[-1]["deaths"] == 5
 
 
 def test_want_of_processes_is_waited_out_and_no_crash(running: Running) -> None:
@@ -75,7 +78,7 @@ def test_want_of_processes_is_waited_out_and_no_crash(running: Running) -> None:
     for _ in range(20):
         running.clock.advance(10)
         running.server.start_if_due()
-        assert running.server.look_after([]) is None
+        assert running.server.look_after([])
     running.short_of_processes = False
     running.server.start_if_due()
     assert len(running.started) == 1, "the last failure is a moment ago"
@@ -87,7 +90,7 @@ def test_want_of_processes_is_waited_out_and_no_crash(running: Running) -> None:
 def test_next_generation_takes_over_and_the_one_before_is_told_to_go(running: Running) -> None:
     running.prepare()
     old, new = running.started
-    assert (new.plan, new.drain_timeout_s) == (NEW, 2 * DRAIN_S)
+    assert new.plan == NEW
     assert running.server.processes == [old, new]
     assert not running.settled()
     assert not running.server.next_serves([])
@@ -97,7 +100,7 @@ def test_next_generation_takes_over_and_the_one_before_is_told_to_go(running: Ru
     assert (old.told, new.told) == (["hand over"], [])
     assert not running.settled()
     old.ended_with = 0
-    assert running.server.look_after([]) is None
+    assert running.server.look_after([])
     assert running.settled()
     assert running.server.processes == [new]
     running.die(served=True)
@@ -127,7 +130,7 @@ def test_workers_that_a_dead_server_left_behind_are_waited_for_and_then_killed(
 ) -> None:
     [dead] = running.started
     dead.workers_left = True
-    assert running.die(served=True) is None
+    assert running.die(served=True)
     running.clock.advance(1)
     running.server.start_if_due()
     assert running.server.processes == [running.started[1], dead]
@@ -156,9 +159,25 @@ def test_server_in_charge_may_die_while_the_next_one_starts(running: Running) ->
     running.prepare()
     old, new = running.started
     old.served, old.ended_with = True, 1
-    assert running.server.look_after([]) is None
+    assert running.server.look_after([])
     running.server.switch()
     running.clock.advance(60)
     running.server.start_if_due()
     assert running.server.processes == [new]
     assert running.settled()
+
+
+def test_waits_double_up_to_a_bound_and_start_over_once_it_served() -> None:
+    policy = RestartPolicy()
+    waits_s = [policy.wait_after_death(served=served) for served in (True, False, False, True)]
+    assert waits_s == [0.2, 0.4, 0.8, 0.2]
+
+
+def test_only_deaths_before_serving_are_a_crash_loop() -> None:
+    policy = RestartPolicy()
+    for _ in range(50):
+        assert policy.wait_after_death(served=True) is not None
+    waits_s = [policy.wait_after_death(served=False) for _ in range(5)]
+    assert waits_s[-1] is None
+    assert policy.deaths_before_serving == 5
+    assert None not in waits_s[:-1]

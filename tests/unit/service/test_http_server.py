@@ -9,7 +9,7 @@ from utility_ts_analytics.service.http_server import StoppableGranian
 
 def test_stop_that_comes_while_the_main_thread_holds_a_lock_is_neither_stuck_nor_lost() -> None:
     server = StoppableGranian("x", interface=Interfaces.ASGI)
-    server.wake_safely()
+    server.wake_on_stop()
     event = server.main_loop_interrupt
     handler = threading.Thread(target=server.signal_handler_interrupt, daemon=True)
     with event._cond:  # type: ignore[attr-defined]  # as in `clear`, `set` and `wait`

@@ -7,16 +7,16 @@ from structlog.testing import capture_logs
 from tests.unit.service.server_rig import FakeProcess, ServerRig, server_plan, service_plan
 
 from utility_ts_analytics.clock import ManualClock
+from utility_ts_analytics.config import Config, parse_config
 from utility_ts_analytics.errors import ConfigError
-from utility_ts_analytics.service import reload
+from utility_ts_analytics.service import assembly, reload
 from utility_ts_analytics.service.plans import ServicePlan
-from utility_ts_analytics.service.reload import SERVING_S_MAX, Reloads
+from utility_ts_analytics.service.reload import SERVING_S_MAX, Reloads, moved_listeners
 
 OLD = service_plan(server_plan("meter_usage"), server_plan("operations", port=9090))
 NEW = service_plan(
-    server_plan("meter_usage", workers=4),
-    server_plan("operations", port=9090),
-    drain_timeout_s=9,
+    server_plan("meter_usage", workers=4, drain_timeout_s=9),
+    server_plan("operations", port=9090, drain_timeout_s=9),
     log_level="debug",
 )
 
@@ -65,14 +65,13 @@ def levels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_new_generation_takes_over_once_every_server_of_it_serves(levels: list[str]) -> None:
     rig = ReloadRig(lambda: NEW)
     assert not rig.under_way()
-    rig.reloads.ask()
+    rig.reloads.request()
     assert rig.under_way()
     rig.tick()
     assert levels == ["debug"]
     assert rig.under_way()
     first, second = rig.generation(1)
     assert [process.plan for process in (first, second)] == list(NEW.servers)
-    assert first.drain_timeout_s == NEW.drain_timeout_s
     first.serving = True
     rig.tick()
     assert rig.reloads.plan is OLD
@@ -99,7 +98,7 @@ def test_bad_config_starts_nothing_and_every_problem_is_logged(levels: list[str]
         raise ConfigError(problems)
 
     rig = ReloadRig(load)
-    rig.reloads.ask()
+    rig.reloads.request()
     assert rig.tick() == problems
     assert not rig.under_way()
     assert rig.tick() == []
@@ -109,7 +108,7 @@ def test_bad_config_starts_nothing_and_every_problem_is_logged(levels: list[str]
 def test_another_address_is_refused_with_its_setting(levels: list[str]) -> None:
     moved = service_plan(OLD.servers[0], server_plan("operations", port=9091))
     rig = ReloadRig(lambda: moved)
-    rig.reloads.ask()
+    rig.reloads.request()
     [problem] = rig.tick()
     assert problem.startswith("operations.source.http_bind_addr: ")
     assert (rig.count_started(), rig.reloads.plan, levels) == (2, OLD, [])
@@ -117,7 +116,7 @@ def test_another_address_is_refused_with_its_setting(levels: list[str]) -> None:
 
 def test_without_a_config_to_load_the_signal_is_ignored() -> None:
     rig = ReloadRig(None)
-    rig.reloads.ask()
+    rig.reloads.request()
     rig.tick()
     rig.tick()
     assert rig.count_started() == 2
@@ -127,7 +126,7 @@ def test_one_server_that_dies_before_it_serves_keeps_the_old_generation_of_all(
     levels: list[str],
 ) -> None:
     rig = ReloadRig(lambda: NEW)
-    rig.reloads.ask()
+    rig.reloads.request()
     rig.tick()
     first, second = rig.generation(1)
     first.serving = True
@@ -142,7 +141,7 @@ def test_one_server_that_dies_before_it_serves_keeps_the_old_generation_of_all(
 
 def test_generation_that_does_not_serve_in_time_is_given_up() -> None:
     rig = ReloadRig(lambda: NEW)
-    rig.reloads.ask()
+    rig.reloads.request()
     rig.tick()
     rig.generation(1)[0].serving = True
     rig.clock.advance(SERVING_S_MAX)
@@ -155,10 +154,10 @@ def test_generation_that_does_not_serve_in_time_is_given_up() -> None:
 
 def test_second_request_waits_until_the_old_generation_has_ended() -> None:
     rig = ReloadRig(lambda: NEW)
-    rig.reloads.ask()
+    rig.reloads.request()
     rig.tick()
-    rig.reloads.ask()
-    rig.reloads.ask()
+    rig.reloads.request()
+    rig.reloads.request()
     for process in rig.generation(1):
         process.serving = True
     rig.tick()
@@ -180,8 +179,26 @@ def test_second_request_waits_until_the_old_generation_has_ended() -> None:
 def test_want_of_processes_keeps_the_old_generation(levels: list[str]) -> None:
     rig = ReloadRig(lambda: NEW)
     rig.rigs[1].short_of_processes = True
-    rig.reloads.ask()
+    rig.reloads.request()
     [problem] = rig.tick()
     assert problem.startswith("cannot start a process")
     assert rig.rigs[0].started[1].told == ["hand over"]
     assert (rig.reloads.plan, levels) == (OLD, ["debug", "error"])
+
+
+def test_settings_of_other_addresses_are_named_and_nothing_else() -> None:
+    old = assembly.service_plan(Config())
+    tables = {
+        "generation_output": {"source": {"http_bind_addr": "0.0.0.0:7003", "workers": 3}},
+        "metrics": {"bind_addr": "127.0.0.1:9091"},
+        "server": {"worker_silent_s": 20, "drain_timeout_s": 9},
+    }
+    new = assembly.service_plan(parse_config(tables, {}))
+    assert moved_listeners(old, old) == []
+    assert moved_listeners(old, new) == [
+        "generation_output.source.http_bind_addr",
+        "metrics.bind_addr",
+    ]
+    assert new.worker_silent_s == 20
+    assert {server.drain_timeout_s for server in new.servers} == {9}
+    assert [server.workers for server in new.servers][1:] == [3, 1]

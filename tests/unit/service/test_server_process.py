@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.service.signs import sign
-from tests.unit.service.test_ports import free_port
+from tests.process.running_service import free_ports
+from tests.unit.service.worker_states import worker_state
 
-from utility_ts_analytics.asgi.app import run_lifespan
-from utility_ts_analytics.asgi.types import AsgiApp, Receive, Scope, Send
-from utility_ts_analytics.service.beacon import DRAINING, SERVING, STARTING
-from utility_ts_analytics.service.plans import ServerPlan
-from utility_ts_analytics.service.ports import Listener
-from utility_ts_analytics.service.server_process import ServerProcess, make_when_there_is_room
+from utility_ts_analytics.asgi.protocol import AsgiApp, Receive, Scope, Send, run_lifespan
+from utility_ts_analytics.service.plans import Listener, ServerPlan
+from utility_ts_analytics.service.server_process import (
+    ServerProcess,
+    make_app_on_free_disk,
+)
+from utility_ts_analytics.service.shared_worker_state import DRAINING, SERVING, STARTING
 
 pytestmark = pytest.mark.process
 
@@ -43,9 +44,9 @@ def start(folder: Path, life: Life) -> ServerProcess:
 
         return app
 
-    listener = Listener("x", "127.0.0.1", free_port())
-    plan = ServerPlan("meter_usage", listener, 1, make_app)
-    return ServerProcess(plan, folder, drain_timeout_s=1, now_s=STARTED_S)
+    listener = Listener("x", "127.0.0.1", free_ports(1)[0])
+    plan = ServerPlan("meter_usage", listener, 1, make_app, drain_timeout_s=1)
+    return ServerProcess(plan, folder, now_s=STARTED_S)
 
 
 @pytest.fixture
@@ -81,26 +82,31 @@ def test_all_workers_serve_from_their_second_beat_on(process: ServerProcess) -> 
         (SERVING, 101.5, True),
         (DRAINING, 102.0, False),
     ]:
-        signs = [sign(own, server_pid=own, state=state, beat_s=beat_s)]
-        assert process.serves(signs) is serves, (state, beat_s)
+        workers = [worker_state(own, server_pid=own, state=state, beat_s=beat_s)]
+        assert process.serves(workers) is serves, (state, beat_s)
 
 
 def test_signs_of_strangers_and_of_the_dead_are_not_its_workers(process: ServerProcess) -> None:
     own = process.pid
     until_in_its_session(own)
-    mine = sign(own, server_pid=own)
-    others = [sign(os.getpid(), server_pid=os.getsid(0)), sign(os.getpid(), server_pid=own)]
-    assert process.signs([mine, *others]) == [mine]
+    mine = worker_state(own, server_pid=own)
+    others = [
+        worker_state(os.getpid(), server_pid=os.getsid(0)),
+        worker_state(os.getpid(), server_pid=own),
+    ]
+    assert process.own_workers([mine, *others]) == [mine]
 
 
 def test_sign_of_an_earlier_server_with_its_process_id_does_not_count_as_served(
     process: ServerProcess,
 ) -> None:
     own = process.pid
-    assert not process.has_served([sign(server_pid=own, beat_s=STARTED_S - 1)])
-    assert not process.has_served([sign(server_pid=own, beat_s=STARTED_S + 1, state=STARTING)])
-    assert not process.has_served([sign(server_pid=own + 1, beat_s=STARTED_S + 1)])
-    assert process.has_served([sign(server_pid=own, beat_s=STARTED_S + 1)])
+    assert not process.has_served([worker_state(server_pid=own, beat_s=STARTED_S - 1)])
+    assert not process.has_served(
+        [worker_state(server_pid=own, beat_s=STARTED_S + 1, state=STARTING)]
+    )
+    assert not process.has_served([worker_state(server_pid=own + 1, beat_s=STARTED_S + 1)])
+    assert process.has_served([worker_state(server_pid=own, beat_s=STARTED_S + 1)])
 
 
 def until_in_its_session(pid: int) -> None:
@@ -120,8 +126,8 @@ def test_full_disk_is_waited_for_and_other_trouble_is_not(tmp_path: Path) -> Non
             raise troubles.pop()
         return app
 
-    plan = ServerPlan("meter_usage", Listener("x", "127.0.0.1", 1), 1, make_app)
-    assert make_when_there_is_room(plan, tmp_path, retry_s=0.0) is app
+    plan = ServerPlan("meter_usage", Listener("x", "127.0.0.1", 1), 1, make_app, 1)
+    assert make_app_on_free_disk(plan, tmp_path, retry_s=0.0) is app
     troubles.append(FileNotFoundError(errno.ENOENT, "gone"))
     with pytest.raises(FileNotFoundError):
-        make_when_there_is_room(plan, tmp_path, retry_s=0.0)
+        make_app_on_free_disk(plan, tmp_path, retry_s=0.0)

@@ -49,7 +49,7 @@ def manager(path: str, ear: Ear) -> Iterator[ServiceManager]:
         yield manager
 
 
-def test_ready_is_said_once_and_only_when_all_serve(manager: ServiceManager, ear: Ear) -> None:
+def test_ready_is_reported_once_and_only_when_all_serve(manager: ServiceManager, ear: Ear) -> None:
     manager.look(serving=False, reloading=False)
     assert ear.heard() == []
     manager.look(serving=True, reloading=False)
@@ -59,7 +59,7 @@ def test_ready_is_said_once_and_only_when_all_serve(manager: ServiceManager, ear
     assert ear.heard() == []
 
 
-def test_reload_is_said_with_its_time_and_ends_with_ready(path: str, ear: Ear) -> None:
+def test_reload_is_reported_with_its_time_and_ends_with_ready(path: str, ear: Ear) -> None:
     clock = ManualClock(start_s=12.5)
     with closing(ServiceManager({"NOTIFY_SOCKET": path}, clock)) as manager:
         manager.look(serving=True, reloading=False)
@@ -72,12 +72,12 @@ def test_reload_is_said_with_its_time_and_ends_with_ready(path: str, ear: Ear) -
     ]
 
 
-def test_reload_before_the_first_ready_is_not_said(manager: ServiceManager, ear: Ear) -> None:
+def test_reload_before_the_first_ready_is_not_reported(manager: ServiceManager, ear: Ear) -> None:
     manager.look(serving=False, reloading=True)
     assert ear.heard() == []
 
 
-def test_stop_is_said(manager: ServiceManager, ear: Ear) -> None:
+def test_stop_is_reported(manager: ServiceManager, ear: Ear) -> None:
     manager.stopping()
     assert ear.heard() == ["STOPPING=1\nSTATUS=Draining."]
 

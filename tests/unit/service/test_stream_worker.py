@@ -6,22 +6,22 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
-from tests.unit.sinks.lane_rig import Rig, turns
+from tests.unit.delivery.lane_rig import Rig, turns
 
-from utility_ts_analytics.asgi.ingest import IngestEndpoint
+from utility_ts_analytics.asgi.endpoint import IngestEndpoint
 from utility_ts_analytics.buffering.block import Failure
-from utility_ts_analytics.service.beacon import (
+from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
+from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
+from utility_ts_analytics.service.shared_worker_state import (
     DRAINING,
     REFUSING,
     SERVING,
     STOPPED,
-    Beacon,
-    Sign,
-    read_signs,
+    WorkerState,
+    WorkerStateFile,
+    read_workers,
 )
-from utility_ts_analytics.service.delivery_lane import DeliveryLane
-from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
-from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
+from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker, resident_bytes
 from utility_ts_analytics.sinks.contract import Delivered
 from utility_ts_analytics.telemetry.layout import offset_of
 from utility_ts_analytics.telemetry.registry import BUFFER_BYTES, BUFFER_ROWS_MAX, WORKER_MEMORY
@@ -35,11 +35,11 @@ class CutNotes:
     def __init__(self) -> None:
         self.cuts_s: list[float] = []
 
-    def cut_bodies(self, at_s: float) -> None:
+    def stop_bodies(self, at_s: float) -> None:
         self.cuts_s.append(at_s)
 
 
-class IdleWatch:
+class IdleWatch(DatabaseWatch):
     """A database that is asked once and then left alone."""
 
     def __init__(self) -> None:
@@ -64,23 +64,23 @@ class WorkerRig:
         self.database: Failure | None = None
         self.drain = DrainState()
         self.worker = StreamWorker(
-            lanes=[DeliveryLane(rig.queue, rig.lane, rig.dispatch, [rig.sink])],
-            endpoint=cast("IngestEndpoint", self.endpoint),  # only `cut_bodies` is used
+            lanes=[rig.lane],
+            endpoint=cast("IngestEndpoint", self.endpoint),  # only `stop_bodies` is used
             watch=self.watch,
             refusal=lambda: self.drain.failure() or self.database,
-            beacon=Beacon(folder, "meter_usage"),
+            state_file=WorkerStateFile(folder, "meter_usage"),
             drain=self.drain,
             drain_timeout_s=DRAIN_S,
             clock=self.lane.clock,
         )
 
-    async def beat(self) -> Sign:
+    async def beat(self) -> WorkerState:
         """Let the worker say something, and return it."""
         self.lane.clock.advance(0.5)
         for _ in range(10):
             await asyncio.sleep(0)
-        [sign] = read_signs(self.folder)
-        return sign
+        [worker] = read_workers(self.folder)
+        return worker
 
 
 def with_worker(folder: Path, check: Callable[[WorkerRig], Awaitable[None]]) -> None:
@@ -120,11 +120,11 @@ def test_state_follows_the_refusal(tmp_path: Path) -> None:
 def test_what_is_held_and_how_much_memory_is_said(tmp_path: Path) -> None:
     async def check(rig: WorkerRig) -> None:
         await rig.lane.put(7)
-        sign = await rig.beat()
-        assert sign.held_rows == 7
-        assert sign.words[offset_of(BUFFER_BYTES)] > 0
-        assert sign.words[offset_of(BUFFER_ROWS_MAX)] == rig.lane.queue.rows_max
-        assert sign.words[offset_of(WORKER_MEMORY)] > 10_000_000
+        worker = await rig.beat()
+        assert worker.held_rows == 7
+        assert worker.words[offset_of(BUFFER_BYTES)] > 0
+        assert worker.words[offset_of(BUFFER_ROWS_MAX)] == rig.lane.queue.rows_max
+        assert worker.words[offset_of(WORKER_MEMORY)] > 10_000_000
 
     with_worker(tmp_path, check)
 
@@ -174,5 +174,13 @@ def test_shutdown_stores_what_is_held_and_says_stopped(tmp_path: Path) -> None:
     with_worker(tmp_path, check)
     [settlement] = settlements
     assert (settlement.stored_rows, settlement.open_rows) == (7, 0)
-    [sign] = read_signs(tmp_path)
-    assert (sign.state, sign.held_rows) == (STOPPED, 0)
+    [worker] = read_workers(tmp_path)
+    assert (worker.state, worker.held_rows) == (STOPPED, 0)
+
+
+def test_memory_that_is_used_is_seen() -> None:
+    before = resident_bytes()
+    assert before > 5_000_000
+    held = b"x" * 50_000_000
+    assert resident_bytes() - before > 40_000_000
+    del held

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.telemetry.log_queue import LogQueue
 from utility_ts_analytics.telemetry.log_relay import FLUSH_S, LogRelay, read_lines, write_lines
-from utility_ts_analytics.telemetry.log_stream import LineDrops
+from utility_ts_analytics.telemetry.log_stream import LineDrops, LogQueue
 
 SERVER = Path(__file__).parents[3] / "server"
 PROGRAM = """
@@ -186,7 +185,7 @@ def test_forks_beside_a_busy_log_leave_no_child_waiting() -> None:
     program = """
 import os, sys
 import structlog
-from utility_ts_analytics.service.child import start_child
+from utility_ts_analytics.service.child_process import start_child
 from utility_ts_analytics.telemetry.log_relay import LogRelay
 from utility_ts_analytics.telemetry.logs import configure_logs
 

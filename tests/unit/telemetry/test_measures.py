@@ -3,10 +3,17 @@
 import random
 
 from utility_ts_analytics.telemetry import registry
-from utility_ts_analytics.telemetry.layout import STATE, Words, label_sets, offset_of, words_of
+from utility_ts_analytics.telemetry.layout import (
+    STATE,
+    Words,
+    file_bytes,
+    label_sets,
+    newest,
+    offset_of,
+    words_of,
+)
 from utility_ts_analytics.telemetry.measures import Measures
 from utility_ts_analytics.telemetry.metric import Metric
-from utility_ts_analytics.telemetry.snapshot import file_bytes, newest
 
 
 class Worker:

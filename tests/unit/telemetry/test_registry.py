@@ -8,7 +8,7 @@ from utility_ts_analytics import errors
 from utility_ts_analytics.buffering.block import FailureCode
 from utility_ts_analytics.errors import ClientError
 from utility_ts_analytics.records.validation import PARSE_CODES, RULE_CODES
-from utility_ts_analytics.service.beacon import STATE_NAMES
+from utility_ts_analytics.service.shared_worker_state import STATE_NAMES
 from utility_ts_analytics.telemetry.registry import (
     GIVEN_BACK,
     METRICS,

@@ -3,7 +3,7 @@
 import pytest
 
 from utility_ts_analytics.config import NamedToken
-from utility_ts_analytics.telemetry.layout import add_departed, add_living, new_words
+from utility_ts_analytics.telemetry.layout import add_dead, add_living, new_words
 from utility_ts_analytics.telemetry.token_counts import (
     NAMES_MAX,
     OTHER,
@@ -42,7 +42,7 @@ def test_workers_are_added_up_by_name_and_not_by_place() -> None:
         for rows, name in enumerate(names, 1):
             counts.add(name, rows)
         add_tokens(totals, words, names)
-        for add in (add_departed, add_living):
+        for add in (add_dead, add_living):
             total = new_words()
             add(total, words)
             assert len(total) == len(new_words())

@@ -1,1 +1,1 @@
-"""The report: figures of a period as charts and tables on one page that needs nothing else."""
+"""The report: charts and tables of a period on one self-contained HTML page."""

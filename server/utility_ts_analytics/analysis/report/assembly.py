@@ -1,55 +1,51 @@
 """Makes a report: finds its period, asks for each section, and puts them together."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from utility_ts_analytics import __version__
-from utility_ts_analytics.analysis.report.answers import Moment, UsualInterval
-from utility_ts_analytics.analysis.report.asked import Asked, day_and_night
+from utility_ts_analytics.analysis.engine import Analysis
+from utility_ts_analytics.analysis.report import (
+    estimated,
+    gaps,
+    generation,
+    load,
+    losses,
+    peaks,
+    tariff,
+)
 from utility_ts_analytics.analysis.report.content import Report, Section
-from utility_ts_analytics.analysis.report.gather_network import (
-    gather_generation,
-    gather_losses,
-    gather_peaks,
-)
-from utility_ts_analytics.analysis.report.gather_quality import gather_estimated, gather_gaps
-from utility_ts_analytics.analysis.report.gather_usage import gather_load, gather_tariff
-from utility_ts_analytics.analysis.report.period import default_period
+from utility_ts_analytics.analysis.report.period import data_period, reading_lengths
+from utility_ts_analytics.analysis.report.queries import Queries, day_and_night
 from utility_ts_analytics.analysis.report.wording import span, stamp
+from utility_ts_analytics.analysis.sources import Sources
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.database.pool import Connection, connected
-from utility_ts_analytics.database.reads import Query, fetch_rows
+from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
-from utility_ts_analytics.queries.balance_intervals import READING_MINUTES, ReadingLengths
-from utility_ts_analytics.queries.completeness import INTERVAL_MINUTES
-from utility_ts_analytics.queries.overview import (
-    Stream,
-    first_reading_sql,
-    last_reading_sql,
-    usual_interval_sql,
-)
+from utility_ts_analytics.queries.intervals import ReadingLengths
 from utility_ts_analytics.queries.tariff_calendar import TariffCalendar
 from utility_ts_analytics.queries.time_range import TimeRange
 
-_QUESTIONS: tuple[tuple[str, str, Callable[[Asked], Awaitable[Section]]], ...] = (
-    ("load", "How did the load run?", gather_load),
-    ("losses", "Where is energy lost?", gather_losses),
-    ("tariff", "When is energy used?", gather_tariff),
-    ("peaks", "Do the peaks coincide?", gather_peaks),
-    ("generation", "What was generated?", gather_generation),
-    ("gaps", "What is missing?", gather_gaps),
-    ("estimated", "How much was estimated?", gather_estimated),
-)
-_USUAL_MINUTES = 15
-_NOWHERE_NEAR = timedelta(days=1)
-"""Readings later than now by more than this do not say where the data ends."""
+
+class _SectionModule(Protocol):
+    """One question of the report: what it asks, its words and tables, its chart."""
+
+    KEY: str
+    QUESTION: str
+
+    def gather(self, queries: Queries, /) -> Section: ...
+
+
+_SECTIONS: Sequence[_SectionModule] = (load, losses, tariff, peaks, generation, gaps, estimated)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What somebody wants to see.
+    """What a report is to show.
 
     Attributes:
         time_range: The period; None takes the last full week of the data.
@@ -62,95 +58,58 @@ class ReportRequest:
     tariff: TariffCalendar | None = None
 
 
-async def make_report(uri: str, request: ReportRequest, *, clock: Clock) -> Report:
-    """Ask QuestDB for all figures of the report.
+def make_report(sources: Sources, request: ReportRequest, *, clock: Clock) -> Report:
+    """Ask for all figures of the report. Blocks; not for the thread of an event loop.
 
-    A section whose question QuestDB refuses, or whose data is not there, says why.
+    A section whose question is refused, or that has no data, gives the reason.
 
     Args:
-        uri: pgwire, as `connect` takes it.
+        sources: A QuestDB, with an archive or without.
         request: What to show.
-        clock: Says what now is.
+        clock: Gives the time of now.
 
     Raises:
         QuestDBUnavailable: It is away, or became so.
     """
     now = datetime.fromtimestamp(clock.wall_ns() // 1_000_000_000, UTC)
-    async with connected(uri) as connection:
-        time_range = request.time_range or await _data_period(connection, request.zone, now)
-        asked = Asked(
-            connection,
+    time_range, lengths = asyncio.run(_measured(sources.pg_uri, request, now))
+    calendar = request.tariff or day_and_night(request.zone.key)
+    with Analysis(sources, time_range, zone=request.zone.key, tariff=calendar) as analysis:
+        queries = Queries(
+            analysis,
             time_range,
             request.zone,
-            await _lengths(connection, time_range),
-            request.tariff or day_and_night(request.zone.key),
+            lengths,
+            calendar,
             tariff_given=request.tariff is not None,
         )
-        sections = [await _answered(question, asked) for question in _QUESTIONS]
-    return Report(f"Readings of {span(time_range, request.zone)}", _facts(asked, now), sections)
+        sections = [_answered(section, queries) for section in _SECTIONS]
+    return Report(f"Readings of {span(time_range, request.zone)}", _facts(queries, now), sections)
 
 
-async def _answered(
-    question: tuple[str, str, Callable[[Asked], Awaitable[Section]]], asked: Asked
-) -> Section:
-    key, text, gather = question
+def _answered(section: _SectionModule, queries: Queries) -> Section:
     try:
-        return await gather(asked)
+        return section.gather(queries)
     except QuestDBUnavailable:
         raise
     except (OperatorError, ValueError) as error:
-        return Section(key, text, f"Not known: {error}.")
+        return Section(section.KEY, section.QUESTION, f"Not known: {error}.")
 
 
-async def _data_period(connection: Connection, zone: ZoneInfo, now: datetime) -> TimeRange:
-    """Return the last full week of the data; without data, the last full week there was."""
-    try:
-        first = await fetch_rows(connection, Query(first_reading_sql(), Moment))
-        sql = last_reading_sql(now + _NOWHERE_NEAR)
-        last = await fetch_rows(connection, Query(sql, Moment))
-    except QuestDBUnavailable:
-        raise
-    except OperatorError:  # no such table: the sections say so
-        first = last = []
-    if not first or not last:
-        return default_period(now - timedelta(days=21), now, zone)
-    return default_period(first[0].ts, last[0].ts, zone)
+async def _measured(
+    uri: str, request: ReportRequest, now: datetime
+) -> tuple[TimeRange, ReadingLengths]:
+    """Return the period and how often there are readings in it, as QuestDB sees them."""
+    async with connected(uri) as connection:
+        time_range = request.time_range or await data_period(connection, request.zone, now)
+        return time_range, await reading_lengths(connection, time_range)
 
 
-async def _lengths(connection: Connection, time_range: TimeRange) -> ReadingLengths:
-    """Return how often there are readings, as far as the last day shows, or the whole period."""
-    found = [
-        await _usual_minutes(connection, time_range, stream)
-        for stream in ("meter_usage", "generation_output", "network_measurements")
-    ]
-    meters, plants, heads = found
-    return ReadingLengths(
-        meters=meters if meters in INTERVAL_MINUTES else _USUAL_MINUTES,
-        plants=plants if plants in READING_MINUTES else _USUAL_MINUTES,
-        heads=heads if heads in READING_MINUTES else _USUAL_MINUTES,
-    )
-
-
-async def _usual_minutes(connection: Connection, time_range: TimeRange, stream: Stream) -> int:
-    last_day = max(time_range.start, time_range.end - timedelta(days=1))
-    for part in (TimeRange(last_day, time_range.end), time_range):
-        try:
-            sql = usual_interval_sql(part, stream)
-            found = await fetch_rows(connection, Query(sql, UsualInterval))
-        except QuestDBUnavailable:
-            raise
-        except OperatorError:
-            break
-        if found:
-            return found[0].minutes
-    return _USUAL_MINUTES
-
-
-def _facts(asked: Asked, now: datetime) -> list[tuple[str, str]]:
-    start, end = asked.time_range.start, asked.time_range.end
+def _facts(queries: Queries, now: datetime) -> list[tuple[str, str]]:
+    start, end = queries.time_range.start, queries.time_range.end
     return [
-        ("Period", f"{stamp(start, asked.zone)} to {stamp(end, asked.zone)}"),
-        ("Local time", asked.zone.key),
-        ("Readings", f"every {asked.lengths.meters} minutes"),
-        ("Made", f"{stamp(now, asked.zone)}, version {__version__}"),
+        ("Period", f"{stamp(start, queries.zone)} to {stamp(end, queries.zone)}"),
+        ("Local time", queries.zone.key),
+        ("Readings", f"every {queries.lengths.meters} minutes"),
+        ("Made", f"{stamp(now, queries.zone)}, version {__version__}"),
     ]

@@ -1,11 +1,11 @@
-"""What a report consists of, before it is a page: sections with a finding, charts and a table."""
+"""A report before it is a page: sections with a finding, charts and tables."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from utility_ts_analytics.analysis.report.look import Shape
+from utility_ts_analytics.analysis.report.theme import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Picture:
     Attributes:
         key: Unique in the report; letters, digits and `-`.
         title: What it shows, for screen readers; any text.
-        description: What there is to see in it, in a sentence or two; any text.
+        description: Its content in a sentence or two, for screen readers; any text.
         draw: Draws it for a shape.
     """
 
@@ -48,8 +48,8 @@ class KeyFigure:
 
     Attributes:
         name: What it is.
-        value: With its unit.
-        detail: What helps to judge it.
+        value: The number with its unit.
+        detail: Context that helps to judge it.
     """
 
     name: str
@@ -64,11 +64,11 @@ class Section:
     Attributes:
         key: Unique in the report; letters, digits and `-`.
         question: The heading.
-        finding: The answer in a sentence or two; says why where there is none.
+        finding: The answer in a sentence or two, or the reason why there is none.
         pictures: Charts; none where there is nothing to draw.
         tables: Their figures.
         notes: Formulas, rules for what is missing, what was left out.
-        figure: The one that stands at the top of the page too; None for none.
+        figure: Repeated at the top of the page; None for none.
     """
 
     key: str
@@ -82,7 +82,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that stands on the page.
+    """Everything on the page.
 
     Attributes:
         title: Such as "Readings of 3 to 9 June 2024".

@@ -1,8 +1,8 @@
-"""A figure as SVG that can stand in a page: small, the same each time, and told in words.
+"""A figure as SVG inside a page: small, reproducible, and described in words.
 
 Matplotlib's file is taken apart once: style attributes, which a strict policy forbids, become
-presentation attributes (their colours are what `report.css` turns for the dark); names that nobody
-refers to go, and the others are made the chart's own, so that many charts can share a page.
+presentation attributes (`report.css` changes their colours in dark mode); ids without a reference
+are removed, the others get the chart's key as a prefix, so that many charts can share a page.
 """
 
 import io
@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from matplotlib.figure import Figure
 
-from utility_ts_analytics.analysis.report.look import WIDE, look_of
+from utility_ts_analytics.analysis.report.theme import WIDE, look_of
 from utility_ts_analytics.analysis.report.wording import markup_safe
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -31,7 +31,7 @@ def svg_text(figure: Figure, *, key: str, title: str, description: str) -> str:
         figure: Made by a chart function of this package.
         key: Begins every id in it; letters, digits and `-`, unique in the page.
         title: The chart's name, for screen readers and as a tool tip; any text.
-        description: What there is to see in it, in a sentence or two.
+        description: Its content in a sentence or two.
     """
     root = _drawn(figure)
     used = _references(root)
@@ -54,7 +54,7 @@ def svg_text(figure: Figure, *, key: str, title: str, description: str) -> str:
 
 
 def svg_file(figure: Figure, *, key: str, title: str, description: str) -> str:
-    """Return the same as the text of a file that stands alone, on white paper."""
+    """Return the same element as the text of an SVG file, on white."""
     text = svg_text(figure, key=key, title=title, description=description)
     return text.replace(">", '><rect width="100%" height="100%" fill="#ffffff"/>', 1) + "\n"
 
@@ -62,7 +62,7 @@ def svg_file(figure: Figure, *, key: str, title: str, description: str) -> str:
 def _drawn(figure: Figure) -> ET.Element:
     out = io.StringIO()
     with look_of(WIDE), warnings.catch_warnings():
-        # Only widths are guessed then: the text itself is drawn by whoever shows the page.
+        # Only widths are guessed then: the browser draws the text.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure.savefig(out, format="svg", metadata=_NO_METADATA)
     return ET.fromstring(out.getvalue())  # noqa: S314 - matplotlib wrote it a moment ago
@@ -76,7 +76,7 @@ def _references(root: ET.Element) -> set[str]:
 
 
 def _simplify(element: ET.Element, used: set[str], key: str) -> None:
-    element.tag = element.tag.rpartition("}")[2]  # all are SVG's; the root says so
+    element.tag = element.tag.rpartition("}")[2]  # all are SVG's: the root has the namespace
     _rename(element, used, key)
     for rule in filter(None, element.attrib.pop("style", "").split(";")):
         prop, _, value = rule.partition(":")
@@ -95,7 +95,7 @@ def _simplify(element: ET.Element, used: set[str], key: str) -> None:
 
 
 def _rename(element: ET.Element, used: set[str], key: str) -> None:
-    """Make the ids that are used the chart's own, and drop the others."""
+    """Prefix the ids that are used with the chart's key; drop the others."""
     name = element.attrib.pop("id", None)
     if name in used:
         element.set("id", f"{key}-{name}")
@@ -113,5 +113,5 @@ def _drop_blanks(element: ET.Element) -> None:
 
 
 def _rounded(text: str) -> str:
-    """Return the numbers in it with two places at the most: a hundredth of a point is not seen."""
+    """Return the text with its numbers rounded to a hundredth of a point."""
     return _NUMBER.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), text)

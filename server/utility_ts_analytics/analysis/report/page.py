@@ -1,7 +1,7 @@
-"""A report as one HTML document that needs nothing from anywhere, not even a script.
+"""A report as one self-contained HTML document without scripts.
 
 Its policy allows its own style and nothing else. Every text is escaped here and nowhere else:
-names come from the database, where anybody's meter may be called `<script>`.
+names come from the database, where a meter may be called `<script>`.
 """
 
 import base64
@@ -19,7 +19,7 @@ from utility_ts_analytics.analysis.report.content import (
     Table,
 )
 from utility_ts_analytics.analysis.report.inline_svg import svg_text
-from utility_ts_analytics.analysis.report.look import NARROW, WIDE
+from utility_ts_analytics.analysis.report.theme import NARROW, WIDE
 from utility_ts_analytics.analysis.report.wording import count, markup_safe
 
 TABLE_ROWS_MAX = 1_000

@@ -1,13 +1,97 @@
-"""What a report is about when nobody says: the last full week of the data."""
+"""The period of a report, and how often there are readings in it, as QuestDB's rows show them."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from utility_ts_analytics.queries.balance_intervals import midnight
+from utility_ts_analytics.database.pool import Connection
+from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
+from utility_ts_analytics.queries.intervals import READING_MINUTES, ReadingLengths, midnight
+from utility_ts_analytics.queries.literals import quote_timestamp
 from utility_ts_analytics.queries.time_range import TimeRange
 
 INTERVAL_MAX = timedelta(hours=1)
 """Longest interval of a reading: the last one of a week may start so long before its end."""
+
+Stream = Literal["meter_usage", "generation_output", "network_measurements"]
+_SOURCES: dict[Stream, str] = {
+    "meter_usage": "meter_id",
+    "generation_output": "plant_id, unit_id",
+    "network_measurements": "node_id, quantity",
+}
+_METER_MINUTES = (15, 30, 60)
+_USUAL_MINUTES = 15
+_QUERY_TIMEOUT_S = 120.0
+_FUTURE_MAX = timedelta(days=1)
+"""Readings later than now by more than this do not say where the data ends."""
+
+FIRST_READING_SQL = "SELECT ts FROM meter_usage LIMIT 1"
+"""The earliest reading: its `ts`, or no row. Reads one row."""
+
+
+async def data_period(connection: Connection, zone: ZoneInfo, now: datetime) -> TimeRange:
+    """Return the last full week of the data; without data, the last full week there was.
+
+    Raises:
+        QuestDBUnavailable: No connection, or no answer in time.
+    """
+    first = await _value(connection, FIRST_READING_SQL)
+    last = await _value(connection, last_reading_sql(now + _FUTURE_MAX))
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return default_period(now - timedelta(days=21), now, zone)
+    return default_period(first.replace(tzinfo=UTC), last.replace(tzinfo=UTC), zone)
+
+
+async def reading_lengths(connection: Connection, time_range: TimeRange) -> ReadingLengths:
+    """Return how often there are readings, by the last day of the range, or by all of it.
+
+    Raises:
+        QuestDBUnavailable: No connection, or no answer in time.
+    """
+    meters = await _usual_minutes(connection, time_range, "meter_usage")
+    plants = await _usual_minutes(connection, time_range, "generation_output")
+    heads = await _usual_minutes(connection, time_range, "network_measurements")
+    return ReadingLengths(
+        meters=meters if meters in _METER_MINUTES else _USUAL_MINUTES,
+        plants=plants if plants in READING_MINUTES else _USUAL_MINUTES,
+        heads=heads if heads in READING_MINUTES else _USUAL_MINUTES,
+    )
+
+
+def last_reading_sql(before: datetime) -> str:
+    """Return the query for the latest reading before a time: its `ts`, or no row.
+
+    Args:
+        before: Aware; such as now, to pass over readings of a clock that is wrong.
+
+    Raises:
+        ValueError: The time is naive.
+    """
+    return f"SELECT ts FROM meter_usage WHERE ts < {quote_timestamp(before)} LIMIT -1"  # noqa: S608 - quoted
+
+
+def usual_interval_sql(time_range: TimeRange, stream: Stream = "meter_usage") -> str:
+    """Return the query for the usual time from one reading of a source to its next one.
+
+    Result columns, one row, or none where no source sent two readings:
+
+    - `minutes`: whole minutes, the most frequent; the shorter of two that are as frequent.
+    - `readings`: how many readings came so long after the one before.
+
+    Args:
+        time_range: Readings of it; a day is enough.
+        stream: Whose sources: meters, units of plants, or measuring points.
+    """
+    source = _SOURCES[stream]
+    return (
+        "SELECT minutes, count() AS readings\n"  # noqa: S608 - quoted, or constants
+        "FROM (SELECT datediff('m', before, ts) AS minutes\n"
+        f"FROM (SELECT ts, lag(ts) OVER (PARTITION BY {source} ORDER BY ts) AS before"
+        f" FROM {stream} WHERE {time_range.covers_sql('ts')}))\n"
+        "WHERE minutes > 0\n"
+        "ORDER BY readings DESC, minutes\n"
+        "LIMIT 1"
+    )
 
 
 def default_period(first: datetime, last: datetime, zone: ZoneInfo) -> TimeRange:
@@ -18,7 +102,7 @@ def default_period(first: datetime, last: datetime, zone: ZoneInfo) -> TimeRange
     Args:
         first: Start of the earliest reading; aware.
         last: Start of the latest reading; aware, not before `first`.
-        zone: Whose midnights count.
+        zone: Local time of the midnights.
     """
     day, name = last.astimezone(zone).date(), zone.key
     week_start = day - timedelta(days=day.weekday())
@@ -37,3 +121,31 @@ def local_days(time_range: TimeRange, zone: ZoneInfo) -> list[date]:
     first = time_range.start.astimezone(zone).date()
     last = (time_range.end - timedelta(microseconds=1)).astimezone(zone).date()
     return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+
+
+def whole_days(time_range: TimeRange, zone: ZoneInfo) -> TimeRange | None:
+    """Return the local days that lie in the range as a whole; None if none does."""
+    days = local_days(time_range, zone)
+    starts = [midnight(day, zone.key) for day in (*days, days[-1] + timedelta(days=1))]
+    inside = [start for start in starts if time_range.start <= start <= time_range.end]
+    return TimeRange(inside[0], inside[-1]) if len(inside) > 1 else None
+
+
+async def _usual_minutes(connection: Connection, time_range: TimeRange, stream: Stream) -> int:
+    last_day = max(time_range.start, time_range.end - timedelta(days=1))
+    for part in (TimeRange(last_day, time_range.end), time_range):
+        minutes = await _value(connection, usual_interval_sql(part, stream))
+        if isinstance(minutes, int):
+            return minutes
+    return _USUAL_MINUTES
+
+
+async def _value(connection: Connection, sql: str) -> object:
+    """Return the first value of an answer; None without rows, or if the table is not there."""
+    try:
+        rows = await connection.fetch(sql, timeout_s=_QUERY_TIMEOUT_S)
+    except QuestDBUnavailable:
+        raise
+    except OperatorError:  # the sections say so
+        return None
+    return rows[0][0] if rows else None

@@ -1,4 +1,4 @@
-"""How the report writes numbers, times and counts: the same everywhere."""
+"""Numbers, times and counts as the report writes them."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo

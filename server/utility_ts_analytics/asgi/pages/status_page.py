@@ -1,7 +1,7 @@
-"""The status page: HTML, style and script put together into one document, and what it may do.
+"""The status page: HTML, style and script as one document, with its content security policy.
 
-The document loads nothing but `status.json` from where it came from: its style and script are
-allowed by their digests, and nothing else is. No figure is in it, so it is the same for everyone.
+The policy allows the document's own style and script by their digests, and `status.json` of the
+same port; nothing else. The document holds no figures, so it is the same for everyone.
 """
 
 import base64
@@ -19,7 +19,7 @@ class Page:
 
     Attributes:
         body: HTML, UTF-8.
-        headers: Lower-case names; the media type is not among them.
+        headers: Lower-case names, without the media type.
     """
 
     body: bytes
@@ -29,7 +29,7 @@ class Page:
 
 
 def read_status_page() -> Page:
-    """Put the page together from its sources, which lie beside this module."""
+    """Return the page, made from the files beside this module."""
     html, style, script = (
         (_FOLDER / f"status.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
@@ -40,7 +40,7 @@ def put_together(html: str, style: str, script: str) -> Page:
     """Return one document with its policy.
 
     Args:
-        html: Has one place for each of the others: `/*status.css*/` and `/*status.js*/`.
+        html: Has the places for the others: `/*status.css*/` and `/*status.js*/`.
         style: Must not hold "</style".
         script: Must not hold "</script" nor "<!--".
     """
@@ -61,5 +61,5 @@ def put_together(html: str, style: str, script: str) -> Page:
 
 
 def _digest(text: str) -> str:
-    """Return what a policy calls an inline element with this content (CSP level 3, 2.3.1)."""
+    """Return the hash source of an inline element with this content (CSP level 3, 2.3.1)."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -8,21 +8,19 @@ as `records.event_id` gives them, lines as `sinks.ilp.encode` writes them.
 from array import array
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from utility_ts_analytics.buffering.encoded import EncodedLines
+from utility_ts_analytics.buffering.block import EncodedLines
 from utility_ts_analytics.records import native
+from utility_ts_analytics.records.column_buffers import native_columns
 from utility_ts_analytics.records.columns import check_schema, rows_of_columns
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import StreamSpec
-from utility_ts_analytics.sinks.ilp.decode import rows_of_lines
-from utility_ts_analytics.sinks.ilp.encode import escape_table, row_encoder
+from utility_ts_analytics.sinks.ilp.encode import escape_table, row_encoder, rows_of_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from utility_ts_analytics.records._native import Column
 
 ColumnEncoder = Callable[["pa.RecordBatch"], EncodedLines]
 """Returns one line per row, in order, each with its event id: the client's own or a derived one.
@@ -44,8 +42,7 @@ def column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
     escaped_table, restore = _way_back(table, spec)
 
     def encode(batch: "pa.RecordBatch") -> EncodedLines:
-        check_schema(batch, spec)
-        columns = [_column(batch, name, spec) for name in spec.record_type.__struct_fields__]
+        columns = native_columns(batch, spec)
         lines, ends = column_lines(columns, batch.num_rows, escaped_table, spec.number)
         return _encoded(lines, ends, escaped_table, restore)
 
@@ -79,14 +76,3 @@ def _encoded(
     lines: bytes, ends: bytes, table: bytes, restore: Callable[[bytes], list[Reading]]
 ) -> EncodedLines:
     return EncodedLines(memoryview(lines), memoryview(ends).cast("q"), 0, table, restore)
-
-
-def _column(batch: "pa.RecordBatch", name: str, spec: StreamSpec) -> "Column":
-    """Return a column as compiled code takes it; one that is not there is absent in every row."""
-    kind: Literal["t", "s", "d"] = "t" if name == "ts" else "d" if name in spec.numbers else "s"
-    if name not in batch.schema.names:
-        return name, kind, 0, None, None, None
-    values = batch.column(name)
-    validity, *others = values.buffers()
-    texts = others[1] if kind == "s" else None
-    return name, kind, values.offset, validity, others[0], texts

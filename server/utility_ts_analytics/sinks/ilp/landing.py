@@ -1,18 +1,19 @@
-"""Which table a request to `/write` goes to: the one that is meant, or another of its name. Pure.
+"""Checks that rows land in the table of the schema, not in another one of its name. Pure.
 
-A 204 does not say. Where `line.auto.create.new.tables` is on, QuestDB gives it to rows for which it
-made a table itself, with texts for ids and without DEDUP. So the table is looked at before the
-first request of a connection, and with that setting on also after each commit: rows count as stored
-only if the table is still the same one (docs/decisions/0029-which-table-took-the-rows.md).
+A 204 of `/write` does not say that. Where `line.auto.create.new.tables` is on, QuestDB also answers
+204 for rows for which it made a table itself, with texts for ids and without DEDUP. So the table is
+looked at before the first request of a connection, and with that setting on also after each commit:
+rows count as stored only if the table is still the same one
+(docs/decisions/0029-which-table-took-the-rows.md).
 """
 
 import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from utility_ts_analytics.database.http_access import HttpAccess
+from utility_ts_analytics.database.access import HttpAccess
 from utility_ts_analytics.sinks.contract import RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import Answer
+from utility_ts_analytics.sinks.ilp.http_connection import Answer
 
 _OK = 200
 _TABLE = (
@@ -37,8 +38,8 @@ class Looks:
     """The requests of a new connection.
 
     Attributes:
-        setting: Asks whether QuestDB makes tables by itself, which a restart alone can change.
-        table: Asks for the table; also after each commit where it does.
+        setting: Asks whether QuestDB makes tables by itself, which only a restart can change.
+        table: Asks for the table; where QuestDB makes tables, also after each commit.
     """
 
     setting: bytes
@@ -62,7 +63,7 @@ def looks_at(addr: str, table: str, access: HttpAccess) -> Looks:
 
 
 def makes_tables(answer: Answer) -> bool:
-    """Tell whether QuestDB makes tables by itself; a server that does not tell may."""
+    """Tell whether QuestDB makes tables by itself, or may because it does not tell."""
     return answer.status != _OK or _OFF not in answer.content
 
 

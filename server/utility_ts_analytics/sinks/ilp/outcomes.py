@@ -1,4 +1,4 @@
-"""What QuestDB's answer to an ILP request means: did rows reach the table, may they be sent again?
+"""What an answer to an ILP request means: did rows reach the table, may they be sent again?
 
 Texts as QuestDB 9.3.4 writes them; `tests/contract/test_ilp_outcomes.py` provokes each on a real
 server.
@@ -8,17 +8,17 @@ import json
 import re
 
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected, RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import Answer
+from utility_ts_analytics.sinks.ilp.http_connection import Answer
 
 _SCHEMA = ("table does not exist", "does not exist, creating new columns is disabled")
 _CAST = re.compile(r"cast error from protocol type: \w+ to column type: (?P<column_type>\w+)")
 _REASON_CHARACTERS_MAX = 300
 
 _NO_ENDPOINT = frozenset({301, 302, 303, 307, 308, 404, 405})
-"""What QuestDB never says to a `/write` that it knows: another server is at the address."""
+"""Statuses that QuestDB never gives to `/write`: another server is at the address."""
 
 _OTHER_SUCCESS = frozenset(range(200, 300))
-"""Of another server, or of a proxy that answers itself: rows may have gone through it."""
+"""Of another server, or of a proxy that answers itself: rows may have reached QuestDB."""
 
 _COMMITTED = 204
 """What QuestDB 9.3.4 answers to rows it has committed, and to an empty body; it never says 200."""

@@ -6,10 +6,9 @@ import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
-from utility_ts_analytics.database.client_tls import tls_cause
-from utility_ts_analytics.database.http_access import PLAIN, HttpAccess
+from utility_ts_analytics.database.access import PLAIN, HttpAccess, tls_cause
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import HttpConnection
+from utility_ts_analytics.sinks.ilp.http_connection import CLOSES_EARLY, HttpConnection
 from utility_ts_analytics.sinks.ilp.landing import (
     looks_at,
     makes_tables,
@@ -67,6 +66,8 @@ class HttpTransport:
             return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
         if isinstance(table_id, RetryLater):
             return table_id
+        if not connection.usable:
+            return RetryLater(f"cannot reach QuestDB: {CLOSES_EARLY}")
         head = f"{self._head}{sum(map(len, lines))}\r\n\r\n".encode()
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -110,9 +111,9 @@ class HttpTransport:
 class TcpTransport:
     """ILP over TCP: `Delivered` means handed to this machine's kernel, and nothing more.
 
-    The server never answers. It commits by a timer, drops the connection at a line it refuses
-    (what came after that line is lost without a word), and a broken connection shows at a later
-    send. For rows whose loss does not matter.
+    The server never answers. It commits by a timer, and drops the connection at a line that it
+    refuses: later lines are lost without an error. A broken connection is noticed at a later send.
+    For rows whose loss does not matter.
 
     Args:
         addr: `host:port` of QuestDB's ILP/TCP server.
@@ -139,7 +140,7 @@ class TcpTransport:
         except OSError as error:
             return InDoubt(f"cannot write to QuestDB over TCP: {_cause(error)}")
         finally:
-            if not sent:  # half a line may be on its way: nothing may follow it
+            if not sent:  # half a line may have been sent: nothing may follow it
                 self._drop()
         return Delivered()
 

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def columns_of(spec: StreamSpec) -> tuple[str, ...]:
     """Return the columns of a stream: `ts`, `event_id`, then those of its own."""
-    return ("ts", "event_id", *spec.symbols, *spec.texts, *spec.numbers)
+    return ("ts", "event_id", *spec.texts, *spec.numbers)
 
 
 def insert_sql(table: str, columns: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """The report of the sample week, figure by figure, against DuckDB on the raw files."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,10 +7,12 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.unit.analysis.live_sources import sources
 from tests.unit.analysis.report.sample_oracle import SAMPLES, SampleOracle
 
 from utility_ts_analytics.analysis.report.assembly import ReportRequest, make_report
 from utility_ts_analytics.analysis.report.content import Report, Section, Table
+from utility_ts_analytics.analysis.sources import Sources
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.errors import QuestDBUnavailable
 from utility_ts_analytics.queries.tariff_calendar import Season, TariffCalendar, Window
@@ -25,6 +26,9 @@ NOW_NS = 1_732_000_000_000_000_000
 class Database(Protocol):
     @property
     def pg_uri(self) -> str: ...
+
+    @property
+    def http_port(self) -> int: ...
 
     def query(self, sql: str) -> Sequence[Sequence[object]]: ...
 
@@ -48,7 +52,7 @@ def _peak_tariff() -> TariffCalendar:
 
 
 def _report(database: Database, request: ReportRequest) -> Report:
-    return asyncio.run(make_report(database.pg_uri, request, clock=ManualClock(wall_ns=NOW_NS)))
+    return make_report(sources(database), request, clock=ManualClock(wall_ns=NOW_NS))
 
 
 @pytest.fixture(scope="module")
@@ -225,5 +229,6 @@ def test_empty_database_gives_a_report_that_says_why(questdb: Database) -> None:
 
 def test_database_that_is_away_is_an_error() -> None:
     request = ReportRequest(None, UTC_ZONE)
+    away = Sources(None, server=None, pg_uri="postgresql://a:b@127.0.0.1:9/qdb")
     with pytest.raises(QuestDBUnavailable, match="cannot connect"):
-        asyncio.run(make_report("postgresql://a:b@127.0.0.1:9/qdb", request, clock=ManualClock()))
+        make_report(away, request, clock=ManualClock())

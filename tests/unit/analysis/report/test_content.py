@@ -1,9 +1,9 @@
 from tests.unit.analysis.report import report_frames
 
 from utility_ts_analytics.analysis.report.content import Picture
-from utility_ts_analytics.analysis.report.look import NARROW, WIDE
-from utility_ts_analytics.analysis.report.sections_generation import generation_section
-from utility_ts_analytics.analysis.report.sections_tariff import tariff_section
+from utility_ts_analytics.analysis.report.generation import generation_section
+from utility_ts_analytics.analysis.report.tariff import tariff_section
+from utility_ts_analytics.analysis.report.theme import NARROW, WIDE
 
 
 def test_picture_is_drawn_for_the_shape_it_is_asked_for() -> None:

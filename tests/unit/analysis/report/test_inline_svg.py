@@ -3,7 +3,7 @@ from xml.etree import ElementTree as ET
 from matplotlib.figure import Figure
 
 from utility_ts_analytics.analysis.report.inline_svg import svg_file, svg_text
-from utility_ts_analytics.analysis.report.look import INK, WIDE, Shape, chart
+from utility_ts_analytics.analysis.report.theme import INK, WIDE, Shape, chart
 
 HOSTILE = "<script>alert(1)</script> & $x^2$ \"'"
 SVG = "{http://www.w3.org/2000/svg}"

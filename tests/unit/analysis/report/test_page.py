@@ -8,8 +8,8 @@ from tests.unit.analysis.report import report_frames
 from tests.unit.analysis.report.report_frames import HOSTILE
 
 from utility_ts_analytics.analysis.report.content import KeyFigure, Report, Section, Table
+from utility_ts_analytics.analysis.report.load import load_section
 from utility_ts_analytics.analysis.report.page import TABLE_ROWS_MAX, page_of
-from utility_ts_analytics.analysis.report.sections_load import load_section
 
 _VOID = {"meta", "link", "br"}
 _LOADING = {"src", "srcset", "action", "formaction", "data", "poster", "background", "ping"}
@@ -58,7 +58,7 @@ def _report(name: str = "residential") -> Report:
         f"Readings of {name}",
         [("Period", name)],
         [
-            load_section(curves, total="all meters", bucket=name, zone="UTC", notes=[name]),
+            load_section(curves, bucket=name, zone="UTC", notes=[name]),
             Section("empty", name, f"Nothing: {name}", figure=KeyFigure(name, f"12 {name}", name)),
             Section("more", "More?", name, tables=[Table(name, [name, "kWh"], [[name, name]])]),
         ],

@@ -16,7 +16,7 @@ from loadtest.bench.baseline import (
 )
 from loadtest.bench.catalogue import BENCHES
 from loadtest.bench.figures import Figures
-from tests.unit.loadtest.bench.bench_rig import figures, result
+from tests.unit.loadtest.bench.test_figures import figures, result
 
 TOLERANCE = BENCHES["event_id"].tolerance
 ELSEWHERE: dict[str, str | int] = {"cpu": "another", "cores": 64}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from loadtest.faults.broken_clients import WAYS, BreakingClient, SlowConnections, Way, fragment
-from loadtest.faults.ledger import Ledger
-from loadtest.posting import split_bodies
+from loadtest.ledger import Ledger
+from loadtest.readings import split_bodies
 
 BODY = b"first line\nsecond\nthird one\n"
 PATIENCE_S = 10.0

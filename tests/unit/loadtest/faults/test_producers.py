@@ -1,20 +1,27 @@
 """Producers post until acknowledged, as their books then say; against a server with a script."""
 
-import http.server
+import contextlib
+import http.client
+import itertools
 import json
+import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
+import msgspec
 import pytest
-from loadtest.faults.ledger import Ledger
-from loadtest.faults.producers import Load, Pace
-from loadtest.faults.versions import VersionLedger
-from loadtest.posting import split_bodies
+from loadtest.client import Answer, Connection, Target
+from loadtest.faults.producers import Load, Pace, correct, post_version
+from loadtest.ledger import Ledger
+from loadtest.readings import Body, split_bodies
+from loadtest.stored import SentReading
+from loadtest.versions import Corrected, VersionLedger
+from tests.unit.loadtest.http_server import Handler, closed_port, serving
 
 PACE = Pace(producers=2, pause_s=0.0, wait_s_max=0.05, answer_timeout_s=5.0, correctors=0)
 BODY_ROWS = 10
@@ -28,38 +35,22 @@ def committed(_attempt: int = 1) -> tuple[int, dict[str, object]]:
     return 200, {"accepted": BODY_ROWS, "ack": "committed"}
 
 
-class Scripted(http.server.BaseHTTPRequestHandler):
+class Scripted(Handler):
     """Answers each attempt at a body by a script."""
 
-    protocol_version = "HTTP/1.1"
     script: ClassVar[Script]
     attempts: ClassVar[Counter[bytes]]
     chunked_count: ClassVar[list[bool]]
 
-    def do_POST(self) -> None:
-        length = self.headers.get("content-length")
-        self.chunked_count.append(length is None)
-        body = self.rfile.read(int(length)) if length else b"".join(self.chunks())
+    def reply(self) -> None:
+        body, chunks = self.read_body()
+        self.chunked_count.append(bool(chunks))
         self.attempts[body] += 1
         answer = type(self).script(self.attempts[body])
         if answer is None:
             self.close_connection = True
             return
-        content = json.dumps(answer[1]).encode()
-        self.send_response(answer[0])
-        self.send_header("retry-after", "3600")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def chunks(self) -> Iterator[bytes]:
-        while size := int(self.rfile.readline(), 16):
-            yield self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer(answer[0], json.dumps(answer[1]).encode(), retry_after="3600")
 
 
 Serve = Callable[[Script], tuple[int, type[Scripted]]]
@@ -67,25 +58,17 @@ Serve = Callable[[Script], tuple[int, type[Scripted]]]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    running: list[tuple[http.server.ThreadingHTTPServer, threading.Thread]] = []
+    with contextlib.ExitStack() as stack:
 
-    def start(answers: Script) -> tuple[int, type[Scripted]]:
-        class Fresh(Scripted):
-            script: ClassVar[Script] = staticmethod(answers)
-            attempts: ClassVar[Counter[bytes]] = Counter()
-            chunked_count: ClassVar[list[bool]] = []
+        def start(answers: Script) -> tuple[int, type[Scripted]]:
+            class Fresh(Scripted):
+                script: ClassVar[Script] = staticmethod(answers)
+                attempts: ClassVar[Counter[bytes]] = Counter()
+                chunked_count: ClassVar[list[bool]] = []
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        running.append((server, thread))
-        return server.server_address[1], Fresh
+            return stack.enter_context(serving(Fresh)), Fresh
 
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield start
 
 
 @pytest.fixture
@@ -159,9 +142,7 @@ def test_refusal_for_good_is_kept_and_not_repeated(lines: Path, serve: Serve) ->
 
 def test_refused_connection_is_tried_again(lines: Path) -> None:
     ledger = ledger_of(lines)
-    with http.server.HTTPServer(("127.0.0.1", 0), Scripted) as closed:
-        away = closed.server_address[1]
-    with Load(lines, ledger, VersionLedger(), away, PACE) as load:
+    with Load(lines, ledger, VersionLedger(), closed_port(), PACE) as load:
         end_s = time.monotonic() + PATIENCE_S
         while ledger.answers["ConnectionRefusedError"] < 4 and time.monotonic() < end_s:
             threading.Event().wait(0.005)
@@ -188,3 +169,91 @@ def test_stop_finishes_what_is_under_way_and_begins_nothing(lines: Path, serve: 
         load.stop(timeout_s=PATIENCE_S)
         timer.join()
     assert [it.acknowledged for it in ledger.entries] == [True, True]
+
+
+ROWS = 3
+
+
+class ScriptedCourier(Connection):
+    """Answers by a script; None breaks the connection."""
+
+    def __init__(self, script: Callable[[int], int | None]) -> None:
+        super().__init__(Target(0, "/", ""))
+        self.script = script
+        self.versions: list[int] = []
+
+    def post(self, file: BinaryIO, body: Body) -> Answer:
+        file.seek(body.offset)
+        lines = file.read(body.size).splitlines()
+        assert len(lines) == body.rows == ROWS
+        self.versions.append(int(msgspec.json.decode(lines[0], type=SentReading).kwh))
+        status = self.script(len(self.versions))
+        if status is None:
+            raise ConnectionResetError
+        acks = {200: "committed", 202: "spooled"}
+        accepted = ROWS if status in acks else 0
+        return Answer(
+            body, status, json.dumps({"accepted": accepted, "ack": acks.get(status)}).encode()
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "acknowledged", "committed", "noted"),
+    [
+        (200, 1, 1, "200"),
+        (202, 1, 0, "202"),
+        (503, 0, 0, "503"),
+        (429, 0, 0, "429"),
+        (None, 0, 0, "ConnectionResetError"),
+    ],
+)
+def test_only_an_acknowledgement_promises(
+    status: int | None, acknowledged: int, committed: int, noted: str
+) -> None:
+    account, ledger = Corrected(0, ROWS), Ledger([])
+    assert post_version(ScriptedCourier(lambda _: status), account, 1, ledger) is bool(acknowledged)
+    assert (account.posted, account.acknowledged, account.committed) == (1, acknowledged, committed)
+    assert ledger.answers == {noted: 1}
+    assert ledger.wrong_count == 0
+    assert (account.lost_at_s > 0) is (status is None)
+
+
+def test_answer_that_no_right_body_may_get_is_kept() -> None:
+    ledger = Ledger([])
+    assert not post_version(ScriptedCourier(lambda _: 422), Corrected(0, ROWS), 1, ledger)
+    assert ledger.wrong_count == 1
+
+
+def test_answer_that_is_none_is_a_broken_connection() -> None:
+    class Broken(ScriptedCourier):
+        def post(self, file: BinaryIO, body: Body) -> Answer:
+            raise http.client.BadStatusLine("?")
+
+    ledger = Ledger([])
+    assert not post_version(Broken(lambda _: 200), Corrected(0, ROWS), 1, ledger)
+    assert ledger.answers == {"BadStatusLine": 1}
+
+
+def test_versions_grow_by_one_and_those_without_an_answer_are_given_up_or_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopping = threading.Event()
+
+    def script(attempt: int) -> int | None:
+        if attempt == 60:
+            stopping.set()
+        return [200, 503, None][attempt % 3]
+
+    monkeypatch.setattr("loadtest.versions.LOST_WAIT_S", 0.0)
+    account, ledger = Corrected(0, ROWS), Ledger([])
+    courier = ScriptedCourier(script)
+    rng = random.Random(1)  # noqa: S311
+    correct([account], [courier], ledger, rng, pause_s=0.0, stopping=stopping)
+    steps = [new - old for old, new in itertools.pairwise(courier.versions)]
+    assert set(steps) == {0, 1}
+    acknowledged = [courier.script(number + 1) == 200 for number in range(60)]
+    assert all(step == 1 for step, done in zip(steps, acknowledged, strict=False) if done)
+    assert any(step == 1 for step, done in zip(steps, acknowledged, strict=False) if not done)
+    last = max(v for v, done in zip(courier.versions, acknowledged, strict=True) if done)
+    assert (account.posted, account.acknowledged) == (courier.versions[-1], last)
+    assert account.attempts == ledger.answers.total() == 60

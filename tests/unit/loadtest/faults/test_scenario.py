@@ -1,18 +1,21 @@
 """A run is judged by its books, its answers and its recovery. tests/faults plays whole ones."""
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
-from loadtest.faults.books import Books
-from loadtest.faults.ledger import Entry, Ledger
+from loadtest.books import Books
+from loadtest.client import Answer
+from loadtest.faults.line_faults import random_cuts
 from loadtest.faults.scenario import (
     Scenario,
     answered_in_fault,
     failures_of,
     longest_recovery_s,
 )
-from loadtest.posting import Answer, Body
+from loadtest.ledger import Entry, Ledger
+from loadtest.readings import Body
 
 ROWS = 5
 GOOD = Books(acknowledged=ROWS, stored=ROWS)
@@ -94,3 +97,22 @@ def test_longest_recovery_counts_and_none_is_none(ledger: Ledger) -> None:
     assert longest_recovery_s(ledger, [(0.0, at_s - 3), (0.0, at_s - 1)]) == pytest.approx(3)
     assert longest_recovery_s(ledger, [(0.0, at_s + 1)]) is None
     assert longest_recovery_s(ledger, []) is None
+
+
+def test_random_cuts_are_seeded_and_strike_both_directions_near_and_far() -> None:
+    def cuts(seed: int) -> list[object]:
+        rng = random.Random(seed)  # noqa: S311 - seeded
+        choose = random_cuts(rng, up_bytes_max=100_000, down_bytes_max=400)
+        return [choose() for _ in range(400)]
+
+    assert cuts(1) == cuts(1)
+    assert cuts(1) != cuts(2)
+    rng = random.Random(1)  # noqa: S311 - seeded
+    choose = random_cuts(rng, up_bytes_max=100_000, down_bytes_max=400)
+    chosen = [choose() for _ in range(400)]
+    up = [it.after_bytes for it in chosen if it is not None and it.direction == "up"]
+    down = [it.after_bytes for it in chosen if it is not None and it.direction == "down"]
+    assert chosen.count(None) > 0
+    assert (min(up) < 100, max(up) > 50_000, max(up) < 100_000) == (True, True, True)
+    assert (min(down) < 10, max(down) > 200, max(down) < 400) == (True, True, True)
+    assert {it.reset for it in chosen if it is not None} == {True, False}

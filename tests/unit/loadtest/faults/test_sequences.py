@@ -3,10 +3,8 @@
 import itertools
 
 import pytest
-from loadtest.faults.named_sequences import NAMED
-from loadtest.faults.sequence_draws import SERVICES, draw
-from loadtest.faults.sequence_steps import STEPS
-from loadtest.faults.sequences import by_service
+from loadtest.faults.sequence_play import STEPS
+from loadtest.faults.sequences import NAMED, SERVICES, by_service, draw
 
 SEEDS = range(120)
 

@@ -22,7 +22,7 @@ def test_texts_and_numbers_are_such_as_a_record_may_hold(data: bytes) -> None:
     assert math.isfinite(number)
     assert (again.text(20), again.number()) == (text, number)
     assert draws.rest() == again.rest()
-    assert draws.used_up
+    assert draws.rest() == b""
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 50), max_size=4))

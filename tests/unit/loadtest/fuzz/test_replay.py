@@ -11,7 +11,7 @@ from utility_ts_analytics.errors import InvalidEncoding
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.ilp import IlpSink
+from utility_ts_analytics.sinks.ilp.sink import IlpPayload
 
 CORPUS_BYTES_MAX = 8_192
 
@@ -99,7 +99,7 @@ BREAKS: list[tuple[str, object, str, object]] = [
         "assign_event_ids",
         same_id_for_all,
     ),
-    ("ilp", IlpSink, "encode", lambda _self, _block, _payload: None),
+    ("ilp", IlpPayload, "encode", lambda _self, _block: None),
     ("head", edges, "BearerAuth", TakesAnything),
     ("config", edges, "redacted", reveals),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from loadtest.memory.posts import array_bodies, compress_bodies, unfinished_head, unfinished_line
-from loadtest.posting import split_bodies
+from loadtest.readings import split_bodies
 
 
 @pytest.fixture

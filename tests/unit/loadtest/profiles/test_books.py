@@ -18,8 +18,8 @@ from loadtest.profiles.books import (
     table_checks,
 )
 from loadtest.profiles.catalogue import PROFILES
-from loadtest.profiles.journal import Entry
-from loadtest.profiles.service_counts import ServiceCounts
+from loadtest.profiles.figures import Entry
+from loadtest.service_counts import ServiceCounts
 
 STOCK = Stock(replace(PROFILES["dirty"], rows=190, stock=3), "LT1")
 BODIES = 7

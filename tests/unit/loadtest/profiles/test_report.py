@@ -5,9 +5,9 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import msgspec
+from loadtest.processes import Track
 from loadtest.profiles.catalogue import PROFILES
 from loadtest.profiles.figures import figures_of
-from loadtest.profiles.memory import Track
 from loadtest.profiles.report import Run, report_html, summary_text
 from loadtest.profiles.verdict import equal
 from tests.unit.loadtest.profiles.test_figures import RIGHT

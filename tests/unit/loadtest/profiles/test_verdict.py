@@ -1,12 +1,24 @@
-"""Every check passes at its limit and fails one past it."""
+"""Every check passes at its limit and fails one past it; how locust is told what to do."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
-from loadtest.profiles.catalogue import Limits
-from loadtest.profiles.figures import Figures, figures_of
-from loadtest.profiles.verdict import answer_checks, equal, failed, within
+from loadtest.processes import Track
+from loadtest.profiles.catalogue import PROFILES, Limits, Profile
+from loadtest.profiles.figures import Entry, Figures, JournalWriter, figures_of
+from loadtest.profiles.play import Order, Place, locust_command
+from loadtest.profiles.verdict import (
+    answer_checks,
+    client_verdict,
+    equal,
+    failed,
+    growth_mb,
+    process_checks,
+    within,
+)
+from loadtest.service_counts import ServiceCounts
 from tests.unit.loadtest.profiles.test_figures import RIGHT
 
 LIMITS = Limits(p99_ms=520.0, errors_share=0.01, turned_away_share=0.02, arrivals_share_min=0.9)
@@ -84,3 +96,93 @@ def test_body_that_waits_to_be_posted_again_when_the_run_ends_is_an_error() -> N
     assert failures(figures_of([RIGHT] * 100 + [away]), strict) == [name]
     again = msgspec.structs.replace(RIGHT, first=9)
     assert failures(figures_of([RIGHT] * 100 + [away, again]), strict) == []
+
+
+QUICK = msgspec.structs.replace(RIGHT, ended_s=100.3)
+
+
+def judged(path: Path, *entries: Entry) -> int:
+    with JournalWriter(path / "journal") as journal:
+        for entry in entries:
+            journal.write(entry)
+    return client_verdict(path / "journal", PROFILES["steady"])
+
+
+def test_right_answers_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert judged(tmp_path, QUICK, QUICK) == 0
+    assert "steady: 20 rows accepted" in capsys.readouterr().out
+
+
+def test_wrong_answer_fails_with_its_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judged(tmp_path, QUICK, msgspec.structs.replace(QUICK, fault="accepted 9")) == 1
+    assert "expected at most 0 of 2, seen 1 (accepted 9)" in capsys.readouterr().out
+
+
+def test_run_without_answers_fails(tmp_path: Path) -> None:
+    assert judged(tmp_path) == 1
+
+
+BEFORE = ServiceCounts("/metrics", 0, 0, 0, workers=(5, 6))
+PROCESS_LIMITS = Limits(p99_ms=1, worker_mb=120, growth_mb=10)
+
+
+def track(name: str, *rss_mb: float, peak_mb: float = 100.0) -> Track:
+    return Track(name, 1, [float(at) for at in range(len(rss_mb))], list(rss_mb), [], peak_mb)
+
+
+def process_failures(
+    after: ServiceCounts, *tracks: Track, limits: Limits = PROCESS_LIMITS
+) -> list[str]:
+    return [it.name for it in process_checks(BEFORE, after, tracks, limits) if not it.passed]
+
+
+def test_workers_that_are_the_same_and_small_pass() -> None:
+    assert (
+        process_failures(BEFORE, track("worker 1", 60, 61), track("QuestDB", 900, peak_mb=900))
+        == []
+    )
+
+
+def test_worker_that_was_replaced_fails() -> None:
+    assert process_failures(replace(BEFORE, workers=(5, 7))) == ["workers"]
+
+
+def test_worker_with_too_much_memory_at_any_time_fails() -> None:
+    tracks = [track("worker 1", 60, peak_mb=120.1), track("worker 2", 60, peak_mb=120.0)]
+    assert process_failures(BEFORE, *tracks) == ["most memory of worker 1"]
+
+
+def test_worker_that_grows_fails_where_the_profile_looks() -> None:
+    grows = track("worker 1", 50, 50, 60, 60, 65, 65, 71, 71)
+    name = "growth of worker 1, last quarter against second"
+    assert growth_mb(grows.rss_mb) == 11
+    assert process_failures(BEFORE, grows) == [name]
+    assert process_failures(BEFORE, grows, limits=replace(PROCESS_LIMITS, growth_mb=None)) == []
+
+
+@pytest.mark.parametrize("samples", [[], [1.0], [1.0, 2.0, 3.0]])
+def test_growth_of_too_few_samples_is_none(samples: list[float]) -> None:
+    assert growth_mb(samples) == 0.0
+
+
+def test_soak_looks_at_growth() -> None:
+    assert PROFILES["soak"].limits.growth_mb is not None
+
+
+def test_locust_is_told_all_that_was_ordered() -> None:
+    profile = replace(PROFILES["trickle"], users=3, rate=7.5, rows=11)
+    command = locust_command(
+        Order(profile, 9, seed=4),
+        Place("there", 1234, 9090, 9000),
+        run="LTx",
+        journal=Path("j.jsonl"),
+    )
+    given = dict(zip(command[7::2], command[8::2], strict=True))
+    assert command[4].endswith("loadtest/profiles/locustfile.py")
+    assert given["--host"] == "http://there:1234"
+    assert msgspec.json.decode(given["--order"], type=Profile) == profile
+    assert (given["--users"], given["--spawn-rate"]) == ("3", "3")
+    assert (given["--seconds"], given["--seed"], given["--run-id"]) == ("9", "4", "LTx")
+    assert given["--journal"] == "j.jsonl"

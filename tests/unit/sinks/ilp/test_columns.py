@@ -150,7 +150,7 @@ def test_lines_name_their_table_and_go_to_no_other() -> None:
     block = Block.encoded(lines, range(1), lines.size_bytes, Settlement())
     sink = ilp_over_http("127.0.0.1:1", "another")
     with pytest.raises(AssertionError, match="for another table"):
-        sink.encode(block, sink.new_payload())
+        sink.new_payload().encode(block)
 
 
 def test_name_that_no_table_can_have_is_refused() -> None:
@@ -164,9 +164,9 @@ def test_sink_sends_lines_that_came_encoded_as_they_are() -> None:
     block = Block.encoded(lines, range(3), lines.size_bytes, Settlement())
     sink = ilp_over_http("127.0.0.1:1", "t")
     payload = sink.new_payload()
-    sink.encode(block.part(0, 2, 1), payload)
-    sink.encode(block.part(2, 3, 1), payload)
-    assert b"".join(payload) == bytes(lines.data)
+    payload.encode(block.part(0, 2, 1))
+    payload.encode(block.part(2, 3, 1))
+    assert b"".join(payload.parts) == bytes(lines.data)
     asyncio.run(sink.close())
 
 

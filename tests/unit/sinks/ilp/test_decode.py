@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.records.generation_output import GenerationOutput
-from utility_ts_analytics.records.meter_usage import SignedMeterUsage
 from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.streams import GenerationOutput, MeterUsage
 from utility_ts_analytics.sinks.ilp import ilp_over_http
-from utility_ts_analytics.sinks.ilp.decode import rows_of_lines
-from utility_ts_analytics.sinks.ilp.encode import client_encoder, escape_table, row_encoder
+from utility_ts_analytics.sinks.ilp.encode import (
+    client_encoder,
+    escape_table,
+    row_encoder,
+    rows_of_lines,
+)
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
 TABLE = "a table"
@@ -26,7 +29,7 @@ offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minute
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 30), timezones=offsets)
 rows_of_one_type = st.lists(
     st.builds(
-        SignedMeterUsage,
+        MeterUsage,
         ts=instants,
         event_id=st.none() | texts,
         meter_id=texts,
@@ -84,11 +87,11 @@ def test_block_that_was_encoded_gives_its_rows_all_the_same() -> None:
     block = Block(list(rows), range(3), 100, Settlement())
     sink = ilp_over_http("127.0.0.1:1", TABLE)
     first, second = sink.new_payload(), sink.new_payload()
-    sink.encode(block, first)
+    first.encode(block)
     assert block.row_count == 3
     assert list(block.rows) == rows
     assert block.rows[1:] == rows[1:]
-    sink.encode(block, second)
-    sink.clear(first)
+    second.encode(block)
+    del first
     assert list(block.rows) == rows
-    assert second == [row_encoder(TABLE)(rows)]
+    assert second.parts == [row_encoder(TABLE)(rows)]

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from questdb import QuestDBError
 
 from utility_ts_analytics.records import native
-from utility_ts_analytics.records.generation_output import GenerationOutput
-from utility_ts_analytics.records.meter_usage import MeterUsage
 from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.streams import GenerationOutput, MeterUsage
 from utility_ts_analytics.sinks.ilp.encode import client_encoder, row_encoder
 
 EVENT_ID = "11111111-2222-8333-8444-555555555555"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from utility_ts_analytics.database.http_access import HttpAccess
+from utility_ts_analytics.database.access import HttpAccess
 from utility_ts_analytics.sinks.contract import RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import Answer
+from utility_ts_analytics.sinks.ilp.http_connection import Answer
 from utility_ts_analytics.sinks.ilp.landing import (
     looks_at,
     makes_tables,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Rejected, RetryLater
-from utility_ts_analytics.sinks.ilp.http_exchange import Answer
+from utility_ts_analytics.sinks.ilp.http_connection import Answer
 from utility_ts_analytics.sinks.ilp.outcomes import outcome_of
 
 HEADING = "failed to parse line protocol:errors encountered on line(s):"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 import uvloop
 
-from utility_ts_analytics.database.http_access import HttpAccess
-from utility_ts_analytics.records.meter_usage import MeterUsage
+from utility_ts_analytics.database.access import HttpAccess
+from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp.encode import row_encoder
 from utility_ts_analytics.sinks.ilp.transport import HttpTransport, TcpTransport, Transport

@@ -5,8 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from utility_ts_analytics.records.generation_output import GenerationOutput
-from utility_ts_analytics.records.streams import STREAMS
+from utility_ts_analytics.records.streams import STREAMS, GenerationOutput
 from utility_ts_analytics.sinks.pgwire.encode import InsertRow, columns_of, encode_rows, insert_sql
 
 EVENT_ID = "11111111-2222-8333-8444-555555555555"

@@ -1,0 +1,167 @@
+"""The bench of small posts: how long each waits for its answer, at a share of the peak load."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.bench.case import Request
+from loadtest.bench.figures import Figures, Memory, Round, figures_of, percentile
+from loadtest.bench.measuring import run_on_loop
+from loadtest.bench.open_loop import Latencies, arrivals, send_at
+from loadtest.client import Target, post_bodies, questdb_target
+from loadtest.database import QuestDBRest
+from loadtest.ledger import fault_of
+from loadtest.processes import MIB, cpu_spent_s, family
+from loadtest.readings import Body, clean_lines, split_bodies, write_ilp
+from loadtest.service import ServiceProcess, ServiceSettings, running_service
+from loadtest.stored import TABLE
+
+POST_ROWS = 100
+LARGE_ROWS = 25_000
+SHARE_OF_PEAK = 0.2
+CONNECTIONS = 16
+PEAK_RUNS = 3
+PEAK_POSTS_MAX = 1000
+"""Of a run that looks for the peak, and of one that warms QuestDB up."""
+AGAINST = "direct, p50"
+"""The same rows as ready ILP in posts of 100, at the same instants: what QuestDB alone takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way in, and its posts."""
+
+    path: Path
+    bodies: Sequence[Body]
+    target: Target
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One round: the service, then QuestDB alone."""
+
+    service: Latencies
+    direct: Latencies
+    service_cpu_s: float
+
+
+def small_requests(request: Request) -> Figures:
+    """How long does a post of 100 rows wait for its 200, at a fifth of the peak load?
+
+    The peak is found in a closed loop, then posts are made at a fifth of it in an open one.
+    """
+    database = request.needed_database
+    directory = Path(request.directory)
+    ndjson, ilp = directory / "readings.ndjson", directory / "readings.ilp"
+    ndjson.write_bytes(b"".join(clean_lines(request.rows)))
+    write_ilp(ndjson, ilp)
+    with (
+        QuestDBRest(database.http_port) as rest,
+        running_service(directory, database, ServiceSettings()) as service,
+    ):
+        target = Target(service.meter_usage_port)
+        into_service = _Way(ndjson, split_bodies(ndjson, POST_ROWS), target, 200)
+        direct = _Way(ilp, split_bodies(ilp, POST_ROWS), questdb_target(database.http_port), 204)
+        large = request.case == "peak of large posts"
+        peak = _peak_rows_per_s(rest, ndjson, target, LARGE_ROWS if large else POST_ROWS)
+        # QuestDB's JVM compiles the code for small requests only when they come.
+        post_bodies(ilp, direct.bodies[:PEAK_POSTS_MAX], direct.target, connections=CONNECTIONS)
+        before_mib = _largest_mib(service)
+        posts_per_s = peak * SHARE_OF_PEAK / POST_ROWS
+        count = min(len(into_service.bodies), max(1, round(posts_per_s * request.seconds)))
+        pairs = []
+        for seed in range(request.rounds):
+            instants = arrivals(count, posts_per_s, seed=seed)
+            spent = family(service.pid)
+            through = _run(rest, into_service, instants)
+            cpu_s = sum(cpu_spent_s(spent, family(service.pid)).values())
+            pairs.append(_Pair(through, _run(rest, direct, instants), cpu_s))
+        memory = Memory(_largest_mib(service), before_mib)
+        rest.truncate(TABLE)
+    return _figures(request, pairs, memory, count=count, peak=peak, size=ndjson.stat().st_size)
+
+
+def _peak_rows_per_s(rest: QuestDBRest, path: Path, target: Target, rows: int) -> float:
+    """Return the best of some closed-loop runs, until the last answer."""
+    bodies = split_bodies(path, rows)[:PEAK_POSTS_MAX]
+    best = 0.0
+    for _ in range(PEAK_RUNS):
+        rest.truncate(TABLE)
+        run = post_bodies(path, bodies, target, connections=CONNECTIONS, patient=True)
+        faults = [fault for answer in run.answers if (fault := fault_of(answer)) is not None]
+        if faults:
+            raise RuntimeError(f"cannot measure the peak: {faults[0]}")
+        best = max(best, sum(body.rows for body in bodies) / run.elapsed_s)
+    return best
+
+
+def _run(rest: QuestDBRest, way: _Way, instants: Sequence[float]) -> Latencies:
+    """Post at these instants and check that exactly these rows are stored."""
+    rest.truncate(TABLE)
+    with way.path.open("rb") as file:
+        content = file.read(sum(body.size for body in way.bodies[: len(instants)]))
+
+    def post(number: int) -> bytes:
+        body = way.bodies[number]
+        head = way.target.head(f"content-length: {body.size}")
+        return head + content[body.offset : body.offset + body.size]
+
+    latencies = run_on_loop(
+        lambda: send_at(
+            instants, post, port=way.target.port, status=way.status, connections=CONNECTIONS
+        )
+    )
+    rest.wait_applied(TABLE)
+    stored = rest.count(f"SELECT count() FROM {TABLE}")  # noqa: S608 - constant
+    sent = sum(body.rows for body in way.bodies[: len(instants)])
+    if stored != sent:
+        raise RuntimeError(f"cannot measure: {sent} rows were sent, {stored} are stored")
+    return latencies
+
+
+def _largest_mib(service: ServiceProcess) -> float:
+    return max(entry.rss_peak_bytes for entry in family(service.pid)) / MIB
+
+
+def _figures(
+    request: Request,
+    pairs: Sequence[_Pair],
+    memory: Memory,
+    *,
+    count: int,
+    peak: float,
+    size: int,
+) -> Figures:
+    rounds = [
+        Round(
+            pair.service.elapsed_s,
+            pair.service_cpu_s,
+            pair.direct.answered_ms(0.5) / pair.service.answered_ms(0.5),
+        )
+        for pair in pairs
+    ]
+    answered_s = [value for pair in pairs for value in pair.service.answered_s]
+    late_s = [value for pair in pairs for value in pair.service.late_s]
+    direct_s = [value for pair in pairs for value in pair.direct.answered_s]
+    return figures_of(
+        (request.bench, request.case),
+        rounds,
+        memory,
+        rows=count * POST_ROWS,
+        size_bytes=size * count * POST_ROWS // request.rows,
+        against=AGAINST,
+        extra={
+            "peak_rows_per_s": peak,
+            "posts_per_s": count / statistics.median(one.wall_s for one in rounds),
+            "p50_ms": percentile(answered_s, 0.5) * 1000,
+            "p99_ms": percentile(answered_s, 0.99) * 1000,
+            "p99_ms_lowest": min(pair.service.answered_ms(0.99) for pair in pairs),
+            "max_ms": max(answered_s) * 1000,
+            "direct_p50_ms": percentile(direct_s, 0.5) * 1000,
+            "direct_p99_ms": percentile(direct_s, 0.99) * 1000,
+            "generator_late_p99_ms": percentile(late_s, 0.99) * 1000,
+            "connections": max(pair.service.connections for pair in pairs),
+        },
+    )

@@ -1,0 +1,238 @@
+"""Plays a sequence step by step, waits until it is calm, and balances its versions."""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from loadtest.books import Books
+from loadtest.client import Connection, Target
+from loadtest.faults.producers import post_version
+from loadtest.faults.proxy import Proxy
+from loadtest.faults.sequences import FaultSequence
+from loadtest.faults.stage import Stage
+from loadtest.ledger import Ledger
+from loadtest.service_counts import wait_calm
+from loadtest.stored import TABLE
+from loadtest.versions import Corrected, enter_committed, enter_versions, within
+
+_PATIENCE_S = 10.0
+_CALM_S_MAX = 40.0
+_INSIST_S_MAX = 5.0
+_INSIST_PAUSE_S = 0.05
+_SLOW_BYTES_PER_S = 4_000
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The result of a sequence; `failures` is empty if all is well."""
+
+    sequence: FaultSequence
+    books: Books = field(default_factory=Books)
+    answers: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
+    """Play a sequence, calm down, and balance its books. Leaves the stage for the next one."""
+    try:
+        stage.set_up(sequence.setup)
+        stage.await_service()
+        if not stage.versions.corrected:  # rows of scenarios would count as not sent
+            with stage.database as database:
+                database.truncate(TABLE)
+    except (RuntimeError, OSError) as error:
+        return Outcome(sequence, failures=[str(error)])
+    corrected = [stage.versions.open(sequence.rows) for _ in range(sequence.accounts)]
+    player = Player(stage, corrected, random.Random(sequence.seed))
+    outcome = Outcome(sequence, player.books)
+    try:
+        for step in sequence.steps:
+            player.do(step)
+        player.calm_down()
+    except (RuntimeError, OSError) as error:
+        outcome.failures.append(str(error))
+    finally:
+        player.close()
+    try:
+        with stage.database as database:
+            start, end = within(corrected)
+            enter_versions(outcome.books, corrected, database, start=start, end=end)
+    except (RuntimeError, OSError) as error:
+        outcome.failures.append(str(error))
+    outcome.answers = dict(player.ledger.answers)
+    outcome.failures += player.ledger.wrong + outcome.books.findings
+    return outcome
+
+
+class Poster:
+    """Posts versions of one account in a thread of its own, in order, while other steps happen.
+
+    Every post has a connection of its own, so any worker may get it.
+    """
+
+    def __init__(self, account: Corrected, ledger: Ledger, port: int) -> None:
+        self.account = account
+        self._ledger = ledger
+        self._port = port
+        self._asked: queue.Queue[tuple[bool, float] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name=f"poster {account.number}")
+        self._thread.start()
+
+    def ask(self, *, again: bool, patience_s: float = _PATIENCE_S) -> None:
+        """Post the next version, or with `again` the last one unless it is acknowledged.
+
+        The connection is closed after `patience_s` seconds without an answer.
+        """
+        self._asked.put((again, patience_s))
+
+    def settle(self) -> None:
+        """Return once each post has an answer or a broken connection."""
+        self._asked.join()
+
+    def close(self) -> None:
+        """End the thread once all posts are done."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (asked := self._asked.get()) is not None:
+            again, patience_s = asked
+            account = self.account
+            repeat = again and account.posted > account.acknowledged
+            connection = Connection(Target(self._port, answer_timeout_s=patience_s))
+            post_version(connection, account, account.posted + (not repeat), self._ledger)
+            connection.close()
+            self._asked.task_done()
+
+
+class Player:
+    """Does the steps of one sequence.
+
+    Attributes:
+        ledger: The answers.
+        books: Readings that were seen to be undone during the sequence.
+    """
+
+    def __init__(self, stage: Stage, corrected: Sequence[Corrected], rng: random.Random) -> None:
+        self.ledger = Ledger([])
+        self.books = Books()
+        self.stage = stage
+        self.rng = rng
+        self._corrected = corrected
+        port = stage.service.meter_usage_port
+        self._posters = [Poster(it, self.ledger, port) for it in corrected]
+        self._starting: threading.Thread | None = None
+
+    def do(self, step: str) -> None:
+        """Do one step."""
+        word, *rest = step.split()
+        STEPS[word](self, *rest)
+
+    def calm_down(self) -> None:
+        """End every fault, and wait until no row is in flight.
+
+        Raises:
+            RuntimeError: That takes too long.
+        """
+        self.await_questdb()
+        self.lose_and_mend()
+        self.stage.set_right()
+        self.settle()
+        self.stage.await_service()
+        wait_calm(self.stage.service.operations_port, timeout_s=_CALM_S_MAX)
+
+    def close(self) -> None:
+        """End the threads."""
+        for poster in self._posters:
+            poster.close()
+        self.await_questdb()
+
+    def post(self, which: str, patience_s: str = str(_PATIENCE_S), *, again: bool = False) -> None:
+        """Begin a post of one account, or of all."""
+        chosen = self._posters if which == "all" else [self._posters[int(which)]]
+        for poster in chosen:
+            poster.ask(again=again, patience_s=float(patience_s))
+
+    def settle(self) -> None:
+        """Wait for the answers."""
+        for poster in self._posters:
+            poster.settle()
+
+    def insist(self) -> None:
+        """Post version after version of all until one of each is acknowledged, for a while."""
+        end_s = time.monotonic() + _INSIST_S_MAX
+        waiting = {poster: poster.account.acknowledged for poster in self._posters}
+        while waiting and time.monotonic() < end_s:
+            for poster in waiting:
+                poster.ask(again=False)
+            self.settle()
+            waiting = {it: last for it, last in waiting.items() if it.account.acknowledged == last}
+            threading.Event().wait(_INSIST_PAUSE_S)
+
+    def look(self) -> None:
+        """Wait for the answers; a version called committed must be there, or a later one."""
+        self.settle()
+        if self.stage.questdb_runs:
+            with self.stage.database as database:
+                enter_committed(self.books, self._corrected, database)
+
+    def end_questdb(self, end: Callable[[Stage], None]) -> None:
+        """End QuestDB in this way, even while it is starting."""
+        self.await_questdb()
+        end(self.stage)
+
+    def begin_questdb(self) -> None:
+        """Start QuestDB and do not wait for it."""
+        self._starting = threading.Thread(target=self.stage.start_questdb)
+        self._starting.start()
+
+    def await_questdb(self) -> None:
+        """Wait for a QuestDB that is starting."""
+        if self._starting is not None:
+            self._starting.join()
+            self._starting = None
+
+    def lose_and_mend(self) -> None:
+        """Break open connections, with all bytes that are held, and mend the lines."""
+        self.stage.ilp.do(Proxy.cut)
+        self.stage.pgwire.do(Proxy.cut)
+        self.stage.mend()
+
+    def silence(self) -> None:
+        """Hold all bytes to and from QuestDB."""
+        self.stage.ilp.do(Proxy.hold)
+        self.stage.pgwire.do(Proxy.hold)
+
+
+def _slow_down(proxy: Proxy) -> None:
+    """Pass bytes too slowly for the timeouts."""
+    proxy.slow_down(rate_bytes_per_s=_SLOW_BYTES_PER_S)
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    "post": Player.post,
+    "repost": lambda player, *rest: player.post(*rest, again=True),
+    "settle": Player.settle,
+    "insist": Player.insist,
+    "look": Player.look,
+    "wait": lambda _player, seconds: threading.Event().wait(float(seconds)),
+    "reload": lambda player: player.stage.reload_service(),
+    "kill-worker": lambda player: player.stage.kill_workers(player.rng),
+    "kill-supervisor": lambda player: player.stage.kill_supervisor(),
+    "restart": lambda player: player.stage.restart_service(),
+    "stop-questdb": lambda player: player.end_questdb(Stage.stop_questdb),
+    "kill-questdb": lambda player: player.end_questdb(Stage.kill_questdb),
+    "begin-questdb": Player.begin_questdb,
+    "away": lambda player: player.stage.refuse_questdb(),
+    "refuse-ilp": lambda player: player.stage.ilp.do(Proxy.refuse),
+    "cut-ilp": lambda player: player.stage.ilp.do(Proxy.cut),
+    "silence": Player.silence,
+    "silence-ilp": lambda player: player.stage.ilp.do(Proxy.hold),
+    "slow-ilp": lambda player: player.stage.ilp.do(_slow_down),
+    "mend": lambda player: player.stage.mend(),
+    "lose-and-mend": Player.lose_and_mend,
+}
+"""The word of each step, and what it does with the words that follow it."""

@@ -1,0 +1,296 @@
+"""CPU and memory of processes, at one moment and over time, from /proc. Linux only."""
+
+import contextlib
+import os
+import platform
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PROJECT = Path(__file__).parents[1]
+_PERIOD_S = 0.5
+_SAMPLES_MAX = 1200
+"""Of one process; a longer run is sampled less often."""
+
+MACHINE = "whole machine"
+_MACHINE_PID = 0
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFigures:
+    """One process at one moment: `cpu_s` of all its threads since its start, to 0.01 s."""
+
+    pid: int
+    parent_pid: int
+    cpu_s: float
+    rss_peak_bytes: int
+    rss_bytes: int = 0
+
+
+def family(pid: int) -> list[ProcessFigures]:
+    """Return the process and all below it that live now, parents before children."""
+    living = {entry.pid: entry for entry in map(_figures, _pids()) if entry is not None}
+    found = [living[pid]] if pid in living else []
+    for parent in found:
+        # Grows while it is walked: children are appended behind their parents.
+        found += [entry for entry in living.values() if entry.parent_pid == parent.pid]
+    return found
+
+
+def listeners(pids: Iterable[int], port: int) -> list[int]:
+    """Return those processes that hold a listening socket on a local IPv4 port, in their order."""
+    inodes = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
+            inodes.add(f"socket:[{columns[9]}]")
+    return [pid for pid in pids if not inodes.isdisjoint(_descriptors(pid))]
+
+
+def cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -> dict[int, float]:
+    """Return the seconds of CPU that each process of `after` took since `before`, by pid."""
+    earlier = {entry.pid: entry.cpu_s for entry in before}
+    return {entry.pid: entry.cpu_s - earlier.get(entry.pid, 0.0) for entry in after}
+
+
+def machine() -> dict[str, str | int]:
+    """Return a description of this machine without its name."""
+    model = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "cpu": model,
+        "cores": os.cpu_count() or 0,
+        "memory_mib": pages * page_bytes // 2**20,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def commit() -> str:
+    """Return the commit that is checked out, with `-dirty` where the tree differs from it.
+
+    "none" where there is no commit, or no git.
+    """
+    try:
+        name = _git("rev-parse", "HEAD")
+        return f"{name}-dirty" if _git("status", "--porcelain") else name
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(  # noqa: S603 - our own arguments
+        ["git", *arguments],  # noqa: S607 - git is on the path
+        cwd=_PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def _descriptors(pid: int) -> list[str]:
+    """Return the open files of a process; empty if it has ended."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.append(str(link.readlink()))
+    return found
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _figures(pid: int) -> ProcessFigures | None:
+    """Read one process; None if it has ended meanwhile or is a zombie."""
+    try:
+        # The name in brackets may hold blanks and brackets itself.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    peak = status.partition("VmHWM:")[2].split(maxsplit=1)
+    now = status.partition("VmRSS:")[2].split(maxsplit=1)
+    if not peak or not now:
+        return None
+    return ProcessFigures(
+        pid=pid,
+        parent_pid=int(fields[1]),
+        cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS_PER_S,
+        rss_peak_bytes=int(peak[0]) * 1024,
+        rss_bytes=int(now[0]) * 1024,
+    )
+
+
+@dataclass(slots=True)
+class Track:
+    """Samples of one process: monotonic times, resident MB (1e6 bytes), CPU seconds so far.
+
+    `peak_mb` is the most it had resident since its start.
+    """
+
+    name: str
+    pid: int
+    times_s: list[float] = field(default_factory=list)
+    rss_mb: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    peak_mb: float = 0.0
+
+    def add(self, now_s: float, *, rss_bytes: int, cpu_s: float, peak_bytes: int) -> None:
+        """Add one sample."""
+        self.times_s.append(now_s)
+        self.rss_mb.append(rss_bytes / 1e6)
+        self.cpu_s.append(cpu_s)
+        self.peak_mb = max(self.peak_mb, peak_bytes / 1e6)
+
+    def thin(self) -> None:
+        """Drop every other sample."""
+        for values in (self.times_s, self.rss_mb, self.cpu_s):
+            del values[1::2]
+
+    def cores(self, begin_s: float, end_s: float) -> float:
+        """Return the CPU that it took on average between two moments, in cores."""
+        within = [
+            (time_s, cpu_s)
+            for time_s, cpu_s in zip(self.times_s, self.cpu_s, strict=True)
+            if begin_s <= time_s <= end_s
+        ]
+        if len(within) < 2:
+            return 0.0
+        (first_s, first_cpu_s), (last_s, last_cpu_s) = within[0], within[-1]
+        return (last_cpu_s - first_cpu_s) / (last_s - first_s)
+
+
+class ProcessWatch:
+    """Samples processes in a thread of its own, from entry to exit.
+
+    Args:
+        roots: A process by name; all its descendants are sampled too.
+        names: Names of some of these by pid; the others are named after their root.
+        period_s: Between two samples.
+    """
+
+    def __init__(
+        self, roots: Mapping[str, int], names: Mapping[int, str], *, period_s: float = _PERIOD_S
+    ) -> None:
+        self.tracks: dict[int, Track] = {}
+        self._roots = dict(roots)
+        self._names = dict(names)
+        self._period_s = period_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="process-watch")
+
+    def __enter__(self) -> Self:
+        self.sample()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self.sample()
+
+    def watch(self, name: str, pid: int) -> None:
+        """Sample one more process, and all below it, from the next time on."""
+        self._roots = {**self._roots, name: pid}
+
+    def sample(self) -> None:
+        """Take one sample of every process that lives."""
+        now_s = time.monotonic()
+        machine = self.tracks.setdefault(_MACHINE_PID, Track(MACHINE, _MACHINE_PID))
+        machine.add(now_s, rss_bytes=0, cpu_s=machine_cpu_s(), peak_bytes=0)
+        for root, root_pid in self._roots.items():
+            for place, entry in enumerate(family(root_pid)):
+                track = self.tracks.get(entry.pid)
+                if track is None:
+                    name = self._names.get(entry.pid, f"{root} +{place}" if place else root)
+                    track = self.tracks[entry.pid] = Track(name, entry.pid)
+                track.add(
+                    now_s,
+                    rss_bytes=entry.rss_bytes,
+                    cpu_s=entry.cpu_s,
+                    peak_bytes=entry.rss_peak_bytes,
+                )
+        if max((len(track.times_s) for track in self.tracks.values()), default=0) > _SAMPLES_MAX:
+            self._period_s *= 2
+            for track in self.tracks.values():
+                track.thin()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._period_s):
+            self.sample()
+
+
+def machine_cpu_s() -> float:
+    """Return the CPU that all processes took since the machine began, in seconds.
+
+    Time taken by the host ("steal") counts too.
+    """
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, *interrupts_and_steal = map(int, fields[:8])
+    return (user + nice + system + sum(interrupts_and_steal)) / _TICKS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What one command took, from its start to its end; `cpu_s` of all its threads."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+def timed(command: Sequence[str], environment: Mapping[str, str]) -> Timed:
+    """Run a command to its end and drop its stdout.
+
+    Raises:
+        RuntimeError: Its exit code is not 0; the message has the end of its stderr.
+    """
+    started_s, peak_bytes = time.monotonic(), 0
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
+        )
+        # Polled: `ru_maxrss` includes this process, from before the child became the other program.
+        while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+            figures = _figures(process.pid)
+            peak_bytes = max(peak_bytes, figures.rss_peak_bytes if figures else 0)
+            threading.Event().wait(0.02)
+        wall_s = time.monotonic() - started_s
+        process.returncode = os.waitstatus_to_exitcode(ended[1])
+        if process.returncode != 0:
+            stderr.seek(0)
+            said = stderr.read().decode(errors="replace")[-2000:]
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
+    return Timed(wall_s, ended[2].ru_utime + ended[2].ru_stime, peak_bytes / MIB)
+
+
+def wait_until(
+    holds: Callable[[], bool], what: str, *, timeout_s: float, every_s: float = 0.02
+) -> None:
+    """Return once `holds()` is true; ask every `every_s` seconds.
+
+    Raises:
+        StillNot: It took longer than `timeout_s`; the message has `what`.
+    """
+    end_s = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > end_s:
+            raise StillNot(f"still not so after {timeout_s:g} s: {what}")
+        threading.Event().wait(every_s)
+
+
+class StillNot(RuntimeError):
+    """Something did not come true in time."""

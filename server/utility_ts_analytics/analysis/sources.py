@@ -1,0 +1,224 @@
+"""Sources of rows for questions: the archive where it is current, QuestDB for the rest.
+
+A day is taken from the archive if QuestDB says that nothing was committed to it since the last pass
+of `archive`, or, where QuestDB cannot say, if the day is final. Every other day is exported anew,
+days that follow each other in one answer of QuestDB, which is one state of the table.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from utility_ts_analytics.analysis.tables import COLUMNS, COMMITS
+from utility_ts_analytics.archive.contents import ArchivedDay, days_of, reference_of
+from utility_ts_analytics.archive.export import QuestDBHttp, ask, export, http_of, range_sql
+from utility_ts_analytics.archive.state import changed_since, read_state
+from utility_ts_analytics.config import Config
+from utility_ts_analytics.database.pool import connected
+from utility_ts_analytics.errors import ConfigError
+from utility_ts_analytics.queries.time_range import TimeRange
+
+HEAD_LOOK_BACK: Final = timedelta(days=31)
+"""A node counts as the head of its feeder for this long after a measurement."""
+
+_DAY: Final = timedelta(days=1)
+
+_COMMITS_SQL: Final = (
+    "SELECT timestamp AS committed_at, minTimestamp AS oldest, maxTimestamp AS newest,"
+    " rowCount AS row_count FROM wal_transactions('{table}') WHERE alterCommandType = 0"
+)
+"""Other types than 0 change the table, such as TRUNCATE."""
+
+_VARCHARS_SQL: Final = (
+    "SELECT table_name, column_name FROM information_schema.questdb_columns()"
+    " WHERE data_type = 'VARCHAR'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where to look.
+
+    Attributes:
+        archive: Its folder; None where there is none.
+        shard: Name of QuestDB's files in it.
+        server: QuestDB over HTTP; None asks the archive alone.
+        pg_uri: QuestDB over pgwire, a secret; "" with `server` None.
+        tables: Names in QuestDB of `meter_usage` and `generation_output`, where they differ.
+        fresh: Use only dropped days of the archive, not every final day, where QuestDB cannot tell
+            what changed.
+    """
+
+    archive: Path | None
+    shard: str = "main"
+    server: QuestDBHttp | None = None
+    pg_uri: str = field(default="", repr=False)
+    tables: Mapping[str, str] = field(default_factory=dict)
+    fresh: bool = False
+
+    def name_of(self, table: str) -> str:
+        """Return the name in QuestDB and in the archive."""
+        return self.tables.get(table, table)
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where the rows of one table came from.
+
+    Attributes:
+        table: Its name.
+        archived_days: Days read from the archive.
+        fresh_days: Days read from QuestDB.
+        as_of: When the oldest of the archived days that QuestDB cannot vouch for was exported;
+            None where all are known to be equal to QuestDB's.
+    """
+
+    table: str
+    archived_days: int = 0
+    fresh_days: int = 0
+    as_of: datetime | None = None
+
+
+def sources_of(
+    config: Config, *, archive: Path | None = None, offline: bool = False, fresh: bool = False
+) -> Sources:
+    """Return where rows come from: the configured archive and QuestDB.
+
+    Args:
+        config: Of the service.
+        archive: Folder in the place of `archive.dir`.
+        offline: Leave QuestDB out.
+        fresh: As `Sources` takes it.
+
+    Raises:
+        ConfigError: `offline` without an archive.
+    """
+    settings = config.archive
+    folder = archive or (None if settings.dir is None else Path(settings.dir))
+    tables = {name: stream.table for name, stream in config.streams.items()}
+    if offline:
+        if folder is None:
+            raise ConfigError(["--offline: needs an archive: set archive.dir, or give --dir"])
+        return Sources(folder, settings.shard, tables=tables)
+    if folder is not None and not folder.is_dir():
+        folder = None  # before the first pass of `archive` there is none, and nothing in it
+    server = http_of(config.questdb)
+    return Sources(
+        folder, settings.shard, server, config.questdb.pgwire_uri, tables=tables, fresh=fresh
+    )
+
+
+class RowFiles:
+    """Parquet files with the rows of tables: archived ones, and exports of QuestDB.
+
+    Args:
+        sources: Where to look.
+        folder: For what QuestDB sends; exists.
+    """
+
+    def __init__(self, sources: Sources, folder: Path) -> None:
+        self._sources = sources
+        self._folder = folder
+
+    def of_period(self, table: str, period: TimeRange) -> tuple[list[Path], Origin]:
+        """Return files with the rows of a table by day, and where they came from.
+
+        They hold whole days (UTC), so more than the period where it cuts one. Of
+        `network_measurements` the 31 days before are among them.
+
+        Args:
+            table: One of `BY_DAY`.
+            period: Of the question.
+
+        Raises:
+            QuestDBUnavailable: QuestDB is asked and away.
+            OperatorError: The archive or a table cannot be used.
+            OSError: The folder has no room.
+        """
+        sources = self._sources
+        start = period.start - (HEAD_LOOK_BACK if table == "network_measurements" else timedelta())
+        first, last = start.date(), (period.end - timedelta(microseconds=1)).date()
+        name = sources.name_of(table)
+        archived = [] if sources.archive is None else days_of(sources.archive, name, first, last)
+        origin = Origin(table)
+        if sources.server is None:
+            origin.archived_days = len({day.day for day in archived})
+            origin.as_of = min((day.exported_at for day in archived), default=None)
+            return [day.path for day in archived], origin
+        usable = _usable(sources, name, archived, origin)
+        files = [day.path for day in archived if day.shard != sources.shard or day.day in usable]
+        origin.archived_days = len(usable)
+        wanted = [first + number * _DAY for number in range((last - first).days + 1)]
+        for missing, days in groupby(wanted, key=lambda day: day not in usable):
+            run = list(days)
+            if missing:
+                origin.fresh_days += len(run)
+                files.append(self._exported(sources.server, table, (run[0], run[-1])))
+        return files, origin
+
+    def of_table(self, table: str) -> list[Path]:
+        """Return files with all rows of a small table; errors as `of_period`."""
+        sources = self._sources
+        if sources.server is not None:
+            return [self._exported(sources.server, table, None)]
+        if sources.archive is None or table == COMMITS:
+            return []
+        return reference_of(sources.archive, sources.name_of(table))
+
+    def _exported(self, server: QuestDBHttp, table: str, days: tuple[date, date] | None) -> Path:
+        path = self._folder / f"{table}-{days[0] if days else 'all'}.parquet"
+        name = self._sources.name_of(table)
+        if table == COMMITS:
+            sql = _COMMITS_SQL.format(table=self._sources.name_of("meter_usage"))
+        else:
+            where = range_sql("ts", days)
+            if table == "network_measurements":
+                where += " AND quantity = 'active_power'"
+            columns = ", ".join(
+                # Without the cast 9.3.4 exports NULL for all of a VARCHAR column with short texts
+                # alone. A SYMBOL goes as it is: with its dictionary, in half the time, and quicker
+                # to read.
+                f'"{column}"::STRING AS "{column}"'
+                if (name.lower(), column) in self._varchars
+                else f'"{column}"'
+                for column in COLUMNS[table]
+            )
+            sql = f'SELECT {columns} FROM "{name}"{where}'  # noqa: S608 - names of ours
+        export(server, sql, path)
+        return path
+
+    @cached_property
+    def _varchars(self) -> frozenset[tuple[str, str]]:
+        """Table (in lower case) and name of every VARCHAR column that QuestDB has."""
+        assert self._sources.server is not None  # noqa: S101 - asked for exports alone
+        rows = ask(self._sources.server, _VARCHARS_SQL)
+        return frozenset((str(table).lower(), str(column)) for table, column in rows)
+
+
+def _usable(
+    sources: Sources, name: str, archived: Sequence[ArchivedDay], origin: Origin
+) -> set[date]:
+    """Return the days whose archived rows can be used instead of this QuestDB's."""
+    own = [day for day in archived if day.shard == sources.shard]
+    if not own or sources.archive is None:
+        return set()
+    dropped = set(read_state(sources.archive, name, sources.shard).dropped)
+    # In a thread: the caller may be in an event loop, as notebooks are.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        changed = thread.submit(asyncio.run, _changed(sources, sources.archive, name)).result()
+    if changed is None:
+        final = [day for day in own if day.day in dropped or (day.final and not sources.fresh)]
+        origin.as_of = min((day.exported_at for day in final), default=None)
+        return {day.day for day in final}
+    return {day.day for day in own if day.day not in changed or day.day in dropped}
+
+
+async def _changed(sources: Sources, archive: Path, name: str) -> frozenset[date] | None:
+    async with connected(sources.pg_uri) as connection:
+        return await changed_since(connection, archive, name, shard=sources.shard)

@@ -1,0 +1,1 @@
+"""An embedded QuestDB for `dev` and for tests."""

@@ -1,0 +1,1 @@
+"""Delivery: batches from the queue to the database, in order, with retry, fallback and spool."""

@@ -1,0 +1,251 @@
+"""One pass over the records of separated text, block by block, from behind its header on."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from utility_ts_analytics.files.pieces import add_note
+from utility_ts_analytics.files.tables.contract import CELL_CHARACTERS_MAX, RecordBlock, Refused
+from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row, read_quickly
+from utility_ts_analytics.files.tables.csv_rules import CsvRules
+from utility_ts_analytics.files.tables.lines_table import empty_batch
+from utility_ts_analytics.files.tables.text import TextFile, lines_of
+from utility_ts_analytics.reading.lines import LineBlock, LongLine
+from utility_ts_analytics.records.validation import RowCode
+
+_PLAIN_LINES: Final = 256
+"""Lines that are read one by one where one of them is odd; more than one record may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole lines of the file, and the number of the first."""
+
+    data: bytes
+    first: int
+    count: int
+
+
+class CsvPass:
+    """One pass.
+
+    Args:
+        rules: How records are cut.
+        text: The file.
+        schema: `rec` and the columns.
+        wanted: Columns to be read; None: all.
+        notes: Gets `records-with-surplus-cells`.
+    """
+
+    def __init__(
+        self,
+        rules: CsvRules,
+        text: TextFile,
+        schema: pa.Schema,
+        wanted: frozenset[str] | None,
+        notes: dict[str, int],
+    ) -> None:
+        self._rules = rules
+        self._text = text
+        self._schema = schema
+        self._names = schema.names[1:]
+        self._read = [
+            index for index, name in enumerate(self._names) if wanted is None or name in wanted
+        ]
+        self._cutter = Cutter(rules, len(self._names))
+        self._notes = notes
+        self._rec = 0
+        self._cell_count = len(self._names)
+
+    def blocks(self, parts: "Iterator[Lines | LongLine]") -> Iterator[RecordBlock]:
+        """Yield the blocks of lines behind the header."""
+        held = b""
+        behind = 1
+        for part in parts:
+            count = held.count(b"\n")
+            if isinstance(part, LongLine):
+                if held:
+                    yield self._plain(Lines(held, behind - count, count), at_end=True)[0]
+                held = b""
+                yield self._long_line(part)
+                behind = part.line + 1
+                continue
+            behind = part.first + part.count
+            lines = Lines(held + part.data, part.first - count, part.count + count)
+            held = yield from self._some(lines)
+        if held:
+            count = held.count(b"\n")
+            yield self._plain(Lines(held, behind - count, count), at_end=True)[0]
+
+    def _some(self, lines: Lines) -> Generator[RecordBlock, None, bytes]:
+        """Read lines quickly, where they are odd one by one; return what may go on behind them.
+
+        A stretch always begins where a record does: lines within quotes are never records.
+        """
+        if not lines.data.strip(b"\r\n"):
+            yield RecordBlock(
+                empty_batch(self._schema), (), len(lines.data), lambda _: None, lambda _: b""
+            )
+            return b""
+        block = self._quickly(lines)
+        if block is not None:
+            yield block
+            return b""
+        ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord("\n")) + 1
+        begin, count = 0, lines.count
+        while begin < lines.count:
+            stretch = _part(lines, ends, begin, min(begin + count, lines.count))
+            block = None if stretch.count == lines.count else self._quickly(stretch)
+            if block is not None:
+                yield block
+                begin, count = begin + stretch.count, 2 * count
+            elif stretch.count > _PLAIN_LINES:
+                count = max(_PLAIN_LINES, stretch.count // 4)
+            else:
+                count = _PLAIN_LINES
+                block, held = self._plain(stretch, at_end=False)
+                yield block
+                begin += stretch.count - held.count(b"\n")
+                if held and begin + held.count(b"\n") == lines.count:
+                    return held
+        return b""
+
+    def _quickly(self, lines: Lines) -> RecordBlock | None:
+        """Read a record for each line, or return None if any is odd, or filled beyond the last."""
+        count = self._cell_count
+        if self._rules.ragged:
+            count = lines.data[: lines.data.index(b"\n")].count(self._rules.sep.encode()) + 1
+        width = len(self._names)
+        surplus = range(width, count)
+        read = [index for index in self._read if index < count]
+        table = read_quickly(lines.data, lines.count, self._rules, count, [*read, *surplus])
+        if table is None:
+            return None
+        if any(table.column(str(index)).null_count < table.num_rows for index in surplus):
+            return None
+        columns: list[pa.Array] = [pa.nulls(lines.count, pa.string())] * width
+        for index in read:
+            columns[index] = table.column(str(index)).combine_chunks()
+        numbers = np.arange(self._rec + 1, self._rec + lines.count + 1)
+        self._rec += lines.count
+        batch = pa.RecordBatch.from_arrays([pa.array(numbers), *columns], schema=self._schema)
+        first = lines.first
+        texts = _Texts(lines.data, self._text)
+        return RecordBlock(batch, (), len(lines.data), lambda i: first + i, texts)
+
+    def _plain(self, lines: Lines, *, at_end: bool) -> tuple[RecordBlock, bytes]:
+        """Read record by record; also return the lines of one that goes on behind them."""
+        found, rest = self._cutter.cut(lines_of(lines.data), lines.first, at_end=at_end)
+        good: list[Row] = []
+        numbers: list[int] = []
+        refused: list[Refused] = []
+        for one in found:
+            self._rec += 1
+            row = self._judged(one)
+            if isinstance(row, Refused):
+                refused.append(row)
+            else:
+                good.append(row)
+                numbers.append(self._rec)
+        if good:
+            self._cell_count = max(len(good[-1].cells), len(self._names))
+        columns: list[pa.Array] = [pa.array(numbers, pa.int64())]
+        for index in range(len(self._names)):
+            column = pa.nulls(len(good), pa.string())
+            if index in self._read:
+                cells = [
+                    row.cells[index] or None if index < len(row.cells) else None for row in good
+                ]
+                column = pa.array(cells, pa.string())
+            columns.append(column)
+        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        held = b"".join(rest)
+        block = RecordBlock(
+            batch,
+            refused,
+            len(lines.data) - len(held),
+            lambda i: good[i].line,
+            lambda i: self._text.original(good[i].text),
+        )
+        return block, held
+
+    def _judged(self, one: Row | Broken) -> Row | Refused:
+        """Return a record, or what is wrong with it as such."""
+        if isinstance(one, Broken):
+            return self._refused(one, "wrong-type", one.detail)
+        width, cells = len(self._names), one.cells
+        if not self._rules.takes(cells, width):
+            detail = f"the record has {len(cells)} cells, there are {width} columns"
+            code: RowCode = "missing-field" if len(cells) < width else "wrong-type"
+            return self._refused(one, code, detail)
+        if any(cells[width:]):
+            add_note(self._notes, "records-with-surplus-cells")
+        try:
+            for index in self._read[: len(cells)]:
+                if index < len(cells):
+                    cells[index].encode()
+        except UnicodeEncodeError:
+            detail = (
+                "the text is not UTF-8: name its encoding, such as `encoding := 'windows-1252'`"
+            )
+            return self._refused(one, "invalid-utf8", detail)
+        return one
+
+    def _refused(self, one: Row | Broken, code: RowCode, detail: str) -> Refused:
+        text = self._text.original(one.text)
+        start = one.text[: 4 * CELL_CHARACTERS_MAX]
+        cell = start.decode(errors="replace").rstrip("\r\n")[:CELL_CHARACTERS_MAX]
+        return Refused(self._rec, one.line, code, None, detail, cell, text)
+
+    def _long_line(self, part: LongLine) -> RecordBlock:
+        self._rec += 1
+        detail = f"the line is over {self._text.max_line_bytes} bytes (max_line_bytes)"
+        refused = Refused(self._rec, part.line, "line-too-long", None, detail)
+        empty = empty_batch(self._schema)
+        return RecordBlock(empty, (refused,), 0, lambda _: None, lambda _: b"")
+
+
+def lines_behind(text: TextFile, skip: int) -> "Iterator[Lines | LongLine]":
+    """Yield the lines behind the first `skip`."""
+    for part in text.parts():
+        if isinstance(part, LongLine):
+            if part.line > skip:
+                yield part
+        elif part.first_line > skip:
+            yield Lines(part.data, part.first_line, part.lines)
+        elif part.first_line + part.lines - 1 > skip:
+            yield _cut_off(part, skip)
+
+
+def _cut_off(part: LineBlock, skip: int) -> Lines:
+    count = skip - part.first_line + 1
+    data = b"".join(lines_of(part.data)[count:])
+    return Lines(data, part.first_line + count, part.lines - count)
+
+
+def _part(lines: Lines, ends: npt.NDArray[np.intp], begin: int, end: int) -> Lines:
+    """Return the lines from `begin` to before `end`, of which `ends` are the ends."""
+    data = lines.data[ends[begin - 1] if begin else 0 : ends[end - 1]]
+    return Lines(data, lines.first + begin, end - begin)
+
+
+def _cell(row: Row, index: int) -> str | None:
+    return row.cells[index] or None if index < len(row.cells) else None
+
+
+class _Texts:
+    """Text of each line of a block, cut only if one is asked for."""
+
+    def __init__(self, data: bytes, text: TextFile) -> None:
+        self._data = data
+        self._text = text
+        self._lines: list[bytes] = []
+
+    def __call__(self, index: int) -> bytes:
+        if not self._lines:
+            self._lines = lines_of(self._data)
+        return self._text.original(self._lines[index])

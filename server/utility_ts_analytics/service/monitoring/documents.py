@@ -1,0 +1,154 @@
+"""The documents `/status.json` and `/metrics`, from the numbers of all workers.
+
+`/status.json` (times are seconds since 1970, sizes bytes; null: not known, or none yet):
+
+    version, uptime_s, now, ready, reasons[]
+    warnings[]       what to correct in QuestDB although readings are stored
+    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions}
+    streams{name}
+      table          name of its table in `questdb.tables`, while that is known
+      delivery       first and fallback sink (null: none); ack: what a 200 means
+      received_rows, stored_rows, rejected_rows, failed_rows, in_flight_rows: the books;
+      held_rows, spooled_rows: the parts of in_flight_rows in memory and on disk
+      stored_by_sink{}, rejected_by_reason{}, failed_by_reason{}, requests_by_code{}: those not 0
+      retries, restarts, dead_letters, requests_in_flight
+      buffer         held_rows, capacity_rows, bytes
+      fallback_lanes (lanes that use the fallback: their breaker is open), last_stored_at
+      now            received_, stored_, refused_rows_per_s, requests_per_s: over the last 5 s
+      last_minute    requests, requests_by_code{}, received_rows, refused_by_reason{} (rejected and
+                     failed rows), refused_share (0..1 of received), request_p50_ms,
+                     request_p99_ms, flush_p50_ms, flush_p99_ms, flush_rows_mean
+      history        step_s, and one list per rate, oldest first, at most five minutes
+      workers[]      pid, state ("gone": dead for a moment), stored_rows, held_rows, memory_bytes
+    errors[]         at, stream, code, line (or index), field: the last 50 kinds of errors that
+                     clients got, one per request, newest first; never a value
+
+Counts are since the start of the service, histories since that of the operations process.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from utility_ts_analytics import __version__
+from utility_ts_analytics.asgi.responses import Json
+from utility_ts_analytics.config import StreamConfig
+from utility_ts_analytics.database.health import QuestDBHealth
+from utility_ts_analytics.service.monitoring.history import History
+from utility_ts_analytics.service.shared_worker_state import STATE_NAMES, WorkerState
+from utility_ts_analytics.service.worker_totals import WorkerTotals
+from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry.exposition import Figures, Samples
+from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of, values_of
+from utility_ts_analytics.telemetry.log_stream import DROPS
+from utility_ts_analytics.telemetry.metric import Metric
+
+
+def stream_status(
+    totals: WorkerTotals, stream: str, config: StreamConfig, history: History
+) -> dict[str, Json]:
+    """Return the member of `streams` for one stream."""
+    words = totals.of(stream)
+    in_flight, spooled = _one(words, registry.ROWS_IN_FLIGHT), _one(words, registry.ROWS_SPOOLED)
+    last_stored_ns = _one(words, registry.LAST_STORED)
+    return {
+        "table": config.table,
+        "delivery": _delivery(config),
+        "received_rows": _one(words, registry.ROWS_RECEIVED),
+        "stored_rows": _total(words, registry.ROWS_STORED),
+        "rejected_rows": _total(words, registry.ROWS_REJECTED),
+        "failed_rows": _total(words, registry.ROWS_FAILED),
+        "in_flight_rows": in_flight,
+        "held_rows": in_flight - spooled,
+        "spooled_rows": spooled,
+        "stored_by_sink": _by_label(words, registry.ROWS_STORED),
+        "rejected_by_reason": _by_label(words, registry.ROWS_REJECTED),
+        "failed_by_reason": _by_label(words, registry.ROWS_FAILED),
+        "requests_by_code": _by_label(words, registry.REQUESTS),
+        "retries": _total(words, registry.SINK_RETRIES),
+        "restarts": _one(words, registry.WORKER_RESTARTS),
+        "dead_letters": _total(words, registry.DEAD_LETTERS),
+        "requests_in_flight": _one(words, registry.REQUESTS_IN_FLIGHT),
+        "buffer": {
+            "held_rows": in_flight - spooled,
+            "capacity_rows": _one(words, registry.BUFFER_ROWS_MAX),
+            "bytes": _one(words, registry.BUFFER_BYTES),
+        },
+        "fallback_lanes": _one(words, registry.FALLBACK_ACTIVE),
+        "last_stored_at": last_stored_ns / NS_PER_S or None,
+        **history.lately(stream),
+        "workers": [_worker(worker) for worker in totals.workers if worker.stream == stream],
+    }
+
+
+def scrape_figures(
+    totals: WorkerTotals, streams: Sequence[str], health: QuestDBHealth, *, ready: bool
+) -> Figures:
+    """Return the figures of `/metrics`. Checks which workers are alive.
+
+    Args:
+        totals: Of all workers.
+        streams: Names of all streams.
+        health: Result of the last poll of QuestDB.
+        ready: Whether readings are being stored.
+    """
+    alive = [worker for worker in totals.workers if worker.alive]
+    by_token = [
+        (stream, token, numbers)
+        for stream in streams
+        for token, numbers in totals.by_token(stream).items()
+    ]
+    found: Mapping[str, Samples] = {
+        registry.WORKERS.name: _workers_by_state(alive, streams),
+        registry.QUESTDB_UP.name: {(): float(health.up)},
+        registry.TABLE_SUSPENDED.name: {
+            (name,): float(table.suspended) for name, table in health.tables.items()
+        },
+        registry.TABLE_WAL_LAG.name: {
+            (name,): float(table.wal_lag_transactions) for name, table in health.tables.items()
+        },
+        registry.REQUESTS_BY_TOKEN.name: {
+            (stream, token): float(numbers.requests) for stream, token, numbers in by_token
+        },
+        registry.ROWS_BY_TOKEN.name: {
+            (stream, token): float(numbers.rows) for stream, token, numbers in by_token
+        },
+        registry.READY.name: {(): float(ready)},
+        registry.LOG_LINES_DROPPED.name: {(): float(DROPS.total)},
+        registry.BUILD_INFO.name: {(__version__,): 1.0},
+    }
+    return Figures({name: totals.of(name) for name in streams}, found)
+
+
+def _workers_by_state(alive: Sequence[WorkerState], streams: Sequence[str]) -> Samples:
+    states = [(worker.stream, STATE_NAMES[worker.state]) for worker in alive]
+    return {(name, state): states.count((name, state)) for name in streams for state in STATE_NAMES}
+
+
+def _delivery(config: StreamConfig) -> dict[str, Json]:
+    sink = config.sink
+    # A fallback to the same sink is none.
+    fallback = sink.fallback if sink.fallback not in ("none", sink.kind) else None
+    return {"first": sink.kind, "fallback": fallback, "ack": sink.ack}
+
+
+def _worker(worker: WorkerState) -> dict[str, Json]:
+    alive = worker.alive
+    return {
+        "pid": worker.pid,
+        "state": STATE_NAMES[worker.state] if alive else "gone",
+        "stored_rows": _total(worker.words, registry.ROWS_STORED),
+        "held_rows": worker.held_rows,
+        "memory_bytes": _one(worker.words, registry.WORKER_MEMORY) if alive else 0,
+    }
+
+
+def _one(words: Words, metric: Metric) -> int:
+    return words[offset_of(metric)]
+
+
+def _total(words: Words, metric: Metric) -> int:
+    return sum(values_of(words, metric))
+
+
+def _by_label(words: Words, metric: Metric) -> dict[str, Json]:
+    counts = zip(label_sets(metric), values_of(words, metric), strict=True)
+    return {value: count for (value,), count in counts if count}

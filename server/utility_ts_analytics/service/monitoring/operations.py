@@ -1,0 +1,171 @@
+"""Facts for the operations port: readiness, metrics and status, from QuestDB, ports and workers."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from utility_ts_analytics import __version__
+from utility_ts_analytics.asgi.responses import Json
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.config import Config
+from utility_ts_analytics.service.listeners.port_watch import PortWatch
+from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
+from utility_ts_analytics.service.monitoring.documents import scrape_figures, stream_status
+from utility_ts_analytics.service.monitoring.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.monitoring.map_watch import MapWatch
+from utility_ts_analytics.service.shared_worker_state import (
+    REFUSING,
+    SERVING,
+    STOPPED,
+    WorkerStateFile,
+    started_s,
+)
+from utility_ts_analytics.service.worker_totals import WorkerTotals, read_worker_totals
+from utility_ts_analytics.telemetry.exposition import Exposition, Figures
+from utility_ts_analytics.telemetry.layout import NS_PER_S
+from utility_ts_analytics.telemetry.logs import report_left_out
+
+_BEAT_S = 0.5
+_SILENT_S = 5.0
+"""A worker whose last beat is older than this does not count as serving."""
+
+_log = structlog.get_logger("operations")
+
+
+class OperationsFacts:
+    """The `asgi.operations.Facts` of the service. One event loop.
+
+    Args:
+        config: Of the streams.
+        state_file: Of this worker.
+        runtime_dir: Where all workers keep their state.
+        watch: Polls QuestDB.
+        ports: Asks the service's own ports.
+        maps: Watches QuestDB's memory maps.
+        clock: For beats and ages.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state_file: WorkerStateFile,
+        runtime_dir: Path,
+        *,
+        watch: DatabaseWatch,
+        ports: PortWatch,
+        maps: MapWatch,
+        clock: Clock,
+    ) -> None:
+        self._streams = config.streams
+        self._watch = watch
+        self._ports = ports
+        self._maps = maps
+        self._state_file = state_file
+        self._runtime_dir = runtime_dir
+        self._clock = clock
+        self._reported: Sequence[str] | None = None
+        self._started_s = self._clock.monotonic_s()
+        began_s = started_s(runtime_dir)
+        self._service_started_s = self._started_s if began_s is None else began_s
+        self._tasks: list[asyncio.Task[None]] = []
+        self._history = History(self._streams)
+        self._exposition = Exposition(self._figures)
+
+    async def startup(self) -> None:
+        """Start the background tasks."""
+        self._tasks = [
+            asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._ports.run()),
+            asyncio.create_task(self._maps.run()),
+            asyncio.create_task(self._beat()),
+            asyncio.create_task(self._sample()),
+        ]
+
+    async def shutdown(self) -> None:
+        """Stop the background tasks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._state_file.publish(STOPPED, self._clock.monotonic_s())
+
+    def unready_reasons(self) -> Sequence[str]:
+        """Return one line per reason why readings are not being stored."""
+        return self._unready_reasons(read_worker_totals(self._runtime_dir))
+
+    def warnings(self) -> Sequence[str]:
+        """Return one line per thing to correct although readings are stored."""
+        return [*self._watch.warnings(), *self._maps.warnings]
+
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        """Return content type and text of all metrics."""
+        return self._exposition.render(accept)
+
+    def _figures(self) -> Figures:
+        totals = read_worker_totals(self._runtime_dir)
+        ready = not self._unready_reasons(totals)
+        return scrape_figures(totals, list(self._streams), self._watch.health, ready=ready)
+
+    def status(self) -> Mapping[str, Json]:
+        """Return the document `/status.json` (`documents`)."""
+        totals = read_worker_totals(self._runtime_dir)
+        reasons = self._unready_reasons(totals)
+        return {
+            "version": __version__,
+            "uptime_s": int(self._clock.monotonic_s() - self._service_started_s),
+            "ready": not reasons,
+            "reasons": [*reasons],
+            "warnings": [*self.warnings()],
+            "questdb": self._watch.facts(),
+            "now": self._clock.wall_ns() / NS_PER_S,
+            "streams": {
+                name: stream_status(totals, name, stream, self._history)
+                for name, stream in self._streams.items()
+            },
+            "errors": self._history.errors(),
+        }
+
+    def _unready_reasons(self, totals: WorkerTotals) -> list[str]:
+        return [*self._watch.reasons(), *self._silent_streams(totals), *self._ports.reasons()]
+
+    def _silent_streams(self, totals: WorkerTotals) -> list[str]:
+        now_s = self._clock.monotonic_s()
+        workers = [
+            worker
+            for worker in totals.workers
+            if now_s - worker.beat_s < _SILENT_S and worker.alive
+        ]
+        reasons = []
+        for name in self._streams:
+            states = {worker.state for worker in workers if worker.stream == name}
+            # Workers poll the database themselves: ready only when none of them refuses any more.
+            if REFUSING in states and not self._watch.reasons():
+                reasons.append(f"a worker of {name} has yet to see that the database is back")
+            elif not states & {SERVING, REFUSING}:
+                reasons.append(f"no worker of {name} is serving")
+        return reasons
+
+    async def _beat(self) -> None:
+        while True:
+            self._state_file.publish(SERVING, self._clock.monotonic_s())
+            self._report_changes()
+            report_left_out()
+            await self._clock.sleep(_BEAT_S)
+
+    async def _sample(self) -> None:
+        while True:
+            self._history.sample(read_worker_totals(self._runtime_dir), self._clock.monotonic_s())
+            await self._clock.sleep(SAMPLE_EVERY_S)
+
+    def _report_changes(self) -> None:
+        """Log changes of readiness; in the first seconds only those of the database."""
+        starting = self._clock.monotonic_s() - self._started_s < _SILENT_S
+        reasons = self._watch.reasons() if starting else self.unready_reasons()
+        if reasons == self._reported or not self._watch.known:
+            return
+        if reasons:
+            _log.warning("not ready", reasons=reasons)
+        elif self._reported is not None or not starting:
+            _log.info("ready")
+        self._reported = reasons

@@ -1,0 +1,2 @@
+SELECT rec, epoch_millis(num(j->>'t')) AS ts, j->>'t' AS ts_text, j->>'m' AS meter_id, j->>'v' AS kwh
+FROM ndjson($path)

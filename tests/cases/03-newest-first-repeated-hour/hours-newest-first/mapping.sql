@@ -1,0 +1,4 @@
+-- by_order finds out by itself that the file runs backwards.
+WITH readings AS (SELECT *, meter AS key, wall(time, '%Y-%m-%d %H:%M') AS local FROM csv($path))
+SELECT rec, ts, time AS ts_text, key AS meter_id, kWh AS kwh
+FROM by_order(readings, 'Europe/Berlin')

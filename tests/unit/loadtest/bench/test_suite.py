@@ -1,0 +1,152 @@
+"""The suite through its command: measured, kept, compared, able to fail; nothing left running."""
+
+import importlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from loadtest.bench.baseline import Baseline, load_baseline
+from loadtest.bench.case import wait_or_stop
+from loadtest.bench.catalogue import BENCHES, Bench, Effort
+from loadtest.bench.command import main
+from loadtest.bench.figures import Result
+from loadtest.bench.suite import NotMeasured, Suite
+
+ROOT = Path(__file__).parents[4]
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "loadtest", "bench", "--quick", "--only", "event_id"),
+            *("--out", str(tmp_path / "results"), *arguments),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def with_ratio(baseline: Baseline, factor: float) -> Baseline:
+    entries = {
+        key: msgspec.structs.replace(entry, ratio=entry.ratio * factor)
+        for key, entry in baseline.entries.items()
+    }
+    return msgspec.structs.replace(baseline, entries=entries)
+
+
+@pytest.mark.process
+def test_run_is_kept_and_only_one_that_is_much_slower_than_it_fails(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    saved = run(tmp_path, "--save-baseline", str(path))
+    assert saved.returncode == 0, saved.stderr
+    assert "| event_id " in saved.stdout
+    [kept] = (tmp_path / "results").iterdir()
+    result = msgspec.json.decode(kept.read_bytes(), type=Result)
+    [figures] = result.figures
+    effort = BENCHES["event_id"].quick
+    assert (figures.rows, len(figures.rounds)) == (effort.rows, effort.rounds)
+    assert figures.ratio > 0
+    assert figures.cpu_us_per_row > 0
+    assert 20 < figures.rss_peak_mib < 500
+
+    baseline = load_baseline(path)
+    path.write_bytes(msgspec.json.encode(with_ratio(baseline, 0.1)))
+    faster = run(tmp_path, "--baseline", str(path))
+    assert (faster.returncode, "WORSE" in faster.stdout) == (0, False)
+
+    # A baseline ten times as fast: no noise comes near that.
+    path.write_bytes(msgspec.json.encode(with_ratio(baseline, 10.0)))
+    slower = run(tmp_path, "--baseline", str(path))
+    assert slower.returncode == 1
+    assert "measuring it again" in slower.stdout
+    assert "WORSE: event_id: ratio" in slower.stdout
+
+
+def test_case_that_fails_is_told_and_is_no_figure(capfd: pytest.CaptureFixture[str]) -> None:
+    nothing = Bench("event_id", "cpu", "process", 0.1, quick=Effort(rows=0, rounds=1))
+    with Suite(quick=True) as suite:
+        assert list(suite.run([nothing])) == [NotMeasured("event_id", "")]
+    assert "Error" in capfd.readouterr().err
+
+
+def test_list_has_every_question(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(BENCHES)
+    assert all(line.endswith("?") for line in lines)
+    assert main(["--list", "--no-database"]) == 0
+    assert "end_to_end" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--only", "no-such-bench"], ["x"]])
+def test_what_cannot_be_measured_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+
+
+def test_every_question_is_in_the_catalogue() -> None:
+    modules = {bench.module for bench in BENCHES.values()}
+    found = {
+        name
+        for module in modules
+        for name, member in vars(importlib.import_module(f"loadtest.bench.{module}")).items()
+        if callable(member) and (member.__doc__ or "").partition("\n")[0].endswith("?")
+    }
+    assert found == set(BENCHES)
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_bench_has_a_question_and_what_answers_it(name: str) -> None:
+    bench = BENCHES[name]
+    assert bench.question.endswith("?")
+    assert callable(bench.measure)
+    assert bench.quick.rows < bench.full.rows
+    assert len(set(bench.cases)) == len(bench.cases) > 0
+    assert 0 < bench.tolerance < 1
+
+
+WaitGone = Callable[[int], None]
+
+CHILD = """
+import subprocess, sys
+from loadtest.bench.case import exit_on_sigterm, wait_or_stop
+exit_on_sigterm()
+below = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+print(below.pid, flush=True)
+wait_or_stop(below, 60)
+"""
+
+
+@pytest.mark.process
+def test_exit_code_is_returned() -> None:
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
+        assert wait_or_stop(process, 30) == 3
+
+
+@pytest.mark.process
+def test_process_that_takes_too_long_is_told_to_stop() -> None:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert wait_or_stop(process, 0.01) == -signal.SIGTERM
+
+
+@pytest.mark.process
+def test_process_that_is_told_to_stop_ends_what_it_began(wait_gone: WaitGone) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        below = int(process.stdout.readline())
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    wait_gone(below)
