@@ -33,6 +33,7 @@ from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.listeners.tls import check_tls_or_raise, weaknesses
+from utility_ts_analytics.service.listeners.worker_sockets import until_listening
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
@@ -107,6 +108,7 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
             worker_silent_s=config.server.worker_silent_s,
         ),
         maps=MapWatch(config, clock),
+        listening=partial(until_listening, config.metrics.bind_address.port, clock),
         clock=clock,
     )
     token = config.metrics.auth_bearer_token
@@ -170,6 +172,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         endpoint=endpoint,
         watch=watch,
         refusal=refusal,
+        listening=partial(until_listening, stream.source.bind_address.port, clock),
         state_file=state_file,
         drain=drain,
         drain_timeout_s=config.server.drain_timeout_s,

@@ -53,7 +53,6 @@ class ServerProcess:
         self.drain_timeout_s = plan.drain_timeout_s
         self._worker_count = plan.workers
         self._started_at_s = now_s
-        self._first_beats_s: dict[int, float] = {}
         self._served = False
         error = self._error = LastError()
         self._process = start_child(lambda: _serve(plan, runtime_dir, error))
@@ -94,17 +93,9 @@ class ServerProcess:
         return self._served
 
     def serves(self, workers: Iterable[WorkerState]) -> bool:
-        """Tell whether all its workers take connections. Call it at every tick.
-
-        A worker reports SERVING just before it listens, and beats again only after that: so the
-        second beat counts.
-        """
-        ready = 0
-        for worker in self.own_workers(workers):
-            if worker.state in (REFUSING, SERVING):
-                first_s = self._first_beats_s.setdefault(worker.pid, worker.beat_s)
-                ready += worker.beat_s > first_s
-        return ready >= self._worker_count
+        """Tell whether all its workers take connections."""
+        own = self.own_workers(workers)
+        return sum(worker.state in (REFUSING, SERVING) for worker in own) >= self._worker_count
 
     def stop(self) -> None:
         """Begin to stop: requests end within `drain_timeout_s`, new ones are refused."""

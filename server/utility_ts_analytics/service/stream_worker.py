@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,6 +56,7 @@ class StreamWorker:
         endpoint: Cuts unfinished bodies when a drain begins.
         watch: Polls the database.
         refusal: Returns why requests are refused at the moment, as the intake does.
+        listening: Returns once this worker takes connections; no beat says so before.
         state_file: Gets beats, gauges and counts.
         drain: Shared with the intake.
         drain_timeout_s: From the signal to stop until undelivered rows are given back, seconds.
@@ -66,6 +67,7 @@ class StreamWorker:
     endpoint: IngestEndpoint
     watch: DatabaseWatch
     refusal: Callable[[], Failure | None]
+    listening: Callable[[], Awaitable[None]]
     state_file: WorkerStateFile
     drain: DrainState
     drain_timeout_s: float
@@ -116,6 +118,7 @@ class StreamWorker:
             os._exit(1)
 
     async def _beat(self) -> None:
+        await self.listening()
         while True:
             self._publish(self._state())
             report_left_out()

@@ -15,7 +15,12 @@ from utility_ts_analytics.service.server_process import (
     ServerProcess,
     make_app_on_free_disk,
 )
-from utility_ts_analytics.service.shared_worker_state import DRAINING, SERVING, STARTING
+from utility_ts_analytics.service.shared_worker_state import (
+    DRAINING,
+    REFUSING,
+    SERVING,
+    STARTING,
+)
 
 pytestmark = pytest.mark.process
 
@@ -71,15 +76,14 @@ def test_server_that_is_killed_says_so(process: ServerProcess) -> None:
     assert process.last_error == "killed by SIGKILL"
 
 
-def test_all_workers_serve_from_their_second_beat_on(process: ServerProcess) -> None:
+def test_server_serves_while_all_its_workers_do(process: ServerProcess) -> None:
     # The server itself stands for a worker: it is alive, and in its session.
     own = process.pid
     until_in_its_session(own)
     for state, beat_s, serves in [
         (STARTING, 0.0, False),
-        (SERVING, 101.0, False),
-        (SERVING, 101.0, False),
-        (SERVING, 101.5, True),
+        (SERVING, 101.0, True),
+        (REFUSING, 101.5, True),
         (DRAINING, 102.0, False),
     ]:
         workers = [worker_state(own, server_pid=own, state=state, beat_s=beat_s)]

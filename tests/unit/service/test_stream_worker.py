@@ -16,6 +16,7 @@ from utility_ts_analytics.service.shared_worker_state import (
     DRAINING,
     REFUSING,
     SERVING,
+    STARTING,
     STOPPED,
     WorkerState,
     WorkerStateFile,
@@ -63,16 +64,22 @@ class WorkerRig:
         self.watch = IdleWatch()
         self.database: Failure | None = None
         self.drain = DrainState()
+        self.listens = asyncio.Event()
+        self.listens.set()
         self.worker = StreamWorker(
             lanes=[rig.lane],
             endpoint=cast("IngestEndpoint", self.endpoint),  # only `stop_bodies` is used
             watch=self.watch,
             refusal=lambda: self.drain.failure() or self.database,
+            listening=self._until_it_listens,
             state_file=WorkerStateFile(folder, "meter_usage"),
             drain=self.drain,
             drain_timeout_s=DRAIN_S,
             clock=self.lane.clock,
         )
+
+    async def _until_it_listens(self) -> None:
+        await self.listens.wait()
 
     async def beat(self) -> WorkerState:
         """Let the worker say something, and return it."""
@@ -83,9 +90,13 @@ class WorkerRig:
         return worker
 
 
-def with_worker(folder: Path, check: Callable[[WorkerRig], Awaitable[None]]) -> None:
+def with_worker(
+    folder: Path, check: Callable[[WorkerRig], Awaitable[None]], *, listens: bool = True
+) -> None:
     async def main() -> None:
         rig = WorkerRig(folder)
+        if not listens:
+            rig.listens.clear()
         await rig.worker.startup()
         await asyncio.sleep(0)
         try:
@@ -104,6 +115,15 @@ def test_database_is_asked_before_the_first_request(tmp_path: Path) -> None:
         assert rig.watch.polls == 1
 
     with_worker(tmp_path, check)
+
+
+def test_worker_is_starting_until_it_listens(tmp_path: Path) -> None:
+    async def check(rig: WorkerRig) -> None:
+        assert [(await rig.beat()).state for _ in range(3)] == [STARTING] * 3
+        rig.listens.set()
+        assert (await rig.beat()).state == SERVING
+
+    with_worker(tmp_path, check, listens=False)
 
 
 def test_state_follows_the_refusal(tmp_path: Path) -> None:

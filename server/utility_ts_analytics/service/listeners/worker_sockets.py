@@ -1,11 +1,16 @@
 """The connections of the workers of a port, read from /proc (Linux)."""
 
+import asyncio
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from utility_ts_analytics.clock import Clock
+
 _LISTEN = "0A"
 _OPEN_FILES = "Max open files"
+_LISTENS_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,19 @@ def read_sockets(pids: Iterable[int], port: int) -> Mapping[int, WorkerSockets]:
             open_files_max=open_files_max,
         )
     return found
+
+
+async def until_listening(port: int, clock: Clock) -> None:
+    """Return once this process takes connections on a TCP port.
+
+    Granian listens a moment after the application has started; on a busy machine, seconds after.
+    """
+    own_pid = os.getpid()
+    while True:
+        found = await asyncio.to_thread(read_sockets, [own_pid], port)
+        if own_pid in found and found[own_pid].listens:
+            return
+        await clock.sleep(_LISTENS_EVERY_S)
 
 
 def _descriptors(process: Path) -> tuple[set[int], int]:

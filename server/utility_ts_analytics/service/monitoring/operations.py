@@ -1,7 +1,7 @@
 """Facts for the operations port: readiness, metrics and status, from QuestDB, ports and workers."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -44,6 +44,7 @@ class OperationsFacts:
         watch: Polls QuestDB.
         ports: Asks the service's own ports.
         maps: Watches QuestDB's memory maps.
+        listening: Returns once this worker takes connections; no beat says so before.
         clock: For beats and ages.
     """
 
@@ -56,12 +57,14 @@ class OperationsFacts:
         watch: DatabaseWatch,
         ports: PortWatch,
         maps: MapWatch,
+        listening: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
         self._ports = ports
         self._maps = maps
+        self._listening = listening
         self._state_file = state_file
         self._runtime_dir = runtime_dir
         self._clock = clock
@@ -147,6 +150,7 @@ class OperationsFacts:
         return reasons
 
     async def _beat(self) -> None:
+        await self._listening()
         while True:
             self._state_file.publish(SERVING, self._clock.monotonic_s())
             self._report_changes()

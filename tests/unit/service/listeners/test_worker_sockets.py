@@ -1,5 +1,6 @@
 """The kernel tells who listens, who waits, and which connections are whose."""
 
+import asyncio
 import os
 import resource
 import socket
@@ -7,7 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from utility_ts_analytics.service.listeners.worker_sockets import WorkerSockets, read_sockets
+from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.service.listeners.worker_sockets import (
+    WorkerSockets,
+    read_sockets,
+    until_listening,
+)
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
@@ -50,6 +56,19 @@ def test_descriptors_are_counted_and_limited() -> None:
     assert before.open_files_max == soft
     with socket.socket():
         assert looked(1).open_files == before.open_files + 1
+
+
+def test_bound_port_takes_connections_only_once_it_listens() -> None:
+    async def check() -> None:
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            waiting = asyncio.create_task(until_listening(server.getsockname()[1], SystemClock()))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(waiting), 0.2)
+            server.listen()
+            await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(check())
 
 
 def test_processes_that_ended_are_left_out() -> None:

@@ -56,6 +56,10 @@ class OpenPorts(PortWatch):
         return self.troubles
 
 
+async def at_once() -> None:
+    """Listen from the start."""
+
+
 def facts_of(
     folder: Path, *troubles: str, ports: Sequence[str] = (), warnings: Sequence[str] = ()
 ) -> OperationsFacts:
@@ -69,6 +73,7 @@ def facts_of(
         watch=HealthyWatch(*troubles),
         ports=OpenPorts(*ports),
         maps=maps,
+        listening=at_once,
         clock=clock,
     )
 
@@ -184,8 +189,20 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
     ports = PortWatch([], tmp_path, clock, worker_silent_s=15)
     maps = IdleMaps(config, clock)
     state_file = WorkerStateFile(tmp_path, "operations")
+    listens = asyncio.Event()
+
+    async def until_it_listens() -> None:
+        await listens.wait()
+
     facts = OperationsFacts(
-        config, state_file, tmp_path, watch=Idle(), ports=ports, maps=maps, clock=clock
+        config,
+        state_file,
+        tmp_path,
+        watch=Idle(),
+        ports=ports,
+        maps=maps,
+        listening=until_it_listens,
+        clock=clock,
     )
 
     async def run() -> list[int]:
@@ -193,8 +210,12 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
         await facts.startup()
         await asyncio.sleep(0)
         states.append(next(read_workers(tmp_path)).state)
+        listens.set()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        states.append(next(read_workers(tmp_path)).state)
         await facts.shutdown()
         states.append(next(read_workers(tmp_path)).state)
         return states
 
-    assert asyncio.run(run()) == [SERVING, STOPPED]
+    assert asyncio.run(run()) == [STARTING, SERVING, STOPPED]
