@@ -32,6 +32,15 @@ from utility_ts_analytics.sinks.ilp.encode import row_encoder
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
+# Settings of whoever runs the tests must not reach the servers under test.
+for _name in [name for name in os.environ if name.startswith("QDB_")]:
+    del os.environ[_name]
+# Most servers of a run live for seconds: code that is compiled once is enough for them, and takes
+# half the time to start. Workers without work sleep soon: several servers wait beside each other.
+os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1"
+for _pool in ("SHARED", "WAL_APPLY", "MAT_VIEW_REFRESH", "VIEW_COMPILER", "EXPORT"):
+    os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
+
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name a case by its argument (None: pytest's own way) where its bytes are no text.
@@ -60,10 +69,8 @@ class TestQuestDB:
 
     def __init__(self, data_dir: Path, *, stock: bool = False) -> None:
         self._stock = stock
-        # Settings of whoever runs the tests must not reach the server under test.
-        environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
         # Lets a test suspend a table of its own: ALTER TABLE t SUSPEND WAL.
-        environ["QDB_DEV_MODE_ENABLED"] = "true"
+        environ = {**os.environ, "QDB_DEV_MODE_ENABLED": "true"}
         self.server = EmbeddedQuestDB(data_dir, heap_mib=HEAP_MIB, environ=environ)
         self.running: RunningQuestDB
 

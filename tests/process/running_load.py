@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.faults.proxy import Proxy, ProxyThread
+from tests.process.forked_commands import run_forked
 from tests.process.running_service import (
     QuestDBPorts,
     Section,
@@ -49,26 +50,24 @@ class Loader:
     def __post_init__(self) -> None:
         self.journal = self.place / "journal"
 
-    def command(self, *arguments: str, into: str = "meter_usage") -> list[str]:
+    def arguments(self, *arguments: str, into: str = "meter_usage") -> list[str]:
         common = ("--into", into, "--config", str(self.config), "--journal", str(self.journal))
-        return command("load", *arguments, *common)
+        return ["load", *arguments, *common]
+
+    def command(self, *arguments: str, into: str = "meter_usage") -> list[str]:
+        return command(*self.arguments(*arguments, into=into))
 
     def run(
         self, *arguments: str, into: str = "meter_usage", stdin: bytes = b""
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         self.hurry()
-        done = subprocess.run(
-            self.command(*arguments, into=into),
+        return run_forked(
+            self.arguments(*arguments, into=into),
             cwd=self.place,
-            env=command_environment(),
-            input=stdin,
-            capture_output=True,
-            timeout=LOAD_TIMEOUT_S,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+            environment=command_environment(),
+            timeout_s=LOAD_TIMEOUT_S,
+            stdin=stdin,
         )
 
     def facts(self, *arguments: str, code: int = 0, into: str = "meter_usage") -> Mapping[str, Any]:

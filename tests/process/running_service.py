@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tests.process.forked_commands import run_forked
 from tests.process.process_family import descendants
 from tests.process.raw_http import JSON, NDJSON, Answer, Connection, ask, post
 from tests.process.stored_tables import until
@@ -125,15 +126,8 @@ def run_command(
     timeout_s: float = READY_TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of the service to its end."""
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env=command_environment(extra),
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    environment = command_environment(extra)
+    return run_forked(arguments, cwd=cwd, environment=environment, timeout_s=timeout_s)
 
 
 @dataclass(slots=True)

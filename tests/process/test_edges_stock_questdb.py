@@ -135,8 +135,12 @@ def test_table_that_another_client_had_made_is_refused_with_the_way_out(
     tables.execute(f"DROP TABLE {TABLE}")
     stock_questdb.write(b'meter_usage,meter_id=a event_id="e",kwh=1 1735689600000000000\n')
     until(lambda: "made this table by itself" in service.unreadiness(), "/readyz says so")
-    problem = service.post_lines(body).problem(503, "schema-missing")
-    assert f"RENAME TABLE {TABLE} TO {TABLE}_made_by_ilp" in problem.detail
+
+    def way_out_is_told() -> bool:
+        problem = service.post_lines(body).problem(503, "schema-missing")
+        return f"RENAME TABLE {TABLE} TO {TABLE}_made_by_ilp" in problem.detail
+
+    until(way_out_is_told, "the worker has seen it too")
     code, text = command(service, "schema", "apply")
     assert code == 1, text
     assert "DROP TABLE" in text

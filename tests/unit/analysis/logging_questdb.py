@@ -13,7 +13,9 @@ class LoggingQuestDB(TestQuestDB):
 
     def __init__(self, data_dir: Path, part_commits: int) -> None:
         super().__init__(data_dir)
-        environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
-        environ["QDB_CAIRO_DEFAULT_SEQUENCER_PART_TXN_COUNT"] = str(part_commits)
-        environ["QDB_CAIRO_WAL_PURGE_INTERVAL"] = "100"  # ms
+        environ = {
+            **os.environ,
+            "QDB_CAIRO_DEFAULT_SEQUENCER_PART_TXN_COUNT": str(part_commits),
+            "QDB_CAIRO_WAL_PURGE_INTERVAL": "100",  # ms
+        }
         self.server = EmbeddedQuestDB(data_dir, heap_mib=HEAP_MIB, environ=environ)
