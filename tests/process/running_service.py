@@ -130,6 +130,22 @@ def run_command(
     return run_forked(arguments, cwd=cwd, environment=environment, timeout_s=timeout_s)
 
 
+def run_without(package: str, *arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run one command to its end as if a package were not installed; writes into `cwd`."""
+    (cwd / f"{package}.py").write_text(
+        f"raise ModuleNotFoundError('No module named {package}', name='{package}')\n"
+    )
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=command_environment({"PYTHONPATH": f"{cwd}{os.pathsep}{PROJECT / 'server'}"}),
+        capture_output=True,
+        text=True,
+        timeout=READY_TIMEOUT_S,
+        check=False,
+    )
+
+
 @dataclass(slots=True)
 class RunningService:
     """One `serve` process and all that it started."""
