@@ -103,7 +103,7 @@ class TestQuestDB:
     def start(self) -> None:
         """Start the server on the same ports and data as before, and make sure of the schema."""
         self.start_bare()
-        assert asyncio.run(apply_schema(self.pg_uri)) == []
+        assert asyncio.run(apply_schema(self.pg_uri, table_specs().values())) == []
 
     def start_bare(self) -> None:
         """Start the server and leave its tables as they are; `stock` ones make tables for ILP."""

@@ -71,7 +71,7 @@ def test_batch_sent_again_to_an_emptied_server_makes_no_table(
         for _ in range(3):
             assert_missing(await send())
         assert tables_there(stock_questdb) == []
-        assert await apply_schema(stock_questdb.pg_uri) == []
+        assert await apply_schema(stock_questdb.pg_uri, table_specs().values()) == []
         assert await send() == Delivered()
 
     sending(stock_questdb, kind, check)
@@ -89,7 +89,7 @@ def test_rows_sent_after_a_drop_are_not_delivered_and_make_no_table(
         for _ in range(3):
             assert_missing(await send())
         assert tables_there(stock_questdb) == []
-        assert await apply_schema(stock_questdb.pg_uri) == []
+        assert await apply_schema(stock_questdb.pg_uri, table_specs().values()) == []
         assert await send() == Delivered()
 
     sending(stock_questdb, kind, check)
@@ -104,7 +104,7 @@ def test_table_dropped_and_made_again_between_two_batches_has_the_second(
     async def check(send: Send) -> None:
         assert await send() == Delivered()
         stock_questdb.query(f"DROP TABLE {TABLE}")
-        assert await apply_schema(stock_questdb.pg_uri) == []
+        assert await apply_schema(stock_questdb.pg_uri, table_specs().values()) == []
         for _ in range(3):
             if await send() == Delivered():
                 return

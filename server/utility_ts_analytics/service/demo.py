@@ -20,7 +20,7 @@ from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestD
 from utility_ts_analytics.database.embedded_questdb.server_settings import HTTP_LOGIN, Ports
 from utility_ts_analytics.database.pool import Connection, address_of, connected
 from utility_ts_analytics.database.reference_csv import insert_csv
-from utility_ts_analytics.database.schema import apply_schema
+from utility_ts_analytics.database.schema import apply_schema, specs_for
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.service.assembly import server_plans, service_plan
@@ -85,7 +85,7 @@ def run_demo(
         }
         others = {k: v for k, v in environ.items() if not k.startswith("INGESTION__QUESTDB__")}
         config = parse_config({**tables, "questdb": here}, others)
-        asyncio.run(apply_schema(running.pg_uri))
+        asyncio.run(apply_schema(running.pg_uri, specs_for(config.stream_tables)))
         moved = {}
         if running.ports != ports:
             moved = {
