@@ -248,10 +248,16 @@ class Demo:
         return f'SELECT count() FROM "{name}" WHERE {period} AND {own}'  # noqa: S608
 
     def _facts(self, stored: Mapping[str, int]) -> Iterator[str]:
-        yield f"{'status page':26} {url_of(self.config.metrics)}/"
-        for stream, settings in self.config.streams.items():
-            yield f"{f'post {stream} to':26} {url_of(settings.source)}/ingest/{stream}/ndjson"
-        yield f"{'QuestDB console':26} {self.console_url}"
+        addresses = {
+            "status page": f"{url_of(self.config.metrics)}/",
+            **{
+                f"post {stream} to": f"{url_of(settings.source)}/ingest/{stream}/ndjson"
+                for stream, settings in self.config.streams.items()
+            },
+            "QuestDB console": self.console_url,
+        }
+        width = max(map(len, addresses))
+        yield from (f"{name:{width}} {address}" for name, address in addresses.items())
         yield "stored rows of data-samples/:"
         for table, rows in stored.items():
             yield f"  {table:24} {rows:>9,}"
