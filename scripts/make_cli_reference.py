@@ -25,7 +25,7 @@ help texts in `cli/`; a test holds them equal.
 - A repeatable option is given once for each value: `--feeder F1 --feeder F2`.
 - Exit code 2 means wrong options or configuration, with every command; all problems are printed at
   once, and nothing was done.
-- Every command reads a configuration but `dev` without `--config`, `schema show`, and `analyze`
+- Every command reads a configuration but `dev` and `schema show` without `--config`, and `analyze`
   that lists or shows questions.
 
 | command | does |

@@ -110,7 +110,7 @@ class TestQuestDB:
     def start(self) -> None:
         """Start the server on the same ports and data as before, and make sure of the schema."""
         self.start_bare()
-        assert asyncio.run(apply_schema(self.pg_uri)) == []
+        assert asyncio.run(apply_schema(self.pg_uri, table_specs().values())) == []
 
     def start_bare(self) -> None:
         """Start the server and leave its tables as they are; `stock` ones make tables for ILP."""
@@ -198,9 +198,10 @@ async def insert_reference_rows(pg_uri: str) -> None:
 
 
 def _post_samples(server: TestQuestDB) -> None:
-    for stream in STREAMS.values():
+    for path in SAMPLES.glob("*.ndjson.gz"):
+        stream = STREAMS[path.name.removesuffix(".ndjson.gz")]
         decoder = NdjsonDecoder(stream, stream.record_type)
-        text = gzip.decompress((SAMPLES / f"{stream.name}.ndjson.gz").read_bytes())
+        text = gzip.decompress(path.read_bytes())
         decoded = decoder.decode(LineBlock.of(text, 1), ts_end=TS_END)
         lines = row_encoder(stream.name)(decoded.rows)
         server.write(lines)

@@ -20,6 +20,7 @@ from loadtest.database import own_questdb
 from loadtest.readings import produce, split_bodies, write_ilp
 
 from utility_ts_analytics.database.schema import apply_schema
+from utility_ts_analytics.database.table_spec import table_specs
 
 _PROJECT = Path(__file__).parents[2]
 _CASE = "from loadtest.bench.case import measure_case; measure_case()"
@@ -86,7 +87,7 @@ class Suite:
             return
         own = self._held.enter_context(own_questdb("bench-db-"))
         running = own.running
-        different = asyncio.run(apply_schema(running.pg_uri))
+        different = asyncio.run(apply_schema(running.pg_uri, table_specs().values()))
         if different:
             raise RuntimeError(f"cannot measure: the schema is not applied: {different}")
         self._database = Database(

@@ -18,6 +18,7 @@ from utility_ts_analytics.database.access import (
 )
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.schema import apply_schema
+from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp import ilp_over_http
@@ -38,7 +39,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningQuestDB
     }
     place: Path = tmp_path_factory.mktemp("guarded")
     with EmbeddedQuestDB(place, heap_mib=256, environ={**os.environ, **login}) as running:
-        assert asyncio.run(apply_schema(running.pg_uri)) == []
+        assert asyncio.run(apply_schema(running.pg_uri, table_specs().values())) == []
         yield running
 
 

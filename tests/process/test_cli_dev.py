@@ -12,6 +12,8 @@ from tests.process.raw_http import NDJSON, ask, post
 from tests.process.running_service import PROJECT, command, command_environment, free_ports
 from tests.process.stored_tables import until
 
+from utility_ts_analytics.records.streams import STREAMS
+
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
 ONCE_TIMEOUT_S = 120.0
@@ -20,13 +22,16 @@ EXPECTED_ROWS: dict[str, int] = json.loads((PROJECT / "data-samples/expected.jso
 ]
 
 
-def environment(meters: int, plants: int, operations: int) -> dict[str, str]:
+def environment(operations: int, *streams: int) -> dict[str, str]:
     """Return where `dev` listens; QuestDB chooses by itself where its ports are taken."""
+    listeners = {
+        f"INGESTION__{name.upper()}__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{port}"
+        for name, port in zip(STREAMS, streams, strict=True)
+    }
     return command_environment(
         {
-            "INGESTION__METER_USAGE__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{meters}",
+            **listeners,
             "INGESTION__METER_USAGE__SOURCE__WORKERS": "1",
-            "INGESTION__GENERATION_OUTPUT__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{plants}",
             "INGESTION__METRICS__BIND_ADDR": f"127.0.0.1:{operations}",
         }
     )
@@ -38,8 +43,8 @@ def stored_rows(operations: int) -> int:
 
 
 def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> None:
-    *ports, questdb, pgwire, ilp = free_ports(6)
-    environ = environment(*ports)
+    questdb, pgwire, ilp, operations, *ports = free_ports(4 + len(STREAMS))
+    environ = environment(operations, *ports)
     data = tmp_path / "data"
     config = tmp_path / "config.toml"
     config.write_text(
@@ -59,13 +64,16 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
     for table, rows in EXPECTED_ROWS.items():
         assert f"{table:24} {rows:>9,}" in first.stdout
     assert "verified" in first.stdout
-    shown = [line.split()[-1] for line in first.stdout.splitlines() if "http://" in line]
-    assert shown == [
-        f"http://127.0.0.1:{ports[2]}/",
-        f"http://127.0.0.1:{ports[0]}/ingest/meter_usage/ndjson",
-        f"http://127.0.0.1:{ports[1]}/ingest/generation_output/ndjson",
+    lines = [line for line in first.stdout.splitlines() if "http://" in line]
+    assert [line.split()[-1] for line in lines] == [
+        f"http://127.0.0.1:{operations}/",
+        *(
+            f"http://127.0.0.1:{port}/ingest/{name}/ndjson"
+            for name, port in zip(STREAMS, ports, strict=True)
+        ),
         f"http://127.0.0.1:{questdb}/",  # as configured
     ]
+    assert len({line.index("http://") for line in lines}) == 1, "they stand below each other"
     assert "export" not in first.stdout
 
     output = tmp_path / "second.log"
@@ -84,8 +92,8 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
         answer = post(ports[0], "/ingest/meter_usage/ndjson", line, {"content-type": NDJSON})
         assert answer.accepted_all().accepted == 1
         # The rows of the first start were counted and not posted again.
-        until(lambda: stored_rows(ports[2]) > 0, "the status follows")
-        assert stored_rows(ports[2]) == 1
+        until(lambda: stored_rows(operations) > 0, "the status follows")
+        assert stored_rows(operations) == 1
         family = descendants(second.pid)
         second.send_signal(signal.SIGINT)
         assert second.wait(30) == 0
@@ -97,11 +105,11 @@ def test_dev_stores_the_samples_serves_and_finds_them_again(tmp_path: Path) -> N
 
 
 def test_dev_refuses_a_taken_port_before_it_starts_a_database(tmp_path: Path) -> None:
-    meters, plants, operations = free_ports(3)
+    operations, meters, *others = free_ports(1 + len(STREAMS))
     done = subprocess.run(
         command("dev", "--data-dir", str(tmp_path / "data"), "--once"),
         cwd=tmp_path,
-        env=environment(meters, plants, operations)
+        env=environment(operations, meters, *others)
         | {"INGESTION__GENERATION_OUTPUT__SOURCE__HTTP_BIND_ADDR": f"127.0.0.1:{meters}"},
         capture_output=True,
         text=True,
@@ -119,7 +127,7 @@ def test_dev_whose_output_nobody_reads_serves_and_stops_as_usual(tmp_path: Path)
     done = subprocess.run(
         command("dev", "--data-dir", str(tmp_path / "data"), "--once"),
         cwd=tmp_path,
-        env=environment(*free_ports(3)),
+        env=environment(*free_ports(1 + len(STREAMS))),
         stdout=write_end,
         stderr=subprocess.PIPE,
         text=True,

@@ -158,15 +158,6 @@ def test_wrong_usage_exits_2_with_every_problem(tmp_path: Path) -> None:
     assert run(tmp_path / "missing.toml", "--from", "2024-06-03").returncode == 2
 
 
-def test_readings_in_another_table_are_refused(sample_questdb: TestQuestDB, tmp_path: Path) -> None:
-    ports = ServicePorts(*free_ports(3))
-    other = {"meter_usage": {"name": "readings"}}
-    config = write_config(tmp_path / "config.toml", sample_questdb, ports, other)
-    done = run(config, *WEEK)
-    assert done.returncode == 2
-    assert "meter_usage.name: feeder-balance reads the table meter_usage" in done.stderr
-
-
 def test_without_the_extra_the_command_names_it(
     sample_questdb: TestQuestDB, config: Path, tmp_path: Path
 ) -> None:

@@ -28,10 +28,13 @@ from tests.process.steady_posts import BROKEN, SteadyPosts
 from tests.process.stored_tables import StoredTables, until
 
 from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.records.streams import STREAMS
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
 PATH = "/ingest/meter_usage/ndjson"
+SERVERS = len(STREAMS) + 1
+"""One for each stream, and the operations server."""
 QUIET: Section = {"server": {"log_level": "error"}}
 STOP_S_MAX = 8.0
 OLD, NEW = "old-token-71c2", "new-token-90d4"
@@ -68,8 +71,8 @@ def server_pids(service: RunningService) -> set[int]:
 
 
 def wait_settled(service: RunningService) -> None:
-    """Return once the old generation has ended: three servers are left."""
-    until(lambda: len(server_pids(service)) == 3, "one generation is left")
+    """Return once the old generation has ended."""
+    until(lambda: len(server_pids(service)) == SERVERS, "one generation is left")
 
 
 def report(posts: SteadyPosts) -> None:
@@ -187,7 +190,7 @@ def test_second_sighup_in_a_reload_is_carried_out_after_it(
     service = start_service(with_tokens(OLD))
     first = server_pids(service)
     reconfigure(service, with_tokens(OLD, NEW))
-    until(lambda: len(server_pids(service)) > 3, "the reload has begun")
+    until(lambda: len(server_pids(service)) > SERVERS, "the reload has begun")
     reconfigure(service, with_tokens(NEW))
     until(lambda: len(logged(service, RELOADED)) == 2, "both are carried out")
     wait_settled(service)
@@ -207,7 +210,7 @@ def test_upload_under_way_is_stored_by_the_generation_that_took_it(
         reconfigure(service, with_tokens(NEW))
         wait_logged(service, RELOADED)
         until(lambda: post_with(service, NEW) == 200, "the new generation takes posts")
-        assert len(server_pids(service)) > 3, "the old generation waits for the upload"
+        assert len(server_pids(service)) > SERVERS, "the old generation waits for the upload"
         upload.send_chunk(body[len(body) // 2 :])
         upload.end_chunks()
         assert upload.answer().accepted_all().accepted == 4_000
@@ -236,7 +239,7 @@ def test_sigterm_in_a_reload_ends_both_generations_at_once(
     clock = SystemClock()
     service = start_service({})
     reconfigure(service, {})
-    until(lambda: len(server_pids(service)) == 6, "the reload has begun")
+    until(lambda: len(server_pids(service)) == 2 * SERVERS, "the reload has begun")
     family = descendants(service.process.pid)
     began_s = clock.monotonic_s()
     assert service.terminate() == 0

@@ -17,6 +17,7 @@ from tests.process.scraped_metrics import Scrape, scrape
 from tests.process.steady_posts import ROWS, SteadyPosts
 from tests.process.stored_tables import until
 
+from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.telemetry.registry import METRICS
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
@@ -168,10 +169,11 @@ def test_files_of_the_dead_do_not_pile_up_and_a_reload_keeps_the_counts(
     folder = runtime_dir_of(service.process.pid)
     service.process.send_signal(signal.SIGHUP)
     until(
-        lambda: len(workers(service) - old) == 2 and not old & workers(service),
+        lambda: len(workers(service) - old) == len(STREAMS) and not old & workers(service),
         "another generation serves",
     )
-    until(lambda: len(list(folder.glob("*.worker"))) == 4, "2 + 1 + 1 files are left")
+    left = len(STREAMS) + 2  # and those of the operations server and the supervisor
+    until(lambda: len(list(folder.glob("*.worker"))) == left, f"{left} files are left")
     after = scrape(service)
     for what in ("received_total", "stored_total", "failed_total"):
         assert rows(after, what) >= rows(before, what)

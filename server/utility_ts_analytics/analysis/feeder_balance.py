@@ -44,7 +44,7 @@ SOURCE_TABLES = (
     "meter_scale_map",
     "topology_events",
 )
-"""Tables that a balance is computed from."""
+"""Tables that a balance is computed from, by their names in the schema."""
 
 _QUERY_TIMEOUT_S = 60.0
 _APPLY_TIMEOUT_S = 60.0
@@ -92,9 +92,8 @@ async def run_balance(
         StatementRefused: QuestDB refused a statement.
     """
     job.check()
-    await wait_applied(
-        connection, (*SOURCE_TABLES, RESULT_TABLE), clock=clock, timeout_s=_APPLY_TIMEOUT_S
-    )
+    read = (*map(sources.name_of, SOURCE_TABLES), RESULT_TABLE)
+    await wait_applied(connection, read, clock=clock, timeout_s=_APPLY_TIMEOUT_S)
     await _refuse_other_intervals(connection, job)
     computed_at = datetime.fromtimestamp(clock.wall_ns() // 1000 / 1e6, tz=UTC).replace(tzinfo=None)
     meters, feeders = await _size(connection, job)

@@ -50,7 +50,7 @@ class Sources:
         shard: Name of QuestDB's files in it.
         server: QuestDB over HTTP; None asks the archive alone.
         pg_uri: QuestDB over pgwire, a secret; "" with `server` None.
-        tables: Names in QuestDB of `meter_usage` and `generation_output`, where they differ.
+        tables: Names in QuestDB of the streams' tables, where they differ.
         fresh: Use only dropped days of the archive, not every final day, where QuestDB cannot tell
             what changed.
     """
@@ -101,7 +101,7 @@ def sources_of(
     """
     settings = config.archive
     folder = archive or (None if settings.dir is None else Path(settings.dir))
-    tables = {name: stream.table for name, stream in config.streams.items()}
+    tables = config.stream_tables
     if offline:
         if folder is None:
             raise ConfigError(["--offline: needs an archive: set archive.dir, or give --dir"])

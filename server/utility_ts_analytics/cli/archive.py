@@ -67,7 +67,7 @@ class ArchiveRequest:
         action: What to do.
         folder: `--dir`; None takes the configured one.
         end: Of "drop": partitions that end before this day (UTC).
-        tables: Only these, by the names of `sql/schema`; empty takes all.
+        tables: Only these, by their names in QuestDB; empty takes all.
         watch: Of "update": when to run again; None does one pass.
     """
 
@@ -162,7 +162,7 @@ def _job(config: Config, request: ArchiveRequest) -> "ArchiveJob":
         from utility_ts_analytics.archive.tables import archive_tables
     settings = config.archive
     folder = request.folder or (None if settings.dir is None else Path(settings.dir))
-    tables = archive_tables({name: stream.table for name, stream in config.streams.items()})
+    tables = archive_tables(config.stream_tables)
     known = [table.name for table in tables]
     problems = [
         f"--table: must be one of {', '.join(known)}, is {name!r}"

@@ -173,24 +173,12 @@ def _thresholds(reader: OptionReader, options: argparse.Namespace) -> Thresholds
 def _run(options: argparse.Namespace) -> int:
     now = datetime.now(tz=UTC)
     config, job = config_and(options.config, lambda: balance_job(options, now=now))
-    _refuse_other_tables(config)
     report = asyncio.run(_balance(config, job))
     if options.json:
         print_json(_facts(job, report))
     else:
         _print(job, report)
     return EXIT_FAILED if report.silent_feeders else EXIT_OK
-
-
-def _refuse_other_tables(config: Config) -> None:
-    """Refuse streams in tables of other names: the job reads those of `sql/schema`."""
-    others = [
-        f"{name}.name: feeder-balance reads the table {name}, not {stream.table}"
-        for name, stream in config.streams.items()
-        if stream.table != name
-    ]
-    if others:
-        raise ConfigError(others)
 
 
 async def _balance(config: Config, job: BalanceJob) -> BalanceReport:

@@ -7,8 +7,9 @@ import os
 from utility_ts_analytics.cli.command import Command
 from utility_ts_analytics.cli.options import add_zone
 from utility_ts_analytics.cli.terminal import print_checks
-from utility_ts_analytics.config import load_config
-from utility_ts_analytics.database.schema import apply_schema, schema_text
+from utility_ts_analytics.config import Config, load_config
+from utility_ts_analytics.database.schema import apply_schema, specs_for
+from utility_ts_analytics.database.table_spec import schema_text
 from utility_ts_analytics.database.view_spec import views_text
 from utility_ts_analytics.database.views import apply_views
 from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError
@@ -20,7 +21,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         "action",
         choices=("apply", "show"),
         metavar="apply|show",
-        help="apply: create what is missing; show: print the SQL, without a connection to QuestDB",
+        help="apply: create what is missing; show: print the SQL, without a connection to QuestDB,"
+        " with the table names of --config if it is given",
     )
     command.add_argument(
         "--views",
@@ -43,13 +45,13 @@ def _run(options: argparse.Namespace) -> int:
     if problems:
         raise ConfigError(problems)
     zone = (options.zone or "UTC") if options.views else None
-    return _show(zone) if options.action == "show" else _apply(options, zone)
+    return _show(options, zone) if options.action == "show" else _apply(options, zone)
 
 
 def _apply(options: argparse.Namespace, views_zone: str | None) -> int:
     config = load_config(options.config, os.environ)
     uri = config.questdb.pgwire_uri
-    differences = asyncio.run(apply_schema(uri))
+    differences = asyncio.run(apply_schema(uri, specs_for(config.stream_tables)))
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if not lines:
         lines = [CheckLine("every table is there as sql/schema says", ok=True)]
@@ -60,10 +62,14 @@ def _apply(options: argparse.Namespace, views_zone: str | None) -> int:
     return print_checks(lines, as_json=options.json)
 
 
-def _show(views_zone: str | None) -> int:
-    print(schema_text(), end="")
+def _show(options: argparse.Namespace, views_zone: str | None) -> int:
+    """Print the SQL, with the table names of `--config` if it is given."""
+    config = Config() if options.config is None else load_config(options.config, os.environ)
+    tables = config.stream_tables
+    specs_for(tables)
+    print(schema_text(tables), end="")
     if views_zone is not None:
-        print(f"\n{views_text(zone=views_zone)}", end="")
+        print(f"\n{views_text(meter_table=tables['meter_usage'], zone=views_zone)}", end="")
     return EXIT_OK
 
 

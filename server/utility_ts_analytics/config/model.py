@@ -204,3 +204,8 @@ class Config(Section, frozen=True, kw_only=True):
         """Every stream's section by the stream's name, in the order above."""
         sections = ((name, getattr(self, name)) for name in self.__struct_fields__)
         return MappingProxyType({k: v for k, v in sections if isinstance(v, StreamConfig)})
+
+    @property
+    def stream_tables(self) -> Mapping[str, str]:
+        """The table in QuestDB of every stream, by the stream's name."""
+        return MappingProxyType({name: stream.table for name, stream in self.streams.items()})

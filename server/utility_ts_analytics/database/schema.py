@@ -3,22 +3,20 @@
 Never drops or alters anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.database.live_table import read_tables
 from utility_ts_analytics.database.pool import Connection, connected
 from utility_ts_analytics.database.table_compare import Difference, compare, create_sql
-from utility_ts_analytics.database.table_spec import TableSpec, schema_text, table_specs
-from utility_ts_analytics.errors import OperatorError
-
-__all__ = ["STATEMENT_TIMEOUT_S", "apply_schema", "check_schema", "schema_text", "specs_for"]
+from utility_ts_analytics.database.table_spec import TableSpec, table_specs
+from utility_ts_analytics.errors import ConfigError, OperatorError
 
 STATEMENT_TIMEOUT_S = 30.0
 """For each statement; creating a table on a busy disk has been seen to take seconds."""
 
 
-async def apply_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> list[Difference]:
+async def apply_schema(uri: str, specs: Iterable[TableSpec]) -> list[Difference]:
     """Create the tables that are missing, then compare all of them.
 
     Safe to run at any time, also under a running service. Existing tables are not changed; `CREATE
@@ -26,7 +24,7 @@ async def apply_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> li
 
     Args:
         uri: pgwire, as `connect` takes it.
-        specs: Tables to create; None takes all of `sql/schema`.
+        specs: Tables to create, such as `specs_for` gives them.
 
     Returns:
         What differs still, notes included; empty if all is well.
@@ -35,28 +33,39 @@ async def apply_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> li
         QuestDBUnavailable: Not there, or a statement took over `STATEMENT_TIMEOUT_S`.
         OperatorError: QuestDB refused a statement, or the schema files cannot be read.
     """
-    wanted = list(table_specs().values() if specs is None else specs)
+    wanted = list(specs)
     async with connected(uri) as connection:
         for spec in wanted:
             await connection.execute(create_sql(spec), timeout_s=STATEMENT_TIMEOUT_S)
         return await _differences(connection, wanted)
 
 
-async def check_schema(uri: str, specs: Iterable[TableSpec] | None = None) -> list[Difference]:
+async def check_schema(uri: str, specs: Iterable[TableSpec]) -> list[Difference]:
     """Compare and change nothing; arguments, result and errors as `apply_schema`."""
-    wanted = list(table_specs().values() if specs is None else specs)
+    wanted = list(specs)
     async with connected(uri) as connection:
         return await _differences(connection, wanted)
 
 
-def specs_for(table_names: Iterable[tuple[str, str]]) -> list[TableSpec]:
+def specs_for(stream_tables: Mapping[str, str]) -> list[TableSpec]:
     """Return all tables of `sql/schema`, with those of streams under their configured names.
 
     Args:
-        table_names: Pairs of stream and table name; a stream is named as its table in the schema.
+        stream_tables: Table by stream; a stream is named as its table in the schema.
+
+    Raises:
+        ConfigError: A stream has the name of another table of the schema.
     """
-    names = dict(table_names)
-    return [spec.named(names.get(name, name)) for name, spec in table_specs().items()]
+    specs = table_specs()
+    others = {name.lower() for name in specs if name not in stream_tables}
+    taken = [
+        f"{stream}.name: {table} is another table of the schema; choose another name"
+        for stream, table in stream_tables.items()
+        if table.lower() in others
+    ]
+    if taken:
+        raise ConfigError(taken)
+    return [spec.named(stream_tables.get(name, name)) for name, spec in specs.items()]
 
 
 async def _differences(connection: Connection, specs: list[TableSpec]) -> list[Difference]:

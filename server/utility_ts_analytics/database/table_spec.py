@@ -16,6 +16,8 @@ SCHEMA_DIRECTORIES = (
 )
 VIEW_DIRECTORIES = tuple(directory.with_name("views") for directory in SCHEMA_DIRECTORIES)
 
+_CREATE = "CREATE TABLE IF NOT EXISTS "
+
 _TOKEN = re.compile(
     r"""
       (?P<space>  \s+ | --[^\n]* | /\*.*?\*/ )
@@ -59,14 +61,20 @@ def schema_files(directories: tuple[Path, ...] = SCHEMA_DIRECTORIES) -> tuple[Pa
     )
 
 
-@cache
-def schema_text() -> str:
-    """Return all schema files as they are, one after the other, each under a line with its name.
+def schema_text(stream_tables: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return all schema files, one after the other, each under a line with its name.
+
+    Args:
+        stream_tables: Names of the streams' tables where they differ; all else is as in the files.
 
     Raises:
         OperatorError: As `schema_files`.
     """
-    return "\n".join(f"-- {file.name}\n{file.read_text('utf-8')}" for file in schema_files())
+    text = "\n".join(f"-- {file.name}\n{file.read_text('utf-8')}" for file in schema_files())
+    for name, table in stream_tables.items():
+        if table != name:
+            text = text.replace(f"{_CREATE}{name} (", f'{_CREATE}"{table}" (')
+    return text
 
 
 @cache

@@ -10,14 +10,21 @@ a day from an hour after its end on, and later rows of it within 15 minutes.
 """
 
 from utility_ts_analytics.queries.intervals import Intervals
-from utility_ts_analytics.queries.literals import quote_text, quote_timestamp
-from utility_ts_analytics.queries.meter_usage_queries import SCALED_KWH, feeder_join, scale_join
+from utility_ts_analytics.queries.literals import quote_table, quote_text, quote_timestamp
+from utility_ts_analytics.queries.meter_usage_queries import (
+    METER_TABLE,
+    SCALED_KWH,
+    feeder_join,
+    scale_join,
+)
 from utility_ts_analytics.queries.time_range import TimeRange
 
 _MAPS = (("meter_feeder_map", "feeder_id"), ("meter_scale_map", "scale_factor"))
 
 
-def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
+def feeder_day_demand_sql(
+    time_range: TimeRange, *, zone: str = "UTC", table: str = METER_TABLE
+) -> str:
     """Return the query for the energy that the meters of each feeder took, day by day.
 
     Exact, whenever a meter moved or its factor changed: meters without such a change inside the
@@ -37,9 +44,11 @@ def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
     Args:
         time_range: Whole days of `zone` that have ended.
         zone: IANA name of the zone that the views were applied with.
+        table: Of the readings, if `[meter_usage] name` gives it another name.
 
     Raises:
-        ValueError: There is no such zone, or the range starts or ends inside a day.
+        ValueError: There is no such zone, the range starts or ends inside a day, or `table` is no
+            name.
     """
     _require_whole_days(time_range, zone)
     start, end = quote_timestamp(time_range.start), quote_timestamp(time_range.end)
@@ -54,13 +63,13 @@ def feeder_day_demand_sql(time_range: TimeRange, *, zone: str = "UTC") -> str:
         "FROM (\n"
         f"SELECT mu.ts AS ts, f.feeder_id AS feeder_id, mu.meter_id AS meter_id,"
         f" {SCALED_KWH} AS kwh, mu.intervals AS intervals\n"
-        "FROM meter_usage_daily mu\n"
+        f"FROM {quote_table(f'{table}_daily')} mu\n"
         f"{feeder_join()}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND mu.meter_id NOT IN ({changed})\n"
         "UNION ALL\n"
         "SELECT mu.ts AS ts, f.feeder_id AS feeder_id, mu.meter_id AS meter_id,"
         f" sum({SCALED_KWH}) AS kwh, count(mu.kwh) AS intervals\n"
-        "FROM meter_usage mu\n"
+        f"FROM {quote_table(table)} mu\n"
         f"{feeder_join()}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND mu.meter_id IN ({changed})\n"
         f"SAMPLE BY 1d ALIGN TO CALENDAR TIME ZONE {quote_text(zone)}\n"

@@ -13,6 +13,11 @@ from datetime import UTC, datetime
 _SAMPLE_BY = re.compile(r"([1-9][0-9]{0,3})([smhdwMy])")
 
 
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,126}", re.ASCII)
+_NO_KEYWORD = re.compile(r"[a-z]+(?:_[a-z0-9]+)+", re.ASCII)
+"""No keyword of QuestDB has an underscore."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampleInterval:
     """The stride of a SAMPLE BY.
@@ -78,6 +83,18 @@ def quote_texts(values: Iterable[str], what: str) -> str:
         msg = f"cannot query {what}: the list is empty, name at least one"
         raise ValueError(msg)
     return quoted
+
+
+def quote_table(name: str) -> str:
+    """Return the name of a table for SQL: as it is, or in double quotes if it may be a keyword.
+
+    Raises:
+        ValueError: It is no name that the configuration takes.
+    """
+    if _TABLE.fullmatch(name) is None:
+        msg = f"cannot query table {name!r}: give up to 127 letters, digits and underscores"
+        raise ValueError(msg)
+    return name if _NO_KEYWORD.fullmatch(name) else f'"{name}"'
 
 
 def quote_timestamp(value: datetime) -> str:

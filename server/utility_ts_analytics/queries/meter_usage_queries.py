@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from utility_ts_analytics.queries.literals import (
     SampleInterval,
     parse_sample_by,
+    quote_table,
     quote_text,
     quote_texts,
     quote_timestamp,
@@ -30,6 +31,7 @@ from utility_ts_analytics.queries.literals import (
 from utility_ts_analytics.queries.time_range import TimeRange
 
 __all__ = [
+    "METER_TABLE",
     "SCALED_KWH",
     "TimeRange",
     "aggregated_segment_load_sql",
@@ -38,13 +40,16 @@ __all__ = [
     "scale_join",
 ]
 
+METER_TABLE = "meter_usage"
+"""Of the readings, unless the configuration gives another name."""
+
 SCALED_KWH = "mu.kwh * coalesce(msm.scale_factor, 1.0)"
 """True energy of a reading, kWh, after `scale_join`."""
 
 _MICROSECONDS_PER_HOUR = "3600000000.0"
 
 
-def load_profile_sql(meter_id: str, time_range: TimeRange) -> str:
+def load_profile_sql(meter_id: str, time_range: TimeRange, *, table: str = METER_TABLE) -> str:
     """Return the query for the load profile of one meter.
 
     Result columns, one row per stored reading, ordered by `ts`, gaps left as gaps:
@@ -55,14 +60,15 @@ def load_profile_sql(meter_id: str, time_range: TimeRange) -> str:
     Args:
         meter_id: As stored; any text.
         time_range: Readings whose interval starts in it.
+        table: Of the readings, if `[meter_usage] name` gives it another name.
 
     Raises:
-        ValueError: `meter_id` holds a character that QuestDB cannot take.
+        ValueError: `meter_id` holds a character that QuestDB cannot take, or `table` is no name.
     """
     meter = quote_text(meter_id)
     return (
         f"SELECT mu.ts AS ts, {SCALED_KWH} AS kwh\n"
-        "FROM meter_usage mu\n"
+        f"FROM {quote_table(table)} mu\n"
         f"{scale_join(f' WHERE meter_id = {meter}')}"
         f"WHERE mu.meter_id = {meter} AND {time_range.covers_sql('mu.ts')}\n"
         "ORDER BY ts"
@@ -70,7 +76,11 @@ def load_profile_sql(meter_id: str, time_range: TimeRange) -> str:
 
 
 def aggregated_segment_load_sql(
-    segments: Iterable[str], time_range: TimeRange, sample_by: str = "1h"
+    segments: Iterable[str],
+    time_range: TimeRange,
+    sample_by: str = "1h",
+    *,
+    table: str = METER_TABLE,
 ) -> str:
     """Return the query for the load of customer segments over time.
 
@@ -87,10 +97,11 @@ def aggregated_segment_load_sql(
         segments: At least one; as stored in `customers.segment`.
         time_range: Readings whose interval starts in it.
         sample_by: Bucket, such as `15m`, `1h`, `1d`, `1M`, aligned to the UTC calendar.
+        table: As `load_profile_sql` takes it.
 
     Raises:
         ValueError: There is no segment, `segments` is one text, a segment holds a character that
-            QuestDB cannot take, or `sample_by` is no interval.
+            QuestDB cannot take, `sample_by` is no interval, or `table` is no name.
     """
     names = quote_texts(segments, "segments")
     bucket = parse_sample_by(sample_by)
@@ -98,7 +109,7 @@ def aggregated_segment_load_sql(
         f"SELECT ts, segment, kwh, {_mean_kw_sql(bucket, time_range)} AS mean_kw\n"
         "FROM (\n"
         f"SELECT mu.ts AS ts, c.segment AS segment, sum({SCALED_KWH}) AS kwh\n"
-        "FROM meter_usage mu\n"
+        f"FROM {quote_table(table)} mu\n"
         f"{_customer_join()}{scale_join()}"
         f"WHERE {time_range.covers_sql('mu.ts')} AND c.segment IN ({names})\n"
         f"SAMPLE BY {bucket.sql} ALIGN TO CALENDAR\n"

@@ -12,8 +12,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from utility_ts_analytics.database.typed_query import Query
-from utility_ts_analytics.queries.literals import quote_texts
-from utility_ts_analytics.queries.meter_usage_queries import load_profile_sql
+from utility_ts_analytics.queries.literals import quote_table, quote_texts
+from utility_ts_analytics.queries.meter_usage_queries import METER_TABLE, load_profile_sql
 from utility_ts_analytics.queries.time_range import TimeRange
 
 _USAGE_COLUMNS = (
@@ -64,45 +64,48 @@ class LoadInterval(Struct, frozen=True):
     mean_kw: float
 
 
-def latest_reading(meter_id: str) -> Query[UsageRow]:
+def latest_reading(meter_id: str, *, table: str = METER_TABLE) -> Query[UsageRow]:
     """Return the query for the newest reading of one meter: one row, or none if it has none.
 
     Args:
         meter_id: As stored; any text.
+        table: Of the readings, if `[meter_usage] name` gives it another name.
 
     Raises:
-        ValueError: `meter_id` holds a character that QuestDB cannot take.
+        ValueError: `meter_id` holds a character that QuestDB cannot take, or `table` is no name.
     """
     return Query(
-        f"SELECT {_USAGE_COLUMNS} FROM meter_usage"  # noqa: S608 - constants
+        f"SELECT {_USAGE_COLUMNS} FROM {quote_table(table)}"  # noqa: S608 - constants, and checked
         " WHERE meter_id = $1 LATEST ON ts PARTITION BY meter_id",
         UsageRow,
         [meter_id],
     )
 
 
-def latest_readings(since: datetime | None = None) -> Query[UsageRow]:
+def latest_readings(since: datetime | None = None, *, table: str = METER_TABLE) -> Query[UsageRow]:
     """Return the query for the newest reading of each meter, ordered by `ts`, `meter_id`.
 
     Args:
         since: Meters that sent nothing since are left out. Without it QuestDB may have to look
             through the whole table for a meter that was removed long ago.
+        table: As `latest_reading` takes it.
 
     Raises:
-        ValueError: The time is naive.
+        ValueError: The time is naive, or `table` is no name.
     """
+    select = f"SELECT {_USAGE_COLUMNS} FROM {quote_table(table)}"  # noqa: S608 - checked
     order = " LATEST ON ts PARTITION BY meter_id ORDER BY ts, meter_id"
     if since is None:
-        return Query(f"SELECT {_USAGE_COLUMNS} FROM meter_usage{order}", UsageRow)  # noqa: S608
-    return Query(
-        f"SELECT {_USAGE_COLUMNS} FROM meter_usage WHERE ts >= $1{order}",  # noqa: S608
-        UsageRow,
-        [since],
-    )
+        return Query(f"{select}{order}", UsageRow)
+    return Query(f"{select} WHERE ts >= $1{order}", UsageRow, [since])
 
 
 def load_profile(
-    meter_id: str, time_range: TimeRange, *, interval_minutes: int = 15
+    meter_id: str,
+    time_range: TimeRange,
+    *,
+    interval_minutes: int = 15,
+    table: str = METER_TABLE,
 ) -> Query[LoadInterval]:
     """Return the query for the load profile of one meter as energy and as power.
 
@@ -113,10 +116,11 @@ def load_profile(
         time_range: Readings whose interval starts in it.
         interval_minutes: Length of each interval of this meter; a whole part of a day. The table
             does not hold it: a wrong length makes a wrong power.
+        table: As `latest_reading` takes it.
 
     Raises:
-        ValueError: `meter_id` holds a character that QuestDB cannot take, or `interval_minutes`
-            is no whole part of a day.
+        ValueError: `meter_id` holds a character that QuestDB cannot take, `interval_minutes` is no
+            whole part of a day, or `table` is no name.
     """
     if not 1 <= interval_minutes <= _DAY_MINUTES or _DAY_MINUTES % interval_minutes:
         raise ValueError(
@@ -125,29 +129,34 @@ def load_profile(
         )
     # A number with a fraction: QuestDB divides whole numbers as such.
     hours = repr(interval_minutes / 60.0)
-    profile = load_profile_sql(meter_id, time_range)
+    profile = load_profile_sql(meter_id, time_range, table=table)
     sql = f"SELECT ts, kwh, kwh / {hours} AS mean_kw FROM (\n{profile}\n)"  # noqa: S608 - quoted
     return Query(sql, LoadInterval)
 
 
 def meter_usage_scan(
-    time_range: TimeRange, meter_ids: Iterable[str] | None = None
+    time_range: TimeRange, meter_ids: Iterable[str] | None = None, *, table: str = METER_TABLE
 ) -> Query[UsageRow]:
     """Return the query for all readings of a range, ordered by `ts`; for streams of any length.
 
     Args:
         time_range: Readings whose interval starts in it.
         meter_ids: Only those of these meters, at least one; all if None.
+        table: As `latest_reading` takes it.
 
     Raises:
-        ValueError: `meter_ids` is empty, is one text, or one of them cannot be quoted.
+        ValueError: `meter_ids` is empty, is one text, or one of them cannot be quoted; or `table`
+            is no name.
     """
-    sql = _scan("meter_usage", _USAGE_COLUMNS, "meter_id", meter_ids)
+    sql = _scan(table, _USAGE_COLUMNS, "meter_id", meter_ids)
     return Query(sql, UsageRow, [time_range.start, time_range.end])
 
 
 def generation_output_scan(
-    time_range: TimeRange, plant_ids: Iterable[str] | None = None
+    time_range: TimeRange,
+    plant_ids: Iterable[str] | None = None,
+    *,
+    table: str = "generation_output",
 ) -> Query[GenerationRow]:
     """Return the query for all generation of a range, ordered by `ts`; for streams of any length.
 
@@ -157,17 +166,19 @@ def generation_output_scan(
     Args:
         time_range: Readings whose interval starts in it.
         plant_ids: Only those of these plants, at least one; all if None.
+        table: Of the readings, if `[generation_output] name` gives it another name.
 
     Raises:
-        ValueError: `plant_ids` is empty, is one text, or one of them cannot be quoted.
+        ValueError: `plant_ids` is empty, is one text, or one of them cannot be quoted; or `table`
+            is no name.
     """
-    sql = _scan("generation_output", _GENERATION_COLUMNS, "plant_id", plant_ids)
+    sql = _scan(table, _GENERATION_COLUMNS, "plant_id", plant_ids)
     return Query(sql, GenerationRow, [time_range.start, time_range.end])
 
 
 def _scan(table: str, columns: str, key: str, ids: Iterable[str] | None) -> str:
     only = "" if ids is None else f" AND {key} IN ({quote_texts(ids, f'{key}s')})"
     return (
-        f"SELECT {columns} FROM {table}"  # noqa: S608 - constants, and quoted
+        f"SELECT {columns} FROM {quote_table(table)}"  # noqa: S608 - constants, and quoted
         f" WHERE ts >= $1 AND ts < $2{only} ORDER BY ts"
     )

@@ -20,7 +20,7 @@ from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestD
 from utility_ts_analytics.database.embedded_questdb.server_settings import HTTP_LOGIN, Ports
 from utility_ts_analytics.database.pool import Connection, address_of, connected
 from utility_ts_analytics.database.reference_csv import insert_csv
-from utility_ts_analytics.database.schema import apply_schema
+from utility_ts_analytics.database.schema import apply_schema, specs_for
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.service.assembly import server_plans, service_plan
@@ -85,7 +85,7 @@ def run_demo(
         }
         others = {k: v for k, v in environ.items() if not k.startswith("INGESTION__QUESTDB__")}
         config = parse_config({**tables, "questdb": here}, others)
-        asyncio.run(apply_schema(running.pg_uri))
+        asyncio.run(apply_schema(running.pg_uri, specs_for(config.stream_tables)))
         moved = {}
         if running.ports != ports:
             moved = {
@@ -248,10 +248,16 @@ class Demo:
         return f'SELECT count() FROM "{name}" WHERE {period} AND {own}'  # noqa: S608
 
     def _facts(self, stored: Mapping[str, int]) -> Iterator[str]:
-        yield f"{'status page':26} {url_of(self.config.metrics)}/"
-        for stream, settings in self.config.streams.items():
-            yield f"{f'post {stream} to':26} {url_of(settings.source)}/ingest/{stream}/ndjson"
-        yield f"{'QuestDB console':26} {self.console_url}"
+        addresses = {
+            "status page": f"{url_of(self.config.metrics)}/",
+            **{
+                f"post {stream} to": f"{url_of(settings.source)}/ingest/{stream}/ndjson"
+                for stream, settings in self.config.streams.items()
+            },
+            "QuestDB console": self.console_url,
+        }
+        width = max(map(len, addresses))
+        yield from (f"{name:{width}} {address}" for name, address in addresses.items())
         yield "stored rows of data-samples/:"
         for table, rows in stored.items():
             yield f"  {table:24} {rows:>9,}"

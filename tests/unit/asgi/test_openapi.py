@@ -137,8 +137,12 @@ def test_servers_are_the_ports_as_configured() -> None:
         for path, item in DOCUMENT["paths"].items()
         if "servers" in item
     }
-    assert set(urls.values()) == {"http://127.0.0.1:17001", "http://localhost:7002"}
-    assert urls["/ingest/meter_usage"] == "http://127.0.0.1:17001"
+    ports = {name: stream.source.bind_address.port for name, stream in CONFIG.streams.items()}
+    expected = {name: f"http://localhost:{port}" for name, port in ports.items()}
+    expected["meter_usage"] = "http://127.0.0.1:17001"
+    assert urls == {
+        f"/ingest/{name}{kind}": url for name, url in expected.items() for kind in ("", "/ndjson")
+    }
     assert DOCUMENT["servers"][0]["url"] == "http://127.0.0.1:9090"
 
 

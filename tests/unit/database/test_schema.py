@@ -10,7 +10,7 @@ from utility_ts_analytics.database.pool import Row, connect
 from utility_ts_analytics.database.schema import apply_schema, check_schema, specs_for, wait_applied
 from utility_ts_analytics.database.table_compare import Difference, create_sql
 from utility_ts_analytics.database.table_spec import ColumnSpec, TableSpec, table_specs
-from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
+from utility_ts_analytics.errors import ConfigError, OperatorError, QuestDBUnavailable
 
 BASE = TableSpec(
     name="schema_base",
@@ -35,15 +35,15 @@ def test_applying_again_keeps_rows_and_finds_nothing(questdb: TestQuestDB) -> No
     questdb.truncate("plants")
     questdb.query("INSERT INTO plants(valid_from, plant_id) VALUES ('2026-01-01', 'p-1')")
     questdb.wait_applied("plants")
-    assert asyncio.run(apply_schema(questdb.pg_uri)) == []
-    assert asyncio.run(check_schema(questdb.pg_uri)) == []
+    assert asyncio.run(apply_schema(questdb.pg_uri, table_specs().values())) == []
+    assert asyncio.run(check_schema(questdb.pg_uri, table_specs().values())) == []
     assert questdb.query("SELECT plant_id FROM plants") == [("p-1",)]
     questdb.truncate("plants")
 
 
 @pytest.mark.questdb
 def test_stream_table_under_another_name_is_created_and_checked(questdb: TestQuestDB) -> None:
-    specs = specs_for([("meter_usage", "schema_renamed"), ("generation_output", "plants_mw")])
+    specs = specs_for({"meter_usage": "schema_renamed", "generation_output": "plants_mw"})
     assert [spec.name for spec in specs][:3] == [
         "schema_renamed",
         "plants_mw",
@@ -54,6 +54,13 @@ def test_stream_table_under_another_name_is_created_and_checked(questdb: TestQue
     assert [one.kind for one in check(questdb, renamed)] == ["missing-table"]
     assert asyncio.run(apply_schema(questdb.pg_uri, [renamed])) == []
     assert check(questdb, renamed) == []
+
+
+def test_stream_with_the_name_of_another_table_is_refused() -> None:
+    tables = {"meter_usage": "Meters", "generation_output": "meter_usage"}
+    with pytest.raises(ConfigError, match=r"meter_usage\.name: Meters is another table") as raised:
+        specs_for(tables)
+    assert len(raised.value.problems) == 1
 
 
 @pytest.mark.questdb
@@ -114,7 +121,7 @@ def test_way_for_what_cannot_be_altered_works(questdb: TestQuestDB) -> None:
 def test_absent_questdb_is_one_line() -> None:
     for operation in (apply_schema, check_schema):
         with pytest.raises(QuestDBUnavailable, match=r"at 127\.0\.0\.1:1: Connection refused"):
-            asyncio.run(operation("postgresql://admin:quest@127.0.0.1:1/qdb"))
+            asyncio.run(operation("postgresql://admin:quest@127.0.0.1:1/qdb", [BASE]))
 
 
 pytestmark = pytest.mark.questdb

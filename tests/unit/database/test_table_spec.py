@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from utility_ts_analytics.database.schema import specs_for
 from utility_ts_analytics.database.table_compare import create_sql
 from utility_ts_analytics.database.table_spec import (
     ColumnSpec,
@@ -192,6 +193,12 @@ def test_shown_text_holds_every_file_whole_and_splits_into_the_same_statements()
     assert [one.tokens for one in split_statements(shown, "shown")] == [
         one.tokens for one in schema_statements()
     ]
+
+
+def test_shown_text_has_the_names_of_the_streams_tables() -> None:
+    tables = {"meter_usage": "scada", "generation_output": "Order"}
+    shown = specs_by_name(split_statements(schema_text(tables), "shown"))
+    assert list(shown.values()) == specs_for(tables)
 
 
 @pytest.mark.parametrize(

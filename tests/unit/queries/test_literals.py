@@ -15,6 +15,7 @@ from utility_ts_analytics.queries.literals import (
     SampleInterval,
     in_utc,
     parse_sample_by,
+    quote_table,
     quote_text,
     quote_texts,
     quote_timestamp,
@@ -225,3 +226,17 @@ def test_questdb_reads_a_quoted_timestamp_as_the_same_instant(
 
     # datediff has no sign.
     assert questdb.query(sql)[0][0] == abs(value - epoch) // timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [("meter_usage", "meter_usage"), ("order", '"order"'), ("Scada", '"Scada"'), ("_1", '"_1"')],
+)
+def test_name_that_may_be_a_keyword_is_quoted(name: str, quoted: str) -> None:
+    assert quote_table(name) == quoted
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", 'a"b', "a;b", "a" * 128, "a\n", "\u00e9"])
+def test_name_that_no_configuration_takes_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot query table"):
+        quote_table(name)

@@ -43,7 +43,7 @@ def test_every_table_has_the_rows_that_are_stated(name: str) -> None:
     assert len(table(name)) == EXPECTED["rows"][name]
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", [name for name in STREAMS if name in EXPECTED["rows"]])
 def test_every_line_is_a_reading_and_the_csv_says_the_same(name: str) -> None:
     rows = msgspec.json.Decoder(STREAMS[name].record_type).decode_lines(
         gzip.decompress(_gz(name, "ndjson"))

@@ -189,7 +189,7 @@ def test_want_of_processes_keeps_the_old_generation(levels: list[str]) -> None:
 def test_settings_of_other_addresses_are_named_and_nothing_else() -> None:
     old = assembly.service_plan(Config())
     tables = {
-        "generation_output": {"source": {"http_bind_addr": "0.0.0.0:7003", "workers": 3}},
+        "generation_output": {"source": {"http_bind_addr": "0.0.0.0:17003", "workers": 3}},
         "metrics": {"bind_addr": "127.0.0.1:9091"},
         "server": {"worker_silent_s": 20, "drain_timeout_s": 9},
     }
@@ -201,4 +201,5 @@ def test_settings_of_other_addresses_are_named_and_nothing_else() -> None:
     ]
     assert new.worker_silent_s == 20
     assert {server.drain_timeout_s for server in new.servers} == {9}
-    assert [server.workers for server in new.servers][1:] == [3, 1]
+    workers = {server.name: server.workers for server in new.servers}
+    assert (workers["generation_output"], workers["operations"]) == (3, 1)

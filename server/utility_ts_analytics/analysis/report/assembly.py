@@ -72,7 +72,7 @@ def make_report(sources: Sources, request: ReportRequest, *, clock: Clock) -> Re
         QuestDBUnavailable: It is away, or became so.
     """
     now = datetime.fromtimestamp(clock.wall_ns() // 1_000_000_000, UTC)
-    time_range, lengths = asyncio.run(_measured(sources.pg_uri, request, now))
+    time_range, lengths = asyncio.run(_measured(sources, request, now))
     calendar = request.tariff or day_and_night(request.zone.key)
     with Analysis(sources, time_range, zone=request.zone.key, tariff=calendar) as analysis:
         queries = Queries(
@@ -97,12 +97,14 @@ def _answered(section: _SectionModule, queries: Queries) -> Section:
 
 
 async def _measured(
-    uri: str, request: ReportRequest, now: datetime
+    sources: Sources, request: ReportRequest, now: datetime
 ) -> tuple[TimeRange, ReadingLengths]:
     """Return the period and how often there are readings in it, as QuestDB sees them."""
-    async with connected(uri) as connection:
-        time_range = request.time_range or await data_period(connection, request.zone, now)
-        return time_range, await reading_lengths(connection, time_range)
+    async with connected(sources.pg_uri) as connection:
+        time_range = request.time_range or await data_period(
+            connection, request.zone, now, table=sources.name_of("meter_usage")
+        )
+        return time_range, await reading_lengths(connection, time_range, sources.name_of)
 
 
 def _facts(queries: Queries, now: datetime) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The period of a report, and how often there are readings in it, as QuestDB's rows show them."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -25,32 +26,48 @@ _QUERY_TIMEOUT_S = 120.0
 _FUTURE_MAX = timedelta(days=1)
 """Readings later than now by more than this do not say where the data ends."""
 
-FIRST_READING_SQL = "SELECT ts FROM meter_usage LIMIT 1"
-"""The earliest reading: its `ts`, or no row. Reads one row."""
 
-
-async def data_period(connection: Connection, zone: ZoneInfo, now: datetime) -> TimeRange:
+async def data_period(
+    connection: Connection, zone: ZoneInfo, now: datetime, *, table: str
+) -> TimeRange:
     """Return the last full week of the data; without data, the last full week there was.
+
+    Args:
+        connection: Left usable.
+        zone: Local time of the week.
+        now: Aware.
+        table: Name in QuestDB of `meter_usage`.
 
     Raises:
         QuestDBUnavailable: No connection, or no answer in time.
     """
-    first = await _value(connection, FIRST_READING_SQL)
-    last = await _value(connection, last_reading_sql(now + _FUTURE_MAX))
+    first = await _value(connection, first_reading_sql(table))
+    last = await _value(connection, last_reading_sql(now + _FUTURE_MAX, table))
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return default_period(now - timedelta(days=21), now, zone)
     return default_period(first.replace(tzinfo=UTC), last.replace(tzinfo=UTC), zone)
 
 
-async def reading_lengths(connection: Connection, time_range: TimeRange) -> ReadingLengths:
+async def reading_lengths(
+    connection: Connection, time_range: TimeRange, name_of: Callable[[str], str]
+) -> ReadingLengths:
     """Return how often there are readings, by the last day of the range, or by all of it.
+
+    Args:
+        connection: Left usable.
+        time_range: Of the report.
+        name_of: Returns the name in QuestDB of a table of the schema.
 
     Raises:
         QuestDBUnavailable: No connection, or no answer in time.
     """
-    meters = await _usual_minutes(connection, time_range, "meter_usage")
-    plants = await _usual_minutes(connection, time_range, "generation_output")
-    heads = await _usual_minutes(connection, time_range, "network_measurements")
+
+    async def minutes(stream: Stream) -> int:
+        return await _usual_minutes(connection, time_range, stream, name_of(stream))
+
+    meters = await minutes("meter_usage")
+    plants = await minutes("generation_output")
+    heads = await minutes("network_measurements")
     return ReadingLengths(
         meters=meters if meters in _METER_MINUTES else _USUAL_MINUTES,
         plants=plants if plants in READING_MINUTES else _USUAL_MINUTES,
@@ -58,19 +75,27 @@ async def reading_lengths(connection: Connection, time_range: TimeRange) -> Read
     )
 
 
-def last_reading_sql(before: datetime) -> str:
+def first_reading_sql(table: str = "meter_usage") -> str:
+    """Return the query for the earliest reading: its `ts`, or no row. Reads one row."""
+    return f'SELECT ts FROM "{table}" LIMIT 1'  # noqa: S608 - a name of ours
+
+
+def last_reading_sql(before: datetime, table: str = "meter_usage") -> str:
     """Return the query for the latest reading before a time: its `ts`, or no row.
 
     Args:
         before: Aware; such as now, to pass over readings of a clock that is wrong.
+        table: Name in QuestDB.
 
     Raises:
         ValueError: The time is naive.
     """
-    return f"SELECT ts FROM meter_usage WHERE ts < {quote_timestamp(before)} LIMIT -1"  # noqa: S608 - quoted
+    return f'SELECT ts FROM "{table}" WHERE ts < {quote_timestamp(before)} LIMIT -1'  # noqa: S608 - quoted
 
 
-def usual_interval_sql(time_range: TimeRange, stream: Stream = "meter_usage") -> str:
+def usual_interval_sql(
+    time_range: TimeRange, stream: Stream = "meter_usage", table: str | None = None
+) -> str:
     """Return the query for the usual time from one reading of a source to its next one.
 
     Result columns, one row, or none where no source sent two readings:
@@ -81,13 +106,14 @@ def usual_interval_sql(time_range: TimeRange, stream: Stream = "meter_usage") ->
     Args:
         time_range: Readings of it; a day is enough.
         stream: Whose sources: meters, units of plants, or measuring points.
+        table: Name in QuestDB; None is that of the stream.
     """
     source = _SOURCES[stream]
     return (
         "SELECT minutes, count() AS readings\n"  # noqa: S608 - quoted, or constants
         "FROM (SELECT datediff('m', before, ts) AS minutes\n"
         f"FROM (SELECT ts, lag(ts) OVER (PARTITION BY {source} ORDER BY ts) AS before"
-        f" FROM {stream} WHERE {time_range.covers_sql('ts')}))\n"
+        f' FROM "{table or stream}" WHERE {time_range.covers_sql("ts")}))\n'
         "WHERE minutes > 0\n"
         "ORDER BY readings DESC, minutes\n"
         "LIMIT 1"
@@ -131,10 +157,12 @@ def whole_days(time_range: TimeRange, zone: ZoneInfo) -> TimeRange | None:
     return TimeRange(inside[0], inside[-1]) if len(inside) > 1 else None
 
 
-async def _usual_minutes(connection: Connection, time_range: TimeRange, stream: Stream) -> int:
+async def _usual_minutes(
+    connection: Connection, time_range: TimeRange, stream: Stream, table: str
+) -> int:
     last_day = max(time_range.start, time_range.end - timedelta(days=1))
     for part in (TimeRange(last_day, time_range.end), time_range):
-        minutes = await _value(connection, usual_interval_sql(part, stream))
+        minutes = await _value(connection, usual_interval_sql(part, stream, table))
         if isinstance(minutes, int):
             return minutes
     return _USUAL_MINUTES

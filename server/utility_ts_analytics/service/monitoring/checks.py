@@ -248,9 +248,9 @@ def _connect_trouble(address: Address) -> str | None:
 
 
 async def _schema(config: Config) -> Iterable[CheckLine]:
-    specs = specs_for((name, stream.table) for name, stream in config.streams.items())
     uri = config.questdb.pgwire_uri
     try:
+        specs = specs_for(config.stream_tables)
         differences = await check_schema(uri, specs)
         views = await _views(config)
         async with connected(uri) as connection:

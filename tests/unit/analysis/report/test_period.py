@@ -7,8 +7,8 @@ import pytest
 from tests.unit.queries.query_rig import LONG_AGO, Database, rows_of, sample_readings, store
 
 from utility_ts_analytics.analysis.report.period import (
-    FIRST_READING_SQL,
     default_period,
+    first_reading_sql,
     last_reading_sql,
     local_days,
     usual_interval_sql,
@@ -114,7 +114,7 @@ def _store_readings(questdb: Database, *meters: tuple[str, int, int]) -> None:
 @pytest.mark.questdb
 def test_first_and_last_reading_are_those_of_the_files(sample_questdb: Database) -> None:
     times = [ts for ts, *_ in sample_readings()]
-    assert rows_of(sample_questdb, FIRST_READING_SQL) == [(min(times),)]
+    assert rows_of(sample_questdb, first_reading_sql()) == [(min(times),)]
     assert rows_of(sample_questdb, last_reading_sql(SAMPLE_WEEK.end)) == [(max(times),)]
 
 

@@ -12,6 +12,7 @@ from tests.certificates import Authority
 
 from utility_ts_analytics.config import Config, parse_config
 from utility_ts_analytics.records import native
+from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.monitoring.checks import run_checks
 
 
@@ -146,19 +147,21 @@ def test_open_files_that_the_hard_limit_does_not_allow_are_a_failure() -> None:
 @pytest.mark.parametrize(
     ("sink", "workers", "count", "too_many"),
     [
-        # Two for the operations server and one for the worker of the other stream, with no sink.
-        ({"fallback": "none"}, 4, 7, False),
-        ({"fallback": "pgwire", "workers": 3}, 4, 19, False),
-        ({"kind": "pgwire", "fallback": "none", "workers": 3}, 4, 19, False),
-        ({"fallback": "pgwire", "workers": 3}, 16, 67, True),
+        ({"fallback": "none"}, 4, 4, False),
+        ({"fallback": "pgwire", "workers": 3}, 4, 16, False),
+        ({"kind": "pgwire", "fallback": "none", "workers": 3}, 4, 16, False),
+        ({"fallback": "pgwire", "workers": 3}, 16, 64, True),
     ],
 )
 def test_pgwire_connections_of_all_processes_are_counted(
     sink: dict[str, object], workers: int, count: int, too_many: bool
 ) -> None:
-    other = {"source": {"workers": 1}, "sink": {"fallback": "none"}}
-    stream = {"source": {"workers": workers}, "sink": sink}
-    texts = texts_of({"meter_usage": stream, "generation_output": other})
+    tables: dict[str, object] = {
+        name: {"source": {"workers": 1}, "sink": {"fallback": "none"}} for name in STREAMS
+    }
+    texts = texts_of({**tables, "meter_usage": {"source": {"workers": workers}, "sink": sink}})
+    # Two for the operations server and one for the worker of each other stream, with no sink.
+    count += 2 + len(STREAMS) - 1
     [text] = [text for text in texts if text.startswith("pgwire:")]
     assert f"up to {count} connections" in text
     assert ("pg.net.connection.limit" in text) == too_many
@@ -203,12 +206,12 @@ def test_good_guards_are_not_talked_about(tmp_path: Path) -> None:
     tls = {"tls_cert_file": str(pair.cert), "tls_key_file": str(pair.key)}
     guarded = {**tls, "auth_bearer_token": "long" * 8}
     tables: dict[str, object] = {
-        "meter_usage": {"source": guarded},
-        "generation_output": {"source": guarded},
+        **{name: {"source": guarded} for name in STREAMS},
         "metrics": {"bind_addr": "0.0.0.0:9090", **guarded},
     }
     said = [text for text in texts_of(tables) if "token" in text or "tls_" in text]
-    assert [text.partition(": ")[2] for text in said] == ["valid for 29 more days"] * 3
+    assert len(said) == len(STREAMS) + 1
+    assert {text.partition(": ")[2] for text in said} == {"valid for 29 more days"}
 
 
 @pytest.mark.parametrize(("days", "why"), [(-1, "expired"), (0, "cannot read")])

@@ -8,6 +8,7 @@ from pathlib import Path
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.config import parse_config
 from utility_ts_analytics.database.health import UNKNOWN, QuestDBHealth
+from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
@@ -23,7 +24,6 @@ from utility_ts_analytics.service.shared_worker_state import (
 )
 
 NOW_S = 100.0
-STREAMS = ("meter_usage", "generation_output")
 
 
 class HealthyWatch(DatabaseWatch):
@@ -96,6 +96,13 @@ def say(folder: Path, stream: str, state: int, beat_s: float = NOW_S) -> None:
     state_file.publish(state, beat_s)
 
 
+def say_others_serve(folder: Path) -> None:
+    """Say that every stream but meter_usage has a worker that serves."""
+    for stream in STREAMS:
+        if stream != "meter_usage":
+            say(folder, stream, SERVING)
+
+
 def test_ready_with_a_serving_worker_of_each_stream(tmp_path: Path) -> None:
     for stream in STREAMS:
         say(tmp_path, stream, SERVING)
@@ -121,7 +128,7 @@ def test_a_warning_is_reported_and_does_not_make_the_service_unready(tmp_path: P
 def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
     tmp_path: Path,
 ) -> None:
-    say(tmp_path, "generation_output", SERVING)
+    say_others_serve(tmp_path)
     facts = facts_of(tmp_path)
     reason = ["no worker of meter_usage is serving"]
     assert facts.unready_reasons() == reason
@@ -141,7 +148,7 @@ def test_stream_whose_workers_are_silent_starting_draining_or_gone_is_not_ready(
 def test_worker_that_still_refuses_is_a_reason_only_once_the_database_is_back(
     tmp_path: Path,
 ) -> None:
-    say(tmp_path, "generation_output", SERVING)
+    say_others_serve(tmp_path)
     say(tmp_path, "meter_usage", REFUSING)
     assert facts_of(tmp_path, "QuestDB is away").unready_reasons() == ["QuestDB is away"]
     assert facts_of(tmp_path).unready_reasons() == [

@@ -172,13 +172,14 @@ def test_commit_without_a_look_afterwards_is_in_doubt() -> None:
     against(lambda: Server(COMMITTED, looks=[RIGHT, b"HTTP/1.1 200"]), check)
 
 
-def test_one_look_is_enough_where_questdb_makes_no_tables() -> None:
+def test_connection_and_its_look_serve_until_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(server: Server, addr: str) -> None:
         server.makes_tables = False
         transport = HttpTransport(addr, "meter_usage")
-        for _ in range(3):
+        for idle_s_max, connections in ((600.0, 1), (600.0, 1), (-1.0, 2), (600.0, 2)):
+            monkeypatch.setattr(f"{HttpTransport.__module__}.IDLE_S_MAX", idle_s_max)
             assert await send(transport) == Delivered()
-        assert server.asked.count(b"GET /exec") == 2
+            assert server.asked.count(b"GET /exec") == 2 * server.connections == 2 * connections
         await transport.close()
 
     against(lambda: Server(COMMITTED), check)
