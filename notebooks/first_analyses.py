@@ -89,7 +89,7 @@ if not URI:
     embedded = EmbeddedQuestDB(FOLDER / "questdb", notify=print)
     running = embedded.start()
     URI, HTTP = running.pg_uri, running.http_addr
-    differences = in_thread(apply_schema(URI))
+    differences = in_thread(apply_schema(URI, table_specs().values()))
     print(f"QuestDB answers, its tables are as sql/schema says: {not differences}")
 
 # %% [markdown]
