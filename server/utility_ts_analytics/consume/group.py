@@ -1,0 +1,268 @@
+"""One member of a consumer group: the only door to Kafka's consumer.
+
+The client may wait in every call, so one thread of its own polls, and another one commits. The
+polling thread alone makes, ends and replaces claims; between two polls nothing is reassigned.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.config import KafkaConfig
+from utility_ts_analytics.consume.claims import Claim
+from utility_ts_analytics.consume.pieces import Message
+from utility_ts_analytics.sinks.kafka.client import ClientOptions, client_options
+
+MESSAGES_MAX: Final = 10_000
+"""Most messages of one poll."""
+
+_METADATA_BYTES: Final = 1_048_576
+"""What an answer to a fetch may have beside its messages."""
+
+_SAME_TROUBLE_S: Final = 30.0
+
+Release = Callable[[Sequence[Claim]], Awaitable[None]]
+"""Finishes what is in flight of claims that go to another consumer, in bounded time."""
+
+_ResultT = TypeVar("_ResultT")
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
+
+
+class FatalClientError(Exception):
+    """The client cannot go on; the worker has to be replaced."""
+
+
+def consumer_options(kafka: KafkaConfig, group: str) -> ClientOptions:
+    """Return the settings of a consumer."""
+    settings = kafka.consumer
+    options: ClientOptions = {
+        **client_options(kafka, "ingestion-consume"),
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "fetch.max.bytes": settings.fetch_max_bytes,
+        "queued.max.messages.kbytes": settings.fetch_max_bytes // 1024,
+        "receive.message.max.bytes": settings.fetch_max_bytes + _METADATA_BYTES,
+        "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
+        "group.protocol": settings.group_protocol,
+    }
+    if settings.group_protocol == "classic":
+        options |= {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": settings.session_timeout_ms,
+            "heartbeat.interval.ms": min(3_000, settings.session_timeout_ms // 6),
+        }
+    return options
+
+
+class GroupMember:
+    """Reads one topic as a member of a consumer group. One event loop.
+
+    Args:
+        options: Of the client.
+        topic: The topic.
+        release: Awaited on the event loop before partitions go to another consumer.
+        clock: Time.
+
+    Attributes:
+        rebalances: How often partitions came, went or were lost.
+        trouble: Why nothing can be read just now; empty if nothing is known to be wrong.
+    """
+
+    def __init__(
+        self, options: ClientOptions, topic: str, *, release: Release, clock: Clock
+    ) -> None:
+        self.rebalances = 0
+        self.trouble = ""
+        self._topic = topic
+        self._release = release
+        self._clock = clock
+        self._claims: dict[int, Claim] = {}
+        self._polling = ThreadPoolExecutor(1, thread_name_prefix="kafka-poll")
+        self._committing = ThreadPoolExecutor(1, thread_name_prefix="kafka-commit")
+        self._consumer = Consumer({**options, "error_cb": self._note_error})
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._logged: dict[str, float] = {}
+
+    @property
+    def claims(self) -> list[Claim]:
+        """What is assigned now; claims whose records have to be read again are among them."""
+        return list(self._claims.values())
+
+    def owns(self, claim: Claim) -> bool:
+        """Tell whether its partition is assigned, and the claim is the latest one of it."""
+        return self._claims.get(claim.partition) is claim
+
+    async def join(self) -> None:
+        """Join the group; partitions come with later polls."""
+        self._loop = asyncio.get_running_loop()
+        await self._in_polling(
+            lambda: self._consumer.subscribe(
+                [self._topic],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+                on_lost=self._lost,
+            )
+        )
+
+    async def poll(self, wait_s: float, bytes_max: int) -> list[Message]:
+        """Return messages, in the order of each partition; empty if none came in time.
+
+        Args:
+            wait_s: Longest wait for the first one, seconds.
+            bytes_max: About how many bytes of values; the last one may be over it.
+
+        Raises:
+            FatalClientError: This member cannot go on.
+        """
+        return await self._in_polling(lambda: self._poll(wait_s, bytes_max))
+
+    async def pause(self) -> None:
+        """Fetch nothing for the partitions that are assigned now; polls go on."""
+        await self._in_polling(lambda: self._consumer.pause(self._partitions()))
+
+    async def resume(self) -> None:
+        """Undo `pause`."""
+        await self._in_polling(lambda: self._consumer.resume(self._partitions()))
+
+    async def read_again(self) -> None:
+        """Replace every claim that has ended, and read its partition from what is not settled."""
+        await self._in_polling(self._read_again)
+
+    async def commit(self, claims: Iterable[Claim]) -> bool:
+        """Commit what is settled of claims; return whether the coordinator accepted it all.
+
+        A claim without a message has nothing to commit. Without any, nothing is asked.
+        """
+        offsets = [
+            TopicPartition(self._topic, one.partition, one.next_offset, str(one.until_ms))
+            for one in claims
+            if one.next_offset is not None
+        ]
+        if not offsets:
+            return False
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._committing, self._commit, offsets)
+
+    async def close(self) -> None:
+        """Leave the group, so that others take over at once. Idempotent."""
+        await self._in_polling(self._consumer.close)
+        self._polling.shutdown(wait=False)
+        self._committing.shutdown(wait=False)
+
+    # On the polling thread
+
+    def _in_polling(self, step: Callable[[], _ResultT]) -> "asyncio.Future[_ResultT]":
+        return asyncio.get_running_loop().run_in_executor(self._polling, step)
+
+    def _poll(self, wait_s: float, bytes_max: int) -> list[Message]:
+        # One by one: only so is a message returned after the callbacks of a rebalance that came
+        # before it, and gets the claim under which it was read.
+        found: list[Message] = []
+        size_bytes = 0
+        message = self._consumer.poll(wait_s)
+        while message is not None:
+            error = message.error()
+            if error is not None:
+                self._note_error(error)
+                if error.fatal():
+                    raise FatalClientError(error.str())
+            elif (claim := self._claims.get(message.partition())) is not None:
+                if claim.next_offset is None:
+                    claim.next_offset = message.offset()
+                kind, time_ms = message.timestamp()
+                found.append(
+                    Message(
+                        claim,
+                        message.offset(),
+                        time_ms if kind else 0,
+                        message.key(),
+                        message.value(),
+                        message.headers() or (),
+                    )
+                )
+                size_bytes += found[-1].size_bytes
+                self.trouble = ""
+            if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
+                break
+            message = self._consumer.poll(0)
+        return found
+
+    def _read_again(self) -> None:
+        for partition, claim in list(self._claims.items()):
+            if claim.held:
+                continue
+            self._claims[partition] = Claim(partition, claim.next_offset)
+            if claim.next_offset is not None:
+                self._consumer.seek(TopicPartition(self._topic, partition, claim.next_offset))
+
+    def _partitions(self) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in self._claims]
+
+    def _assigned(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        self.rebalances += 1
+        self.trouble = ""
+        for one in partitions:
+            self._claims[one.partition] = Claim(one.partition)
+        _log.info("partitions were assigned", topic=self._topic, partitions=_numbers(partitions))
+
+    def _revoked(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Let go of partitions; the coordinator waits for the end of this call."""
+        self.rebalances += 1
+        leaving = [self._claims[p.partition] for p in partitions if p.partition in self._claims]
+        if self._loop is not None and leaving:
+            asyncio.run_coroutine_threadsafe(_awaited(self._release(leaving)), self._loop).result()
+        self._end(partitions)
+        _log.info("partitions were released", topic=self._topic, partitions=_numbers(partitions))
+
+    def _lost(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Forget partitions that another consumer may have already."""
+        self.rebalances += 1
+        self._end(partitions)
+        _log.warning("partitions were lost", topic=self._topic, partitions=_numbers(partitions))
+
+    def _end(self, partitions: Iterable[TopicPartition]) -> None:
+        for one in partitions:
+            claim = self._claims.pop(one.partition, None)
+            if claim is not None:
+                claim.held = False
+
+    # On the committing thread
+
+    def _commit(self, offsets: list[TopicPartition]) -> bool:
+        try:
+            done = self._consumer.commit(offsets=offsets, asynchronous=False)
+        except (KafkaException, RuntimeError) as error:  # RuntimeError: the consumer is closed
+            self._log_once("cannot commit offsets", str(error))
+            return False
+        failed = [one.error for one in done or () if one.error is not None]
+        if failed:
+            self._log_once("cannot commit offsets", str(failed[0]))
+        return not failed
+
+    # On any thread
+
+    def _note_error(self, error: KafkaError) -> None:
+        self.trouble = error.str()
+        self._log_once("the Kafka client reports an error", error.str())
+
+    def _log_once(self, event: str, reason: str) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._logged.get(reason, -_SAME_TROUBLE_S) >= _SAME_TROUBLE_S:
+            self._logged = {reason: now_s}
+            _log.warning(event, topic=self._topic, reason=reason)
+
+
+async def _awaited(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+def _numbers(partitions: Iterable[TopicPartition]) -> list[int]:
+    return sorted(one.partition for one in partitions)
