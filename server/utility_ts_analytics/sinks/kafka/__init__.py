@@ -1,0 +1,4 @@
+"""The log: readings as messages of a Kafka topic, from which `consume` fills QuestDB.
+
+The only import of confluent_kafka.
+"""

@@ -1,0 +1,65 @@
+"""Which partition a reading belongs to: the one that Kafka's Java clients choose for its key.
+
+The key is the meter's or plant's name in UTF-8, so that every reading of one meter is in one
+partition, in order. Another number of partitions moves keys: it must never change.
+"""
+
+import functools
+from collections.abc import Sequence
+from operator import attrgetter
+
+from utility_ts_analytics.records.reading import Reading
+
+_SEED = 0x9747B28C
+_MULTIPLIER = 0x5BD1E995
+_WORD = 0xFFFFFFFF
+_KEYS_CACHED_MAX = 100_000
+
+
+def murmur2(data: bytes) -> int:
+    """Return the hash of `data`, 0..2**32 - 1, as `org.apache.kafka.common.utils.Utils.murmur2`."""
+    size = len(data)
+    value = (_SEED ^ size) & _WORD
+    whole = size - size % 4
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * _MULTIPLIER & _WORD
+        word = (word ^ word >> 24) * _MULTIPLIER & _WORD
+        value = value * _MULTIPLIER & _WORD ^ word
+    if whole < size:
+        value = (value ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _WORD
+    value = (value ^ value >> 13) * _MULTIPLIER & _WORD
+    return value ^ value >> 15
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Return the partition of a key, 0..partitions - 1.
+
+    Args:
+        key: Name of the meter or plant.
+        partitions: Of the topic, >= 1.
+    """
+    return _positive_hash(key) % partitions
+
+
+@functools.lru_cache(_KEYS_CACHED_MAX)
+def _positive_hash(key: str) -> int:
+    return murmur2(key.encode()) & 0x7FFFFFFF
+
+
+def rows_by_partition(
+    rows: Sequence[Reading], key_field: str, partitions: int
+) -> list[list[Reading]]:
+    """Return the rows of each partition, in their order.
+
+    Args:
+        rows: May be empty.
+        key_field: Field with the key (`StreamSpec.key_field`).
+        partitions: Of the topic, >= 1.
+
+    Returns:
+        One list for each partition, many of them empty.
+    """
+    groups: list[list[Reading]] = [[] for _ in range(partitions)]
+    for row, key in zip(rows, map(attrgetter(key_field), rows), strict=True):
+        groups[_positive_hash(key) % partitions].append(row)
+    return groups
