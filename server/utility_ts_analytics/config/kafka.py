@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from utility_ts_analytics.config.kafka_consumer import ConsumerConfig, FieldNames
 from utility_ts_analytics.config.leaf import EnvironmentText
 from utility_ts_analytics.config.problems import Problems, unknown_key
 from utility_ts_analytics.config.values import MASK, Address, Section
@@ -27,6 +28,7 @@ _BROKERS = Meta(min_length=1, max_length=64)
 OWN_SETTINGS: Final = MappingProxyType(
     {
         "acks": "every in-sync replica acknowledges",
+        "auto.offset.reset": "a topic is stored from its beginning",
         "bootstrap.servers": "set kafka.brokers",
         "compression.codec": "set kafka.compression",
         "compression.type": "set kafka.compression",
@@ -34,11 +36,16 @@ OWN_SETTINGS: Final = MappingProxyType(
         "enable.auto.commit": "offsets are committed once their rows are stored",
         "enable.auto.offset.store": "offsets are committed once their rows are stored",
         "enable.idempotence": "it is always on",
+        "fetch.max.bytes": "set kafka.consumer.fetch_max_bytes",
         "group.id": "set kafka.group",
+        "group.protocol": "set kafka.consumer.group_protocol",
         "message.max.bytes": "set kafka.message_max_bytes",
         "message.timeout.ms": "set request_timeout_ms of the sink",
         "metadata.broker.list": "set kafka.brokers",
         "request.required.acks": "every in-sync replica acknowledges",
+        "partition.assignment.strategy": "set kafka.consumer.group_protocol",
+        "queued.max.messages.kbytes": "set kafka.consumer.fetch_max_bytes",
+        "session.timeout.ms": "set kafka.consumer.session_timeout_ms",
         "transactional.id": "transactions are not used",
     }
 )
@@ -144,6 +151,8 @@ class KafkaConfig(Section, frozen=True, kw_only=True):
             may be larger.
         group: Consumer group of `consume`.
         topics: Topic of each stream; its number of partitions is the topic's own.
+        consumer: How `consume` reads.
+        fields: Names of fields in messages of others.
         client: Further settings of librdkafka, for TLS and logins; masked.
     """
 
@@ -152,4 +161,6 @@ class KafkaConfig(Section, frozen=True, kw_only=True):
     message_max_bytes: Annotated[int, Meta(ge=16_384, le=1_048_576)] = 786_432
     group: GroupName = "utility-ts-analytics"
     topics: KafkaTopics = KafkaTopics()
+    consumer: ConsumerConfig = ConsumerConfig()
+    fields: FieldNames = FieldNames()
     client: ClientSettings = ClientSettings()

@@ -166,7 +166,7 @@ class DeadLetterTopic:
                 letter.value,
                 key=letter.key,
                 headers=list(letter.headers),
-                on_delivery=lambda error, _message, at=index: delivered(at, error),
+                on_delivery=lambda error, _: delivered(index, error),
             )
         except BufferError:
             return False

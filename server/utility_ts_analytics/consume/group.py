@@ -7,15 +7,16 @@ polling thread alone makes, ends and replaces claims; between two polls nothing 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as ClientMessage
 
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.claims import Claim
-from utility_ts_analytics.consume.pieces import Message
+from utility_ts_analytics.consume.pieces import Headers, Message
 from utility_ts_analytics.sinks.kafka.client import ClientOptions, client_options
 
 MESSAGES_MAX: Final = 10_000
@@ -136,20 +137,15 @@ class GroupMember:
         """Replace every claim that has ended, and read its partition from what is not settled."""
         await self._in_polling(self._read_again)
 
-    async def commit(self, claims: Iterable[Claim]) -> bool:
-        """Commit what is settled of claims; return whether the coordinator accepted it all.
+    async def commit(self, claims: Sequence[Claim]) -> dict[Claim, int]:
+        """Commit what is settled of claims.
 
-        A claim without a message has nothing to commit. Without any, nothing is asked.
+        Returns:
+            The offsets, if the coordinator has accepted all of them. None are asked for claims
+            without a message, or that are not assigned any more.
         """
-        offsets = [
-            TopicPartition(self._topic, one.partition, one.next_offset, str(one.until_ms))
-            for one in claims
-            if one.next_offset is not None
-        ]
-        if not offsets:
-            return False
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._committing, self._commit, offsets)
+        return await loop.run_in_executor(self._committing, self._commit, claims)
 
     async def close(self) -> None:
         """Leave the group, so that others take over at once. Idempotent."""
@@ -174,20 +170,10 @@ class GroupMember:
                 self._note_error(error)
                 if error.fatal():
                     raise FatalClientError(error.str())
-            elif (claim := self._claims.get(message.partition())) is not None:
+            elif (claim := self._claims.get(message.partition() or 0)) is not None:
+                found.append(_message(claim, message))
                 if claim.next_offset is None:
-                    claim.next_offset = message.offset()
-                kind, time_ms = message.timestamp()
-                found.append(
-                    Message(
-                        claim,
-                        message.offset(),
-                        time_ms if kind else 0,
-                        message.key(),
-                        message.value(),
-                        message.headers() or (),
-                    )
-                )
+                    claim.next_offset = found[-1].offset
                 size_bytes += found[-1].size_bytes
                 self.trouble = ""
             if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
@@ -236,16 +222,28 @@ class GroupMember:
 
     # On the committing thread
 
-    def _commit(self, offsets: list[TopicPartition]) -> bool:
+    def _commit(self, claims: Sequence[Claim]) -> dict[Claim, int]:
+        settled = {
+            claim: claim.next_offset
+            for claim in claims
+            if claim.next_offset is not None and self.owns(claim)
+        }
+        offsets = [
+            TopicPartition(self._topic, claim.partition, offset, str(claim.until_ms))
+            for claim, offset in settled.items()
+        ]
+        if not offsets:
+            return {}
         try:
             done = self._consumer.commit(offsets=offsets, asynchronous=False)
         except (KafkaException, RuntimeError) as error:  # RuntimeError: the consumer is closed
             self._log_once("cannot commit offsets", str(error))
-            return False
+            return {}
         failed = [one.error for one in done or () if one.error is not None]
         if failed:
             self._log_once("cannot commit offsets", str(failed[0]))
-        return not failed
+            return {}
+        return settled
 
     # On any thread
 
@@ -258,6 +256,16 @@ class GroupMember:
         if now_s - self._logged.get(reason, -_SAME_TROUBLE_S) >= _SAME_TROUBLE_S:
             self._logged = {reason: now_s}
             _log.warning(event, topic=self._topic, reason=reason)
+
+
+def _message(claim: Claim, message: ClientMessage) -> Message:
+    kind, time_ms = message.timestamp()
+    # The client's types are wider than what it returns: headers are pairs, their values bytes.
+    headers = cast(Headers, message.headers() or ())
+    offset = message.offset()
+    assert offset is not None  # noqa: S101  it came from a broker
+    key, value = message.key(), message.value()
+    return Message(claim, offset, time_ms if kind else 0, key, value, headers)
 
 
 async def _awaited(awaitable: Awaitable[None]) -> None:

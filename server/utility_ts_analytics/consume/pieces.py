@@ -123,11 +123,11 @@ def _foreign_lines(value: bytes) -> bytes | tuple[RowCode, str]:
             return lines_of_array(text)
         except InvalidJson as error:
             return "invalid-json", error.detail
-    if text.startswith(b"{") and b"\n" in text and not _parses(text.partition(b"\n")[0]):
+    first = text.partition(b"\n")[0]
+    if text.startswith(b"{") and first != text and not _parses(first) and _parses(text):
         # One record over several lines: a newline between tokens is a blank to JSON, and inside of
         # a text there is none.
-        if _parses(text):
-            return text.replace(b"\n", b" ") + b"\n"
+        return text.replace(b"\n", b" ") + b"\n"
     return _ended(value)
 
 
@@ -165,6 +165,11 @@ class Piece:
     settlement: ClaimSettlement
     errors: list[RowError] = field(default_factory=list)
     whole: bool = True
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the messages' values."""
+        return sum(message.size_bytes for message in self.messages)
 
     @property
     def next_offset(self) -> int:

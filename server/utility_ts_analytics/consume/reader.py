@@ -20,6 +20,7 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.consume.claims import Claim, Lease
 from utility_ts_analytics.consume.dead_letters import DeadLetterTopic, letters_of
 from utility_ts_analytics.consume.group import GroupMember
+from utility_ts_analytics.consume.open_pieces import OpenPieces
 from utility_ts_analytics.consume.pieces import Piece, Reshape, pieces_of
 from utility_ts_analytics.consume.rules import Rules
 from utility_ts_analytics.delivery.lane import Lane
@@ -36,7 +37,10 @@ _PAUSE_AFTER_S: Final = 0.5
 _COMMIT_S: Final = 1.0
 _LOOK_AGAIN_S: Final = 0.25
 _ROOM_S: Final = 1.0
-_OPEN_PIECES_MAX: Final = 64
+_SUBMIT_S: Final = 60.0
+"""Only a block that is larger than the whole queue waits here: all others have their room."""
+
+_END_S: Final = 5.0
 _RELEASE_SHARE: Final = 1 / 4
 """Of the session time-out: longest wait for rows in flight of partitions that are taken away."""
 
@@ -93,11 +97,11 @@ class Reader:
         self._backlog: deque[Piece] = deque()
         self._backlog_bytes = 0
         self._changed = asyncio.Event()
-        self._open: asyncio.Queue[Piece] = asyncio.Queue(_OPEN_PIECES_MAX)
+        self._open = OpenPieces()
         self._in_flight: dict[Claim, int] = {}
         self._stopping = False
         self._failures = 0
-        self._committed: dict[Claim, int | None] = {}
+        self._committed: dict[Claim, int] = {}
         self._proving = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -126,10 +130,12 @@ class Reader:
         The lanes have drained before this is called: every row has ended.
         """
         polling, feeding, settling, committing = self._tasks
+        await asyncio.wait({polling, feeding}, timeout=_END_S)
+        feeding.cancel()  # it may wait for the dead-letter topic, behind the pieces before
         await asyncio.gather(polling, feeding, return_exceptions=True)
         with contextlib.suppress(TimeoutError):  # the dead-letter topic may be away
             async with asyncio.timeout(self._lease.session_timeout_s * _RELEASE_SHARE):
-                await self._open.join()
+                await self._open.all_settled()
         for task in (settling, committing):
             task.cancel()
         await asyncio.gather(settling, committing, return_exceptions=True)
@@ -140,12 +146,11 @@ class Reader:
     async def prove(self) -> None:
         """Commit what is settled; if that is accepted, the lease has a new proof."""
         async with self._proving:
-            claims = self.member.claims
             asked_s = self._lease.now_s
-            offsets = {claim: claim.next_offset for claim in claims}
-            if await self.member.commit(claims):
+            committed = await self.member.commit(self.member.claims)
+            if committed:
                 self._lease.prove(asked_s)
-                self._committed = offsets
+                self._committed = committed
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Finish what is in flight of claims that go to another consumer, and commit it.
@@ -180,7 +185,8 @@ class Reader:
             for piece in pieces_of(messages, self._reshape):
                 self._backlog.append(piece)
                 self._backlog_bytes += len(piece.lines)
-            self._changed.set()
+                self._changed.set()
+                await asyncio.sleep(0)  # a piece may be milliseconds of work
 
     async def _has_shrunk(self) -> bool:
         """Wait a moment for room in the backlog."""
@@ -230,18 +236,22 @@ class Reader:
                 decoded = block.decode()
                 session.refuse(decoded.errors)
                 piece.errors += decoded.errors
-                await session.submit(
-                    decoded.rows, decoded.positions, decoded.size_bytes, _ROOM_S, decoded.days
+                failure = await session.submit(
+                    decoded.rows, decoded.positions, decoded.size_bytes, _SUBMIT_S, decoded.days
                 )
+                if failure is not None:
+                    piece.whole = False
+                    break
                 await asyncio.sleep(0)
-        await self._open.put(piece)
+        piece.lines = b""
+        await self._open.add(piece)
 
     def _may_go_on(self, claim: Claim) -> bool:
         return claim.held and not claim.leaving and not self._stopping
 
     async def _read_again(self) -> None:
         """Read from what is not stored, once everything in flight has ended."""
-        await self._open.join()
+        await self._open.all_settled()
         wait_s = _BACKOFF.wait_s(self._failures, lambda: 1.0)
         self._failures += 1
         _log.warning("reading again what was not stored", topic=self._topic, wait_s=wait_s)
@@ -252,7 +262,7 @@ class Reader:
 
     async def _settle(self) -> None:
         while True:
-            piece = await self._open.get()
+            piece = await self._open.oldest()
             await piece.settlement.settled()
             if piece.whole and piece.settlement.failure is None:
                 await self._settle_stored(piece)
@@ -262,16 +272,14 @@ class Reader:
             self._in_flight[piece.claim] -= 1
             if not self._in_flight[piece.claim]:
                 del self._in_flight[piece.claim]
-            self._open.task_done()
+            self._open.settled()
 
     async def _settle_stored(self, piece: Piece) -> None:
         """Keep refused records, then let the piece be committed."""
         refused = [*piece.errors, *piece.settlement.rejected]
         claim = piece.claim
         if refused and claim.held:
-            kept = letters_of(
-                piece, refused, self._reshape, stream=self._stream, topic=self._topic
-            )
+            kept = letters_of(piece, refused, self._reshape, stream=self._stream, topic=self._topic)
             await self._letters.keep(kept)
             self._measures.dead_letters_kept(len(refused))
         if claim.held:

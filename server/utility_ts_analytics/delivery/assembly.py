@@ -40,6 +40,7 @@ def make_lanes(
     trouble: Callable[[], Failure | None] = lambda: None,
     spools: bool = True,
     order: StreamOrder | None = None,
+    guard: Callable[[Sink], Sink] = lambda sink: sink,
 ) -> list[Lane]:
     """Build the lanes of one stream. The stream's capacity is shared equally between them.
 
@@ -50,9 +51,11 @@ def make_lanes(
         trouble: Returns why the table cannot take rows just now, as far as is known.
         spools: False leaves a configured spool alone.
         order: Shared with the other workers of the stream; None where these lanes are alone.
+        guard: Returns the sink to use in place of each sink.
     """
     order = order or StreamOrder(None, SystemClock())
-    plan = _Plan(config, config.streams[name], STREAMS[name], measures, trouble, spools, order)
+    stream, spec = config.streams[name], STREAMS[name]
+    plan = _Plan(config, stream, spec, measures, trouble, spools, order, guard)
     return [_lane(plan) for _ in range(plan.stream.sink.lanes)]
 
 
@@ -67,12 +70,14 @@ class _Plan:
     trouble: Callable[[], Failure | None]
     spools: bool
     order: StreamOrder
+    guard: Callable[[Sink], Sink]
 
 
 def _lane(plan: _Plan) -> Lane:
     settings, clock, order = plan.stream.sink, SystemClock(), plan.order.lane()
     counts = LaneCounts(plan.measures, clock, plan.spec.name)
-    sink, fallback, dead_letters = _sink(plan), _fallback(plan), _dead_letters(plan)
+    sink, dead_letters = plan.guard(_sink(plan)), _dead_letters(plan)
+    fallback = _fallback(plan)
     sender = Sender(
         sink,
         fallback,
@@ -130,7 +135,7 @@ def _fallback(plan: _Plan) -> Sink | None:
     """Return the second choice; pgwire has none."""
     if plan.stream.sink.fallback == "none" or plan.stream.sink.kind == "pgwire":
         return None
-    return PgwireSink(plan.config.questdb.pgwire_uri, plan.stream.table, plan.spec)
+    return plan.guard(PgwireSink(plan.config.questdb.pgwire_uri, plan.stream.table, plan.spec))
 
 
 def _dead_letters(plan: _Plan) -> DeadLetters | None:

@@ -165,7 +165,7 @@ class Sender:
             left_s = max(deadline_s - self._clock.monotonic_s(), 0.0)
             timeout_s = min(policy.request_timeout_s, left_s)
             outcome = await self._order.watched(payload.send(timeout_s=timeout_s))
-            if isinstance(outcome, Delivered | Rejected):
+            if isinstance(outcome, Delivered | Rejected) or _is_guarded(outcome):
                 return outcome
             wait_s = policy.backoff.wait_s(attempt_index, self._random)
             out_of_time = self._clock.monotonic_s() + wait_s >= deadline_s
@@ -176,6 +176,11 @@ class Sender:
             self._counts.retried(reason, sink=sink.name)
             await self._clock.sleep(wait_s)
             attempt_index += 1
+
+
+def _is_guarded(outcome: Outcome) -> bool:
+    """Tell whether this service itself keeps the rows back: another attempt changes nothing."""
+    return isinstance(outcome, RetryLater) and outcome.code == "draining"
 
 
 def _is_trouble(outcome: Outcome) -> TypeGuard[RetryLater | InDoubt]:

@@ -1,9 +1,10 @@
 """Builds from a config the plan of the service and the applications that run in its workers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
@@ -41,6 +42,9 @@ from utility_ts_analytics.service.plans import Listener, ServerPlan, ServicePlan
 from utility_ts_analytics.service.shared_worker_state import WorkerStateFile
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
 from utility_ts_analytics.telemetry.logs import name_process
+
+if TYPE_CHECKING:
+    from utility_ts_analytics.consume.lag import LogWatch  # `serve` needs no client of Kafka
 
 OPERATIONS = "operations"
 """Name of the server for metrics, status and health; all other servers are streams."""
@@ -80,42 +84,66 @@ def server_plans(config: Config) -> list[ServerPlan]:
         )
         for name, stream in config.streams.items()
     ]
-    plans.append(
-        ServerPlan(
-            name=OPERATIONS,
-            listener=_listener("metrics.bind_addr", config.metrics.bind_address),
-            workers=1,
-            make_app=partial(make_operations_app, config),
-            drain_timeout_s=drain_timeout_s,
-            tls=config.metrics.tls,
-        )
-    )
+    plans.append(operations_plan(config, partial(make_operations_app, config)))
     return plans
+
+
+def operations_plan(config: Config, make_app: Callable[[Path], AsgiApp]) -> ServerPlan:
+    """Return the server of the operations port.
+
+    Args:
+        config: All of it.
+        make_app: Builds its application.
+    """
+    return ServerPlan(
+        name=OPERATIONS,
+        listener=_listener("metrics.bind_addr", config.metrics.bind_address),
+        workers=1,
+        make_app=make_app,
+        drain_timeout_s=config.server.drain_timeout_s,
+        tls=config.metrics.tls,
+    )
 
 
 def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port. Called in its worker."""
+    return operations_app(config, runtime_dir, server_plans(config), describe(config))
+
+
+def operations_app(
+    config: Config,
+    runtime_dir: Path,
+    servers: Sequence[ServerPlan],
+    openapi: Schema,
+    *,
+    log: "LogWatch | None" = None,
+) -> AsgiApp:
+    """Build an operations port.
+
+    Args:
+        config: All of it.
+        runtime_dir: Where the workers of the service keep their state.
+        servers: The ports of the service.
+        openapi: What they serve.
+        log: How far `consume` is behind; None where nothing is consumed.
+    """
     clock = SystemClock()
     facts = OperationsFacts(
         config,
         WorkerStateFile(runtime_dir, OPERATIONS),
         runtime_dir,
-        watch=_database_watch(config, list(config.streams)),
-        ports=PortWatch(
-            server_plans(config),
-            runtime_dir,
-            clock,
-            worker_silent_s=config.server.worker_silent_s,
-        ),
+        watch=database_watch(config, list(config.streams)),
+        ports=PortWatch(servers, runtime_dir, clock, worker_silent_s=config.server.worker_silent_s),
         maps=MapWatch(config, clock),
         listening=partial(until_listening, config.metrics.bind_address.port, clock),
         clock=clock,
+        log=log,
     )
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     auth = BearerAuth(held, realm=OPERATIONS, basic=True)
     hosts = [host.name for host in config.metrics.allowed_hosts]
-    return OpsApp(facts, describe(config), auth, hosts)
+    return OpsApp(facts, openapi, auth, hosts)
 
 
 def describe(config: Config) -> Schema:
@@ -142,7 +170,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     token_names = list(dict.fromkeys(token.name for token in tokens))
     state_file = WorkerStateFile(runtime_dir, name, token_names)
     drain, measures = DrainState(), state_file.measures
-    watch = _database_watch(config, [name])
+    watch = database_watch(config, [name])
 
     def trouble() -> Failure | None:
         return watch.failure_of(stream.table)
@@ -213,7 +241,8 @@ def _listener(setting: str, address: Address) -> Listener:
     return Listener(setting, address.host, address.port)
 
 
-def _database_watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
+def database_watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
+    """Return a watch on the tables of these streams."""
     questdb, specs = config.questdb, table_specs()
     streams = {name: config.streams[name] for name in names}
     over_http = [

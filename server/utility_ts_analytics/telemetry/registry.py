@@ -6,6 +6,13 @@ here, list it in `METRICS`, and make the page again (`scripts/make_metrics_page.
 
 from typing import Final, Literal
 
+from utility_ts_analytics.telemetry.log_metrics import (
+    LAG_MESSAGES,
+    LAG_SECONDS,
+    MESSAGES_READ,
+    PARTITIONS_ASSIGNED,
+    REBALANCES,
+)
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
 SinkName = Literal["ilp", "pgwire"]
@@ -205,7 +212,8 @@ DEAD_LETTERS = Metric(
     "ingestion_dead_letters_total",
     "counter",
     "rows",
-    "Rows refused by the database, while a dead-letter file is configured.",
+    "Rows refused by the database, while a dead-letter file is configured; of `consume`, all "
+    "refused records: they are kept in the dead-letter topic.",
     (STREAM, Label("outcome", ("kept", "not-kept"), "whether there was room on the disk")),
 )
 WORKER_RESTARTS = Metric(
@@ -282,6 +290,7 @@ METRICS: Final = (
     *(ROWS_RECEIVED, ROWS_RECOVERED, ROWS_STORED, ROWS_REJECTED, ROWS_FAILED, ROWS_BY_TOKEN),
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
+    *(MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, LAG_MESSAGES, LAG_SECONDS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
     *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,8 +25,12 @@ from utility_ts_analytics.service.shared_worker_state import (
 )
 from utility_ts_analytics.service.worker_totals import WorkerTotals, read_worker_totals
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
-from utility_ts_analytics.telemetry.layout import NS_PER_S
+from utility_ts_analytics.telemetry.layout import NS_PER_S, offset_of
+from utility_ts_analytics.telemetry.log_metrics import PARTITIONS_ASSIGNED
 from utility_ts_analytics.telemetry.logs import report_left_out
+
+if TYPE_CHECKING:
+    from utility_ts_analytics.consume.lag import Lags, LogWatch  # `serve` needs no Kafka
 
 _BEAT_S = 0.5
 _SILENT_S = 5.0
@@ -46,6 +51,7 @@ class OperationsFacts:
         maps: Watches QuestDB's memory maps.
         listening: Returns once this worker takes connections; no beat says so before.
         clock: For beats and ages.
+        log: How far `consume` is behind; None where nothing is consumed.
     """
 
     def __init__(
@@ -59,11 +65,13 @@ class OperationsFacts:
         maps: MapWatch,
         listening: Callable[[], Awaitable[None]],
         clock: Clock,
+        log: "LogWatch | None" = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
         self._ports = ports
         self._maps = maps
+        self._log = log
         self._listening = listening
         self._state_file = state_file
         self._runtime_dir = runtime_dir
@@ -85,6 +93,8 @@ class OperationsFacts:
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
+        if self._log is not None:
+            self._tasks.append(asyncio.create_task(self._log.run(self._streams)))
 
     async def shutdown(self) -> None:
         """Stop the background tasks."""
@@ -108,7 +118,9 @@ class OperationsFacts:
     def _figures(self) -> Figures:
         totals = read_worker_totals(self._runtime_dir)
         ready = not self._unready_reasons(totals)
-        return scrape_figures(totals, list(self._streams), self._watch.health, ready=ready)
+        return scrape_figures(
+            totals, list(self._streams), self._watch.health, ready=ready, lags=self._lags
+        )
 
     def status(self) -> Mapping[str, Json]:
         """Return the document `/status.json` (`documents`)."""
@@ -123,14 +135,33 @@ class OperationsFacts:
             "questdb": self._watch.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {
-                name: stream_status(totals, name, stream, self._history)
+                name: stream_status(totals, name, stream, self._history, lags=self._lags.get(name))
                 for name, stream in self._streams.items()
             },
             "errors": self._history.errors(),
         }
 
+    @property
+    def _lags(self) -> "Lags":
+        return {} if self._log is None else self._log.lags
+
     def _unready_reasons(self, totals: WorkerTotals) -> list[str]:
-        return [*self._watch.reasons(), *self._silent_streams(totals), *self._ports.reasons()]
+        reasons = [*self._watch.reasons(), *self._silent_streams(totals), *self._ports.reasons()]
+        if self._log is not None:
+            reasons += self._log.reasons() or self._idle_streams(totals)
+        return reasons
+
+    def _idle_streams(self, totals: WorkerTotals) -> list[str]:
+        """Say which streams have a topic and no partition of it here."""
+        return [
+            f"no partition of the topic of {name} is assigned to this service"
+            for name in self._streams
+            if not sum(
+                worker.words[offset_of(PARTITIONS_ASSIGNED)]
+                for worker in totals.workers
+                if worker.stream == name
+            )
+        ]
 
     def _silent_streams(self, totals: WorkerTotals) -> list[str]:
         now_s = self._clock.monotonic_s()
