@@ -84,3 +84,11 @@ def attacked(launch: Launch) -> Iterator[RunningService]:
     settings = {"meter_usage": {"source": source}, "generation_output": {"source": guarded}}
     with launch(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def kafka_addr() -> str:
+    """`host:port` of the session's broker."""
+    import os
+
+    return os.environ["KAFKA_ADDR"]

@@ -5,8 +5,10 @@ polling thread alone makes, ends and replaces claims; between two polls nothing 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Final, TypeVar, cast
 
 import structlog
@@ -71,6 +73,7 @@ class GroupMember:
         topic: The topic.
         release: Awaited on the event loop before partitions go to another consumer.
         clock: Time.
+        ends: By partition, the offset from which on messages are left alone.
 
     Attributes:
         rebalances: How often partitions came, went or were lost.
@@ -78,17 +81,25 @@ class GroupMember:
     """
 
     def __init__(
-        self, options: ClientOptions, topic: str, *, release: Release, clock: Clock
+        self,
+        options: ClientOptions,
+        topic: str,
+        *,
+        release: Release,
+        clock: Clock,
+        ends: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.rebalances = 0
         self.trouble = ""
         self._topic = topic
         self._release = release
         self._clock = clock
+        self._ends = ends
         self._claims: dict[int, Claim] = {}
         self._polling = ThreadPoolExecutor(1, thread_name_prefix="kafka-poll")
         self._committing = ThreadPoolExecutor(1, thread_name_prefix="kafka-commit")
         self._consumer = Consumer({**options, "error_cb": self._note_error})
+        self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._logged: dict[str, float] = {}
 
@@ -148,7 +159,8 @@ class GroupMember:
         return await loop.run_in_executor(self._committing, self._commit, claims)
 
     async def close(self) -> None:
-        """Leave the group, so that others take over at once. Idempotent."""
+        """Leave the group, so that others take over at once; commits nothing. Once."""
+        self._closing = True
         await self._in_polling(self._consumer.close)
         self._polling.shutdown(wait=False)
         self._committing.shutdown(wait=False)
@@ -171,10 +183,12 @@ class GroupMember:
                 if error.fatal():
                     raise FatalClientError(error.str())
             elif (claim := self._claims.get(message.partition() or 0)) is not None:
-                found.append(_message(claim, message))
+                read = _message(claim, message)
                 if claim.next_offset is None:
-                    claim.next_offset = found[-1].offset
-                size_bytes += found[-1].size_bytes
+                    claim.next_offset = read.offset
+                if read.offset < self._ends.get(claim.partition, math.inf):
+                    found.append(read)
+                    size_bytes += read.size_bytes
                 self.trouble = ""
             if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
                 break
@@ -203,8 +217,10 @@ class GroupMember:
         """Let go of partitions; the coordinator waits for the end of this call."""
         self.rebalances += 1
         leaving = [self._claims[p.partition] for p in partitions if p.partition in self._claims]
-        if self._loop is not None and leaving:
+        # Not while closing: the client does not carry out a commit any more, nor refuse it.
+        if self._loop is not None and leaving and not self._closing:
             asyncio.run_coroutine_threadsafe(_awaited(self._release(leaving)), self._loop).result()
+            self._commit(leaving)
         self._end(partitions)
         _log.info("partitions were released", topic=self._topic, partitions=_numbers(partitions))
 

@@ -19,13 +19,14 @@ class GroupProgress:
 
     Attributes:
         group: Its name.
+        ends: By partition, the offset behind the last message when `exists` was called.
     """
 
     def __init__(self, kafka: KafkaConfig, topic: str, group: str) -> None:
         self.group = group
         self._topic = topic
         self._client = Consumer({**client_options(kafka, "ingestion-replay"), "group.id": group})
-        self._ends: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         self._lows: dict[int, int] = {}
 
     def exists(self) -> bool:
@@ -40,7 +41,7 @@ class GroupProgress:
                 low, high = self._client.get_watermark_offsets(
                     TopicPartition(self._topic, number), timeout=_ANSWER_S
                 )
-                self._lows[number], self._ends[number] = low, high
+                self._lows[number], self.ends[number] = low, high
         except KafkaException as error:
             raise OperatorError(f"the brokers do not answer: {error.args[0].str()}") from error
         return found is not None
@@ -51,7 +52,7 @@ class GroupProgress:
         Raises:
             OperatorError: The brokers do not answer.
         """
-        places = [TopicPartition(self._topic, number) for number in self._ends]
+        places = [TopicPartition(self._topic, number) for number in self.ends]
         if not places:
             return 0
         try:
@@ -59,7 +60,7 @@ class GroupProgress:
         except KafkaException as error:
             raise OperatorError(f"the brokers do not answer: {error.args[0].str()}") from error
         return sum(
-            max(0, self._ends[one.partition] - max(one.offset, self._lows[one.partition]))
+            max(0, self.ends[one.partition] - max(one.offset, self._lows[one.partition]))
             for one in committed
         )
 

@@ -153,7 +153,7 @@ class Reader:
                 self._committed = committed
 
     async def release(self, claims: Sequence[Claim]) -> None:
-        """Finish what is in flight of claims that go to another consumer, and commit it.
+        """Finish what is in flight of claims that go to another consumer; end them.
 
         What is not settled in time is dropped: the other consumer reads it again.
         """
@@ -166,7 +166,6 @@ class Reader:
             await self._clock.sleep(0.02)
         for claim in claims:
             claim.held = False
-        await self.member.commit(claims)
 
     # Poll
 

@@ -1,7 +1,9 @@
 """Builds from a config the plan of `consume`, its workers and its operations port."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -69,7 +71,13 @@ def run_worker(config: Config, name: str, runtime_dir: Path) -> None:
 
 
 def make_worker(
-    config: Config, name: str, runtime_dir: Path, *, topic: str, group: str
+    config: Config,
+    name: str,
+    runtime_dir: Path,
+    *,
+    topic: str,
+    group: str,
+    ends: Mapping[int, int] = MappingProxyType({}),
 ) -> ConsumeWorker:
     """Build a worker. On its event loop.
 
@@ -79,6 +87,7 @@ def make_worker(
         runtime_dir: For its state, and the order of the stream.
         topic: That it reads.
         group: The consumer group.
+        ends: By partition, the offset from which on messages are left alone.
     """
     clock, spec, kafka = SystemClock(), STREAMS[name], config.kafka
     stream = config.streams[name]
@@ -119,7 +128,7 @@ def make_worker(
         clock=clock,
     )
     reader.member = GroupMember(
-        consumer_options(kafka, group), topic, release=reader.release, clock=clock
+        consumer_options(kafka, group), topic, release=reader.release, clock=clock, ends=ends
     )
     return ConsumeWorker(
         lanes=lanes,

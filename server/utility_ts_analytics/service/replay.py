@@ -62,7 +62,9 @@ def _replay_stream(
     config: Config, name: str, topic: str, progress: GroupProgress, folder: Path
 ) -> str:
     async def work() -> str:
-        worker = make_worker(config, name, folder, topic=topic, group=progress.group)
+        worker = make_worker(
+            config, name, folder, topic=topic, group=progress.group, ends=progress.ends
+        )
         await worker.run(until=lambda: progress.left() == 0)
         words = worker.state_file.measures.words
         stored = sum(words[offset_of(ROWS_STORED, sink)] for sink in SINKS)
