@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import TestKafka
 from tests.process.own_questdb import OwnQuestDB
 from tests.process.running_service import (
     Launch,
@@ -87,8 +88,6 @@ def attacked(launch: Launch) -> Iterator[RunningService]:
 
 
 @pytest.fixture(scope="session")
-def kafka_addr() -> str:
+def kafka_addr(kafka: TestKafka) -> str:
     """`host:port` of the session's broker."""
-    import os
-
-    return os.environ["KAFKA_ADDR"]
+    return kafka.addr

@@ -1,39 +1,72 @@
 """What every client of the log has in common: where the brokers are, logins, and log lines."""
 
 import logging
+from collections.abc import Callable
+from typing import Any, Final
 
 import structlog
+from confluent_kafka import KafkaError
 
 from utility_ts_analytics.config import KafkaConfig
 
-ClientOptions = dict[str, str | int | bool | logging.Logger]
-"""Settings of librdkafka for the constructor of a client; may hold secrets, never to be shown."""
+_CAUSE_CHARACTERS_MAX: Final = 300
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("librdkafka")
 
 
+class LastTrouble:
+    """Keeps the last error of a client that no call returns, such as a refused login.
+
+    Called from the thread that polls the client.
+    """
+
+    def __init__(self) -> None:
+        self.cause = ""
+        """One line; empty before the first error."""
+
+    def __call__(self, error: KafkaError) -> None:
+        """Take the error; librdkafka recovers by itself, or the next call fails."""
+        # "All brokers are down" follows the error that says why.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or not self.cause:
+            self.cause = cause_of(error)
+
+
 class _ToOurLog(logging.Handler):
-    """Turns lines of librdkafka into lines of this service."""
+    """Turns lines of librdkafka into lines of this service, which throttles them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = logging.getLevelName(record.levelno).lower()
-        getattr(_log, level)("the Kafka client says", reason=record.getMessage())
+        _log.warning("the Kafka client says", reason=record.getMessage()[:_CAUSE_CHARACTERS_MAX])
 
 
-def client_options(kafka: KafkaConfig, name: str) -> ClientOptions:
+def client_options(
+    kafka: KafkaConfig, name: str, on_error: Callable[[KafkaError], None]
+) -> dict[str, Any]:
     """Return the settings of a client, to which its kind adds those of its own.
+
+    They may hold secrets and are never shown. A client that is not polled keeps its errors and log
+    lines for ever: poll it at least every few seconds.
 
     Args:
         kafka: The configuration.
         name: How brokers see the client in their logs and quotas.
+        on_error: Gets errors that no call returns.
     """
     return {
         "client.id": name,
         "log.connection.close": False,
+        # The client's 10 s would leave it away for long after brokers are back.
+        "reconnect.backoff.max.ms": 1000,
         **kafka.client.reveal(),
         "bootstrap.servers": ",".join(map(str, kafka.brokers)),
+        "error_cb": on_error,
         "logger": _logger(),
     }
+
+
+def cause_of(error: KafkaError) -> str:
+    """Return what an error says as one printable line."""
+    line = " ".join(str(error.str()).split())[:_CAUSE_CHARACTERS_MAX]
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _logger() -> logging.Logger:
