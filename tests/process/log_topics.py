@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -10,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.process.running_service import Section
 
 ANSWER_S = 30.0
+NONE: Section = MappingProxyType({})
 SUFFIX = ".dead-letters"
 Headers = list[tuple[str, bytes]]
 
@@ -42,7 +45,7 @@ class LogTopics:
         for made in self._admin.create_topics(wanted, operation_timeout=ANSWER_S).values():
             made.result(ANSWER_S)
 
-    def settings(self, consumer: Section = {}, fields: Section = {}) -> Section:
+    def settings(self, consumer: Section = NONE, fields: Section = NONE) -> Section:
         """Return the section `[kafka]`."""
         return {
             "brokers": [self.addr],
@@ -104,8 +107,9 @@ class LogTopics:
             while len(found) < count and time.monotonic() < end_s:
                 message = client.poll(0.2)
                 if message is not None and message.error() is None:
-                    headers = {name: value for name, value in message.headers() or ()}
-                    found.append(ReadMessage(message.key(), message.value() or b"", headers))  # type: ignore[arg-type]
+                    headers = cast("Headers", message.headers() or [])
+                    key, value = message.key(), message.value() or b""
+                    found.append(ReadMessage(key, value, dict(headers)))
             return found
         finally:
             client.close()

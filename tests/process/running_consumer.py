@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.process.log_topics import LogTopics
+import msgspec
+from tests.process.log_topics import NONE, LogTopics
 from tests.process.process_family import descendants
 from tests.process.running_service import (
     QuestDBPorts,
@@ -23,7 +24,7 @@ def run_consumer(
     place: Path,
     questdb: QuestDBPorts,
     topics: LogTopics,
-    overrides: Section = {},
+    overrides: Section = NONE,
     *,
     ready: bool = True,
 ) -> Iterator[RunningService]:
@@ -53,8 +54,6 @@ def run_consumer(
 
 def worker_pids(consumer: RunningService, stream: str) -> list[int]:
     """Return the worker processes of a stream, as `/status.json` names them."""
-    import msgspec
-
     status = msgspec.json.decode(consumer.ask_operations("/status.json").body)
     return [int(worker["pid"]) for worker in status["streams"][stream]["workers"]]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,7 +19,7 @@ from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.pieces import Piece, Reshape
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.kafka.client import ClientOptions, client_options
+from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
 from utility_ts_analytics.sinks.kafka.messages import head_of, headers_of
 
 PREFIX: Final = "dead-letter-"
@@ -105,7 +105,8 @@ class DeadLetterTopic:
     def __init__(self, kafka: KafkaConfig, topic: str) -> None:
         self.trouble = ""
         self._topic = topic
-        self._options = _producer_options(kafka)
+        self._last_trouble = LastTrouble()
+        self._options = _producer_options(kafka, self._last_trouble)
         self._producer: Producer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-letters")
 
@@ -143,7 +144,7 @@ class DeadLetterTopic:
             if error is None:
                 acknowledged.add(index)
             else:
-                reasons.append(error.str())
+                reasons.append(cause_of(error))
 
         try:
             for index, letter in enumerate(letters):
@@ -155,7 +156,8 @@ class DeadLetterTopic:
         left = [letter for index, letter in enumerate(letters) if index not in acknowledged]
         if left:  # a producer with a fatal error does not heal; nor does it keep what it holds
             self._producer = None
-        return left, reasons[0] if reasons else "no answer in time"
+        reason = reasons[0] if reasons else "no answer in time"
+        return left, f"{reason} {self._last_trouble.cause}".rstrip()
 
     def _produced(self, letter: Letter, index: int, delivered: Delivered) -> bool:
         """Hand a letter to the client; False if its queue is full."""
@@ -173,9 +175,9 @@ class DeadLetterTopic:
         return True
 
 
-def _producer_options(kafka: KafkaConfig) -> ClientOptions:
+def _producer_options(kafka: KafkaConfig, on_error: LastTrouble) -> dict[str, Any]:
     return {
-        **client_options(kafka, "ingestion-dead-letters"),
+        **client_options(kafka, "ingestion-dead-letters", on_error),
         "acks": "all",
         "enable.idempotence": True,
         "compression.type": kafka.compression,

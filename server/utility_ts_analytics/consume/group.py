@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -19,7 +19,7 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.claims import Claim
 from utility_ts_analytics.consume.pieces import Headers, Message
-from utility_ts_analytics.sinks.kafka.client import ClientOptions, client_options
+from utility_ts_analytics.sinks.kafka.client import cause_of, client_options
 
 MESSAGES_MAX: Final = 10_000
 """Most messages of one poll."""
@@ -41,11 +41,13 @@ class FatalClientError(Exception):
     """The client cannot go on; the worker has to be replaced."""
 
 
-def consumer_options(kafka: KafkaConfig, group: str) -> ClientOptions:
-    """Return the settings of a consumer."""
+def consumer_options(
+    kafka: KafkaConfig, group: str, on_error: Callable[[KafkaError], None]
+) -> dict[str, Any]:
+    """Return the settings of a consumer; arguments as of `client_options`."""
     settings = kafka.consumer
-    options: ClientOptions = {
-        **client_options(kafka, "ingestion-consume"),
+    options: dict[str, Any] = {
+        **client_options(kafka, "ingestion-consume", on_error),
         "group.id": group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -69,7 +71,8 @@ class GroupMember:
     """Reads one topic as a member of a consumer group. One event loop.
 
     Args:
-        options: Of the client.
+        kafka: The configuration.
+        group: Name of the consumer group.
         topic: The topic.
         release: Awaited on the event loop before partitions go to another consumer.
         clock: Time.
@@ -82,7 +85,8 @@ class GroupMember:
 
     def __init__(
         self,
-        options: ClientOptions,
+        kafka: KafkaConfig,
+        group: str,
         topic: str,
         *,
         release: Release,
@@ -98,10 +102,10 @@ class GroupMember:
         self._claims: dict[int, Claim] = {}
         self._polling = ThreadPoolExecutor(1, thread_name_prefix="kafka-poll")
         self._committing = ThreadPoolExecutor(1, thread_name_prefix="kafka-commit")
-        self._consumer = Consumer({**options, "error_cb": self._note_error})
+        self._logged: dict[str, float] = {}
+        self._consumer = Consumer(consumer_options(kafka, group, self._note_error))
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._logged: dict[str, float] = {}
 
     @property
     def claims(self) -> list[Claim]:
@@ -181,7 +185,7 @@ class GroupMember:
             if error is not None:
                 self._note_error(error)
                 if error.fatal():
-                    raise FatalClientError(error.str())
+                    raise FatalClientError(cause_of(error))
             elif (claim := self._claims.get(message.partition() or 0)) is not None:
                 read = _message(claim, message)
                 if claim.next_offset is None:
@@ -264,8 +268,8 @@ class GroupMember:
     # On any thread
 
     def _note_error(self, error: KafkaError) -> None:
-        self.trouble = error.str()
-        self._log_once("the Kafka client reports an error", error.str())
+        self.trouble = cause_of(error)
+        self._log_once("the Kafka client reports an error", self.trouble)
 
     def _log_once(self, event: str, reason: str) -> None:
         now_s = self._clock.monotonic_s()

@@ -17,7 +17,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # `admin` has it with
 
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
-from utility_ts_analytics.sinks.kafka.client import client_options
+from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
 
 INTERVAL_S: Final = 3.0
 _ANSWER_S: Final = 5.0
@@ -57,6 +57,7 @@ class LogWatch:
         self._clock = clock
         self._troubles: list[str] = ["the brokers were not asked yet"]
         self._caught_up_ms: dict[tuple[str, int], float] = {}
+        self._last_trouble = LastTrouble()
         self._admin: AdminClient | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-lag")
 
@@ -82,8 +83,9 @@ class LogWatch:
     def _ask(self, topics: Mapping[str, str]) -> list[str]:
         """Update the lags; return what is wrong."""
         if self._admin is None:
-            options = client_options(self._kafka, "ingestion-consume-lag")
-            self._admin = AdminClient(options)  # type: ignore[arg-type]  # its type forgets loggers
+            options = client_options(self._kafka, "ingestion-consume-lag", self._last_trouble)
+            self._admin = AdminClient(options)
+        self._admin.poll(0)  # for its errors and log lines
         try:
             found = self._admin.list_topics(timeout=_ANSWER_S).topics
             missing = [topic for topic in topics if topic not in found]
@@ -97,14 +99,15 @@ class LogWatch:
                 self._note(topics, partitions)
         except KafkaException as error:
             brokers = ", ".join(map(str, self._kafka.brokers))
-            return [f"the brokers do not answer: {error.args[0].str()} (kafka.brokers: {brokers})"]
+            cause = self._last_trouble.cause or cause_of(error.args[0])
+            return [f"the brokers do not answer: {cause} (kafka.brokers: {brokers})"]
         return [f"the topic {topic} does not exist: create it (docs/KAFKA.md)" for topic in missing]
 
     def _note(self, topics: Mapping[str, str], partitions: list[TopicPartition]) -> None:
         now_ms = self._clock.wall_ns() / 1e6
         committed = self._committed(partitions)
-        firsts = self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        ends = self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        firsts = self._offsets(partitions, OffsetSpec.earliest())
+        ends = self._offsets(partitions, OffsetSpec.latest())
         lags: dict[str, dict[int, Lag]] = {topics[one.topic]: {} for one in partitions}
         for one in partitions:
             place = (one.topic, one.partition)

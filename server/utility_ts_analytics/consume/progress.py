@@ -4,7 +4,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.sinks.kafka.client import client_options
+from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
 
 _ANSWER_S = 10.0
 
@@ -25,7 +25,8 @@ class GroupProgress:
     def __init__(self, kafka: KafkaConfig, topic: str, group: str) -> None:
         self.group = group
         self._topic = topic
-        self._client = Consumer({**client_options(kafka, "ingestion-replay"), "group.id": group})
+        options = client_options(kafka, "ingestion-replay", LastTrouble())
+        self._client = Consumer({**options, "group.id": group})
         self.ends: dict[int, int] = {}
         self._lows: dict[int, int] = {}
 
@@ -43,7 +44,7 @@ class GroupProgress:
                 )
                 self._lows[number], self.ends[number] = low, high
         except KafkaException as error:
-            raise OperatorError(f"the brokers do not answer: {error.args[0].str()}") from error
+            raise OperatorError(f"the brokers do not answer: {cause_of(error.args[0])}") from error
         return found is not None
 
     def left(self) -> int:
@@ -58,7 +59,7 @@ class GroupProgress:
         try:
             committed = self._client.committed(places, timeout=_ANSWER_S)
         except KafkaException as error:
-            raise OperatorError(f"the brokers do not answer: {error.args[0].str()}") from error
+            raise OperatorError(f"the brokers do not answer: {cause_of(error.args[0])}") from error
         return sum(
             max(0, self.ends[one.partition] - max(one.offset, self._lows[one.partition]))
             for one in committed

@@ -18,7 +18,7 @@ from utility_ts_analytics.config import Config, url_of
 from utility_ts_analytics.consume.claims import Lease
 from utility_ts_analytics.consume.dead_letters import DeadLetterTopic
 from utility_ts_analytics.consume.fence import Fence, FencedSink
-from utility_ts_analytics.consume.group import GroupMember, consumer_options
+from utility_ts_analytics.consume.group import GroupMember
 from utility_ts_analytics.consume.lag import LogWatch
 from utility_ts_analytics.consume.pieces import Reshape
 from utility_ts_analytics.consume.reader import Reader
@@ -127,9 +127,7 @@ def make_worker(
         measures=state_file.measures,
         clock=clock,
     )
-    reader.member = GroupMember(
-        consumer_options(kafka, group), topic, release=reader.release, clock=clock, ends=ends
-    )
+    reader.member = GroupMember(kafka, group, topic, release=reader.release, clock=clock, ends=ends)
     return ConsumeWorker(
         lanes=lanes,
         reader=reader,
