@@ -36,7 +36,7 @@ class LogTopics:
         self.generation_topic = f"plants-{name}"
         self.partitions = partitions
         self._admin = AdminClient({"bootstrap.servers": addr})
-        self._producer = Producer({"bootstrap.servers": addr, "acks": "all", "linger.ms": 5})
+        self._producer = Producer({"bootstrap.servers": addr, "acks": "all", "log_level": 2})
         wanted = [
             NewTopic(self.topic, partitions, 1),
             NewTopic(self.topic + SUFFIX, 1, 1),

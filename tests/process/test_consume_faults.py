@@ -110,7 +110,7 @@ def test_nothing_is_committed_or_lost_while_questdb_is_away(
         until(lambda: topics.committed()[0] == topics.end(0), "the first rows are committed")
         os.kill(running.pid, signal.SIGKILL)
         topics.put(*(reading(meter, minute) for minute in range(100, 200)), partition=0)
-        until(lambda: "does not answer" in consumer.unreadiness(), "it is not ready")
+        until(lambda: "QuestDB" in consumer.unreadiness(), "it is not ready")
         assert topics.committed()[0] == 100
         own.server.stop()
         own.server.start()
