@@ -89,12 +89,10 @@ def make_worker(
         group: The consumer group.
         ends: By partition, the offset from which on messages are left alone.
     """
-    clock, spec, kafka = SystemClock(), STREAMS[name], config.kafka
-    stream = config.streams[name]
+    clock, stream = SystemClock(), config.streams[name]
     state_file = WorkerStateFile(runtime_dir, name)
     watch = database_watch(_into_questdb(config), [name])
-    lease = Lease(kafka.consumer.session_timeout_ms / 1000, clock.boot_s)
-    letters = DeadLetterTopic(kafka, dead_letter_topic(config, name))
+    lease = Lease(config.kafka.consumer.session_timeout_ms / 1000, clock.boot_s)
 
     def trouble() -> Failure | None:
         return watch.failure_of(stream.table)
@@ -117,9 +115,9 @@ def make_worker(
     )
     reader = Reader(
         lanes,
-        rules=Rules(spec, stream.source, clock),
-        reshape=Reshape(name, kafka.fields.of(name)),
-        letters=letters,
+        rules=Rules(STREAMS[name], stream.source, clock),
+        reshape=Reshape(name, config.kafka.fields.of(name)),
+        letters=DeadLetterTopic(config.kafka, dead_letter_topic(config, name)),
         lease=lease,
         refusal=refusal,
         stream=name,
@@ -127,16 +125,11 @@ def make_worker(
         measures=state_file.measures,
         clock=clock,
     )
-    reader.member = GroupMember(kafka, group, topic, release=reader.release, clock=clock, ends=ends)
-    return ConsumeWorker(
-        lanes=lanes,
-        reader=reader,
-        watch=watch,
-        refusal=refusal,
-        state_file=state_file,
-        drain_timeout_s=config.server.drain_timeout_s,
-        clock=clock,
+    reader.member = GroupMember(
+        config.kafka, group, topic, release=reader.release, clock=clock, ends=ends
     )
+    drain_timeout_s = config.server.drain_timeout_s
+    return ConsumeWorker(lanes, reader, watch, refusal, state_file, drain_timeout_s, clock)
 
 
 def dead_letter_topic(config: Config, name: str) -> str:

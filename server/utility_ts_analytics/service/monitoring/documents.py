@@ -30,6 +30,7 @@ Counts are since the start of the service, histories since that of the operation
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from utility_ts_analytics import __version__
@@ -105,7 +106,7 @@ def scrape_figures(
     health: QuestDBHealth,
     *,
     ready: bool,
-    lags: "Lags",
+    lags: "Lags" = MappingProxyType({}),
 ) -> Figures:
     """Return the figures of `/metrics`. Checks which workers are alive.
 
