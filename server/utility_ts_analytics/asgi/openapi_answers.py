@@ -109,10 +109,11 @@ _REQUEST_ID: Schema = {
     "description": "Stands in the log, too.",
 }
 _ACK: Schema = {
-    "enum": ["committed", "enqueued", "spooled", "validated"],
+    "enum": ["committed", "enqueued", "replicated", "spooled", "validated"],
     "description": (
         "What is promised of the accepted rows: committed in QuestDB's write-ahead log, held in"
-        " this process, synced to this machine's disk, or only found valid."
+        " this process, on every in-sync replica of Kafka's log, synced to this machine's disk, or only"
+        " found valid."
     ),
 }
 

@@ -38,6 +38,7 @@ OWN_SETTINGS: Final = MappingProxyType(
         "message.max.bytes": "set kafka.message_max_bytes",
         "message.timeout.ms": "set request_timeout_ms of the sink",
         "metadata.broker.list": "set kafka.brokers",
+        "request.timeout.ms": "set request_timeout_ms of the sink",
         "request.required.acks": "every in-sync replica acknowledges",
         "transactional.id": "transactions are not used",
     }

@@ -23,6 +23,8 @@ from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
+from utility_ts_analytics.sinks.kafka.sink import KafkaSink
+from utility_ts_analytics.sinks.kafka.topic import LogTopic
 from utility_ts_analytics.sinks.pgwire import PgwireSink
 from utility_ts_analytics.telemetry.measures import Measures
 
@@ -40,6 +42,7 @@ def make_lanes(
     trouble: Callable[[], Failure | None] = lambda: None,
     spools: bool = True,
     order: StreamOrder | None = None,
+    topic: LogTopic | None = None,
 ) -> list[Lane]:
     """Build the lanes of one stream. The stream's capacity is shared equally between them.
 
@@ -50,9 +53,12 @@ def make_lanes(
         trouble: Returns why the table cannot take rows just now, as far as is known.
         spools: False leaves a configured spool alone.
         order: Shared with the other workers of the stream; None where these lanes are alone.
+        topic: The stream's, if the caller watches it; used where rows go to Kafka.
     """
     order = order or StreamOrder(None, SystemClock())
-    plan = _Plan(config, config.streams[name], STREAMS[name], measures, trouble, spools, order)
+    topic = topic or LogTopic(config.kafka, config.kafka.topics.of(name), SystemClock())
+    stream, spec = config.streams[name], STREAMS[name]
+    plan = _Plan(config, stream, spec, measures, trouble, spools, order, topic)
     return [_lane(plan) for _ in range(plan.stream.sink.lanes)]
 
 
@@ -67,6 +73,7 @@ class _Plan:
     trouble: Callable[[], Failure | None]
     spools: bool
     order: StreamOrder
+    topic: LogTopic
 
 
 def _lane(plan: _Plan) -> Lane:
@@ -119,6 +126,8 @@ def _retry_policy(settings: SinkConfig) -> RetryPolicy:
 
 def _sink(plan: _Plan) -> Sink:
     questdb, settings, table = plan.config.questdb, plan.stream.sink, plan.stream.table
+    if settings.kind == "kafka":
+        return KafkaSink(plan.config.kafka, plan.topic, plan.spec)
     if settings.kind == "pgwire":
         return PgwireSink(questdb.pgwire_uri, table, plan.spec)
     if settings.transport == "tcp":

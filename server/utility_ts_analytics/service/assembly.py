@@ -34,12 +34,14 @@ from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.listeners.tls import check_tls_or_raise, weaknesses
 from utility_ts_analytics.service.listeners.worker_sockets import until_listening
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
 from utility_ts_analytics.service.plans import Listener, ServerPlan, ServicePlan
 from utility_ts_analytics.service.shared_worker_state import WorkerStateFile
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
+from utility_ts_analytics.sinks.kafka.topic import LogTopic
 from utility_ts_analytics.telemetry.logs import name_process
 
 OPERATIONS = "operations"
@@ -100,7 +102,14 @@ def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
         config,
         WorkerStateFile(runtime_dir, OPERATIONS),
         runtime_dir,
-        watch=_database_watch(config, list(config.streams)),
+        watch=_database_watch(config, config.streams_into("questdb")),
+        brokers=BrokerWatch(
+            {
+                name: LogTopic(config.kafka, config.kafka.topics.of(name), clock)
+                for name in config.streams_into("kafka")
+            },
+            clock,
+        ),
         ports=PortWatch(
             server_plans(config),
             runtime_dir,
@@ -142,10 +151,15 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     token_names = list(dict.fromkeys(token.name for token in tokens))
     state_file = WorkerStateFile(runtime_dir, name, token_names)
     drain, measures = DrainState(), state_file.measures
-    watch = _database_watch(config, [name])
+    topic = LogTopic(config.kafka, config.kafka.topics.of(name), clock)
+    watch: DatabaseWatch | BrokerWatch
+    if stream.sink.kind == "kafka":
+        watch, watched = BrokerWatch({name: topic}, clock), name
+    else:
+        watch, watched = _database_watch(config, [name]), stream.table
 
     def trouble() -> Failure | None:
-        return watch.failure_of(stream.table)
+        return watch.failure_of(watched)
 
     def refusal() -> Failure | None:
         return drain.failure() or shared_refusal(lanes, trouble)
@@ -156,6 +170,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         measures,
         trouble=trouble,
         order=StreamOrder(runtime_dir / f"{name}.order", clock, lambda: watch.answered_s),
+        topic=topic,
     )
     intake = Intake(
         [lane.queue for lane in lanes],
@@ -186,9 +201,13 @@ def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
         stream=name,
         limits=_limits(stream.source, stream.sink),
         ndjson_strict=stream.source.ndjson_strict,
-        ack=stream.sink.ack,
+        ack="replicated" if _is_replicated(stream.sink) else stream.sink.ack,
         allowed_origins=frozenset(map(str, stream.source.allowed_origins)),
     )
+
+
+def _is_replicated(sink: SinkConfig) -> bool:
+    return (sink.kind, sink.ack) == ("kafka", "committed")
 
 
 def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:

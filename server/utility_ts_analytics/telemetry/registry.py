@@ -8,9 +8,9 @@ from typing import Final, Literal
 
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
-SinkName = Literal["ilp", "pgwire"]
+SinkName = Literal["ilp", "pgwire", "kafka"]
 
-SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
+SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire", "kafka")
 STATUSES: Final = (
     *("200", "202", "400", "401", "403", "404", "405", "408"),
     *("413", "415", "422", "429", "500", "503", "other"),
@@ -39,7 +39,7 @@ RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
 """Of a worker, in the order of their numbers in `service.shared_worker_state`."""
 
-SINK = Label("sink", SINKS, "how rows reach the database")
+SINK = Label("sink", SINKS, "how rows reach the database, or the log")
 TABLE = Label("table", (), "the tables of the streams, as configured")
 TOKEN = Label(
     "token",
@@ -234,7 +234,16 @@ QUESTDB_UP = Metric(
     "ingestion_questdb_up",
     "gauge",
     "yes/no",
-    "1 if QuestDB answered the last health check (once a second).",
+    "1 if QuestDB answered the last health check (once a second); absent where no stream goes "
+    "there.",
+    per_worker=False,
+)
+KAFKA_UP = Metric(
+    "ingestion_kafka_up",
+    "gauge",
+    "yes/no",
+    "1 if every topic of the streams can be written to (once a second); absent where no stream "
+    "goes to Kafka.",
     per_worker=False,
 )
 TABLE_SUSPENDED = Metric(
@@ -283,6 +292,7 @@ METRICS: Final = (
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
-    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
+    *(QUESTDB_UP, KAFKA_UP, TABLE_SUSPENDED, TABLE_WAL_LAG),
+    *(READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

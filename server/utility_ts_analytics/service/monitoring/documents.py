@@ -4,7 +4,9 @@
 
     version, uptime_s, now, ready, reasons[]
     warnings[]       what to correct in QuestDB although readings are stored
-    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions}
+    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions};
+                     null where no stream goes there
+    kafka            up, reason, topics{name: partitions, reason}; null where no stream goes there
     streams{name}
       table          name of its table in `questdb.tables`, while that is known
       delivery       first and fallback sink (null: none); ack: what a 200 means
@@ -80,17 +82,24 @@ def stream_status(
 
 
 def scrape_figures(
-    totals: WorkerTotals, streams: Sequence[str], health: QuestDBHealth, *, ready: bool
+    totals: WorkerTotals,
+    streams: Sequence[str],
+    health: QuestDBHealth | None,
+    *,
+    kafka_up: bool | None,
+    ready: bool,
 ) -> Figures:
     """Return the figures of `/metrics`. Checks which workers are alive.
 
     Args:
         totals: Of all workers.
         streams: Names of all streams.
-        health: Result of the last poll of QuestDB.
+        health: Result of the last poll of QuestDB; None where no stream goes there.
+        kafka_up: Whether every topic can be written to; None where no stream goes to Kafka.
         ready: Whether readings are being stored.
     """
     alive = [worker for worker in totals.workers if worker.alive]
+    tables = {} if health is None else health.tables
     by_token = [
         (stream, token, numbers)
         for stream in streams
@@ -98,12 +107,13 @@ def scrape_figures(
     ]
     found: Mapping[str, Samples] = {
         registry.WORKERS.name: _workers_by_state(alive, streams),
-        registry.QUESTDB_UP.name: {(): float(health.up)},
+        registry.QUESTDB_UP.name: {} if health is None else {(): float(health.up)},
+        registry.KAFKA_UP.name: {} if kafka_up is None else {(): float(kafka_up)},
         registry.TABLE_SUSPENDED.name: {
-            (name,): float(table.suspended) for name, table in health.tables.items()
+            (name,): float(table.suspended) for name, table in tables.items()
         },
         registry.TABLE_WAL_LAG.name: {
-            (name,): float(table.wal_lag_transactions) for name, table in health.tables.items()
+            (name,): float(table.wal_lag_transactions) for name, table in tables.items()
         },
         registry.REQUESTS_BY_TOKEN.name: {
             (stream, token): float(numbers.requests) for stream, token, numbers in by_token
