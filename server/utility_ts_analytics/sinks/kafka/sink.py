@@ -1,6 +1,7 @@
 """One producer for one topic: rows are encoded here by partition, and carried by the producer."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -51,9 +52,9 @@ class KafkaSink:
         """Return an empty payload."""
         return KafkaPayload(self, self._spec, self._topic)
 
-    def messages_of(self, encoded: list[EncodedRows]) -> list[OutgoingMessage]:
-        """Return the messages of a payload."""
-        return list(messages_of(self._spec.name, encoded, self._kafka.message_max_bytes))
+    def messages_of(self, encoded: Sequence[EncodedRows]) -> Iterator[OutgoingMessage]:
+        """Yield the messages of a payload."""
+        return messages_of(self._spec.name, encoded, self._kafka.message_max_bytes)
 
     async def send(self, messages: list[OutgoingMessage], *, timeout_s: float) -> Outcome:
         """Send those messages that are not delivered yet; see `Payload.send`."""
@@ -119,7 +120,11 @@ class KafkaPayload:
             await asyncio.sleep(0)
         self._waiting = []
         if self._messages is None:
-            self._messages = self._sink.messages_of(self._encoded)
+            messages = []
+            for message in self._sink.messages_of(self._encoded):
+                messages.append(message)
+                await asyncio.sleep(0)
+            self._messages = messages
         left_s = timeout_s - (asyncio.get_running_loop().time() - started_s)
         if left_s <= 0:
             return RetryLater("cannot send the rows: Kafka took too long to describe its topic")
