@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.conftest import KAFKA_PARTITIONS, TestKafka
+from tests.running_kafka import KAFKA_PARTITIONS, TestKafka
 
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Address, KafkaConfig, parse_config

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import TestKafka
 from tests.process.own_questdb import OwnQuestDB
 from tests.process.running_service import (
     Launch,
@@ -19,6 +18,7 @@ from tests.process.running_service import (
     run_service,
 )
 from tests.process.stored_tables import StoredTables
+from tests.running_kafka import TestKafka
 
 ATTACKED_TOKEN = "nobody-guesses-this"  # noqa: S105
 DECOMPRESSED_BYTES_MAX = 16 * 1024 * 1024

@@ -11,10 +11,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.process.running_service import Section
 
+from utility_ts_analytics.sinks.kafka.messages import Headers
+
 ANSWER_S = 30.0
 NONE: Section = MappingProxyType({})
 SUFFIX = ".dead-letters"
-Headers = list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class ReadMessage:
 
     key: bytes | None
     value: bytes
-    headers: Mapping[str, bytes]
+    headers: Mapping[str, str | bytes | None]
 
 
 class LogTopics:
@@ -71,7 +72,7 @@ class LogTopics:
                 topic or self.topic,
                 value,
                 key=key,
-                headers=list(headers or []),
+                headers=headers or [],
                 on_delivery=lambda error, _: failed.append(str(error)) if error else None,
                 **placed,  # type: ignore[arg-type]
             )
@@ -107,7 +108,7 @@ class LogTopics:
             while len(found) < count and time.monotonic() < end_s:
                 message = client.poll(0.2)
                 if message is not None and message.error() is None:
-                    headers = cast("Headers", message.headers() or [])
+                    headers = cast(Headers, message.headers() or [])
                     key, value = message.key(), message.value() or b""
                     found.append(ReadMessage(key, value, dict(headers)))
             return found

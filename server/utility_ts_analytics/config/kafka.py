@@ -42,6 +42,7 @@ OWN_SETTINGS: Final = MappingProxyType(
         "message.max.bytes": "set kafka.message_max_bytes",
         "message.timeout.ms": "set request_timeout_ms of the sink",
         "metadata.broker.list": "set kafka.brokers",
+        "request.timeout.ms": "set request_timeout_ms of the sink",
         "request.required.acks": "every in-sync replica acknowledges",
         "partition.assignment.strategy": "set kafka.consumer.group_protocol",
         "queued.max.messages.kbytes": "set kafka.consumer.fetch_max_bytes",

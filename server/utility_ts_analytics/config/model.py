@@ -207,3 +207,12 @@ class Config(Section, frozen=True, kw_only=True):
         """Every stream's section by the stream's name, in the order above."""
         sections = ((name, getattr(self, name)) for name in self.__struct_fields__)
         return MappingProxyType({k: v for k, v in sections if isinstance(v, StreamConfig)})
+
+    def streams_into(self, store: Literal["questdb", "kafka"]) -> list[str]:
+        """Return the names of the streams whose rows this service writes there."""
+        into_kafka = store == "kafka"
+        return [
+            name
+            for name, stream in self.streams.items()
+            if (stream.sink.kind == "kafka") == into_kafka
+        ]

@@ -20,7 +20,7 @@ from utility_ts_analytics.consume.pieces import Piece, Reshape
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
-from utility_ts_analytics.sinks.kafka.messages import head_of, headers_of
+from utility_ts_analytics.sinks.kafka.messages import Headers, head_of, headers_of
 
 PREFIX: Final = "dead-letter-"
 _AT_ONCE: Final = 1_000
@@ -45,7 +45,7 @@ class Letter:
 
     key: bytes | None
     value: bytes
-    headers: Sequence[tuple[str, bytes]]
+    headers: Headers
 
 
 def letters_of(
@@ -63,7 +63,7 @@ def letters_of(
     for error in errors:
         message, number, record = piece.record_of(error.position, reshape)
         known = {name for name, _ in message.headers if name.startswith(PREFIX)}
-        source = {
+        source: dict[str, str | bytes | None] = {
             "topic": topic.encode(),
             "partition": b"%d" % piece.claim.partition,
             "offset": b"%d" % message.offset,
@@ -74,9 +74,9 @@ def letters_of(
                 name: value
                 for name in source
                 for header, value in message.headers
-                if header == PREFIX + name and value is not None
+                if header == PREFIX + name
             }
-        why = {
+        why: dict[str, str | bytes | None] = {
             "code": error.code.encode(),
             "reason": error.detail.encode(),
             "field": (error.field or "").encode(),
@@ -84,7 +84,7 @@ def letters_of(
         }
         ours = [] if head_of(message.headers) is None else headers_of(stream, 1, ())
         headers = [(PREFIX + name, value) for name, value in (why | source).items()]
-        yield Letter(message.key, record, [*ours, *headers])
+        yield Letter(message.key, record, ours + headers)
 
 
 Delivered = Callable[[int, KafkaError | None], None]
@@ -167,7 +167,7 @@ class DeadLetterTopic:
                 self._topic,
                 letter.value,
                 key=letter.key,
-                headers=list(letter.headers),
+                headers=letter.headers,
                 on_delivery=lambda error, _: delivered(index, error),
             )
         except BufferError:

@@ -18,8 +18,9 @@ from confluent_kafka import Message as ClientMessage
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.claims import Claim
-from utility_ts_analytics.consume.pieces import Headers, Message
+from utility_ts_analytics.consume.pieces import Message
 from utility_ts_analytics.sinks.kafka.client import cause_of, client_options
+from utility_ts_analytics.sinks.kafka.messages import Headers
 
 MESSAGES_MAX: Final = 10_000
 """Most messages of one poll."""
@@ -280,8 +281,7 @@ class GroupMember:
 
 def _message(claim: Claim, message: ClientMessage) -> Message:
     kind, time_ms = message.timestamp()
-    # The client's types are wider than what it returns: headers are pairs, their values bytes.
-    headers = cast(Headers, message.headers() or ())
+    headers = cast(Headers, message.headers() or [])  # a dictionary goes in, none comes out
     offset = message.offset()
     assert offset is not None  # noqa: S101  it came from a broker
     key, value = message.key(), message.value()

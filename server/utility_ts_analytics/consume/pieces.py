@@ -6,7 +6,7 @@ found in its message again.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ from utility_ts_analytics.errors import InvalidJson
 from utility_ts_analytics.reading.json_array import lines_of_array
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK
 from utility_ts_analytics.records.validation import RowCode, RowError
-from utility_ts_analytics.sinks.kafka.messages import FORMAT_VERSION, head_of
+from utility_ts_analytics.sinks.kafka.messages import FORMAT_VERSION, Headers, head_of
 
 PIECE_BYTES_MAX: Final = 524_288
 """Messages are joined up to this size; a larger one is a piece of its own."""
@@ -31,8 +31,6 @@ _BLANKS: Final = b" \t\r\n"
 _is_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode: Final = msgspec.json.Encoder().encode
-
-Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

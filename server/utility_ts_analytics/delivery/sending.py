@@ -28,7 +28,7 @@ TRIAL_TIMEOUT_S = 2.0
 """Longest time that a batch is held up by trying the first choice again."""
 
 _EARLIER_IN_DOUBT = RetryLater(
-    "cannot send the rows: QuestDB does not answer, and may still carry out an earlier request"
+    "cannot send the rows: an earlier request was not answered, and may still be carried out"
 )
 _OUT_OF_TIME = RetryLater("cannot send the rows: the time for their delivery has run out")
 

@@ -108,3 +108,18 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
         TypeError: The rows are of different types, or hold a value that ILP cannot carry.
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """
+
+def key_partitions(keys: Sequence[str], partitions: int, /) -> bytes:
+    """Return the partition of each key, as the function of this name in `sinks.kafka.partitioning`.
+
+    Args:
+        keys: Texts without lone surrogates.
+        partitions: 1..65536.
+
+    Returns:
+        Native 16-bit integers.
+
+    Raises:
+        TypeError: A key is no text.
+        ValueError: The number is another, or a key is not UTF-8.
+    """

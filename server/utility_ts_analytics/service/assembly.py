@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
@@ -25,6 +24,7 @@ from utility_ts_analytics.config import (
     StreamConfig,
     url_of,
 )
+from utility_ts_analytics.consume.lag import LogWatch
 from utility_ts_analytics.database.access import access_of, answers_ping
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.delivery.assembly import make_lanes
@@ -35,16 +35,15 @@ from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.listeners.tls import check_tls_or_raise, weaknesses
 from utility_ts_analytics.service.listeners.worker_sockets import until_listening
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
 from utility_ts_analytics.service.plans import Listener, ServerPlan, ServicePlan
 from utility_ts_analytics.service.shared_worker_state import WorkerStateFile
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
+from utility_ts_analytics.sinks.kafka.topic import LogTopic
 from utility_ts_analytics.telemetry.logs import name_process
-
-if TYPE_CHECKING:
-    from utility_ts_analytics.consume.lag import LogWatch  # `serve` needs no client of Kafka
 
 OPERATIONS = "operations"
 """Name of the server for metrics, status and health; all other servers are streams."""
@@ -116,7 +115,7 @@ def operations_app(
     servers: Sequence[ServerPlan],
     openapi: Schema,
     *,
-    log: "LogWatch | None" = None,
+    log: LogWatch | None = None,
 ) -> AsgiApp:
     """Build an operations port.
 
@@ -132,7 +131,14 @@ def operations_app(
         config,
         WorkerStateFile(runtime_dir, OPERATIONS),
         runtime_dir,
-        watch=database_watch(config, list(config.streams)),
+        watch=database_watch(config, config.streams_into("questdb")),
+        brokers=BrokerWatch(
+            {
+                name: LogTopic(config.kafka, config.kafka.topics.of(name), clock)
+                for name in config.streams_into("kafka")
+            },
+            clock,
+        ),
         ports=PortWatch(servers, runtime_dir, clock, worker_silent_s=config.server.worker_silent_s),
         maps=MapWatch(config, clock),
         listening=partial(until_listening, config.metrics.bind_address.port, clock),
@@ -170,10 +176,15 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     token_names = list(dict.fromkeys(token.name for token in tokens))
     state_file = WorkerStateFile(runtime_dir, name, token_names)
     drain, measures = DrainState(), state_file.measures
-    watch = database_watch(config, [name])
+    topic = LogTopic(config.kafka, config.kafka.topics.of(name), clock)
+    watch: DatabaseWatch | BrokerWatch
+    if stream.sink.kind == "kafka":
+        watch, watched = BrokerWatch({name: topic}, clock), name
+    else:
+        watch, watched = database_watch(config, [name]), stream.table
 
     def trouble() -> Failure | None:
-        return watch.failure_of(stream.table)
+        return watch.failure_of(watched)
 
     def refusal() -> Failure | None:
         return drain.failure() or shared_refusal(lanes, trouble)
@@ -184,6 +195,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         measures,
         trouble=trouble,
         order=StreamOrder(runtime_dir / f"{name}.order", clock, lambda: watch.answered_s),
+        topic=topic,
     )
     intake = Intake(
         [lane.queue for lane in lanes],
@@ -214,9 +226,13 @@ def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
         stream=name,
         limits=_limits(stream.source, stream.sink),
         ndjson_strict=stream.source.ndjson_strict,
-        ack=stream.sink.ack,
+        ack="replicated" if _is_replicated(stream.sink) else stream.sink.ack,
         allowed_origins=frozenset(map(str, stream.source.allowed_origins)),
     )
+
+
+def _is_replicated(sink: SinkConfig) -> bool:
+    return (sink.kind, sink.ack) == ("kafka", "committed")
 
 
 def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:

@@ -1,4 +1,4 @@
-"""The metrics of `consume`: how it reads the log. Part of `registry.METRICS`."""
+"""The metrics of the log, and of how `consume` reads it. Part of `registry.METRICS`."""
 
 from typing import Final
 
@@ -42,5 +42,13 @@ LAG_SECONDS = Metric(
     "How long ago everything in the partition was stored: 0 without lag, else the age of what was "
     "stored last.",
     (STREAM, PARTITION),
+    per_worker=False,
+)
+KAFKA_UP = Metric(
+    "ingestion_kafka_up",
+    "gauge",
+    "yes/no",
+    "1 if every topic of the streams can be written to (once a second); absent where no stream "
+    "goes to Kafka.",
     per_worker=False,
 )

@@ -7,6 +7,7 @@ here, list it in `METRICS`, and make the page again (`scripts/make_metrics_page.
 from typing import Final, Literal
 
 from utility_ts_analytics.telemetry.log_metrics import (
+    KAFKA_UP,
     LAG_MESSAGES,
     LAG_SECONDS,
     MESSAGES_READ,
@@ -15,9 +16,9 @@ from utility_ts_analytics.telemetry.log_metrics import (
 )
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
-SinkName = Literal["ilp", "pgwire"]
+SinkName = Literal["ilp", "pgwire", "kafka"]
 
-SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
+SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire", "kafka")
 STATUSES: Final = (
     *("200", "202", "400", "401", "403", "404", "405", "408"),
     *("413", "415", "422", "429", "500", "503", "other"),
@@ -46,7 +47,7 @@ RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
 """Of a worker, in the order of their numbers in `service.shared_worker_state`."""
 
-SINK = Label("sink", SINKS, "how rows reach the database")
+SINK = Label("sink", SINKS, "how rows reach the database, or the log")
 TABLE = Label("table", (), "the tables of the streams, as configured")
 TOKEN = Label(
     "token",
@@ -242,7 +243,8 @@ QUESTDB_UP = Metric(
     "ingestion_questdb_up",
     "gauge",
     "yes/no",
-    "1 if QuestDB answered the last health check (once a second).",
+    "1 if QuestDB answered the last health check (once a second); absent where no stream goes "
+    "there.",
     per_worker=False,
 )
 TABLE_SUSPENDED = Metric(
@@ -292,6 +294,7 @@ METRICS: Final = (
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
     *(MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, LAG_MESSAGES, LAG_SECONDS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
-    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
+    *(QUESTDB_UP, KAFKA_UP, TABLE_SUSPENDED, TABLE_WAL_LAG),
+    *(READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

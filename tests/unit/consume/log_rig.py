@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from utility_ts_analytics.buffering.block import Block
 from utility_ts_analytics.consume.claims import Claim
-from utility_ts_analytics.consume.pieces import Headers, Message
+from utility_ts_analytics.consume.pieces import Message
 from utility_ts_analytics.sinks.contract import Delivered, Outcome
+from utility_ts_analytics.sinks.kafka.messages import Headers
 
 CLAIM = Claim(0)
 
@@ -15,10 +16,10 @@ def message(
     *,
     offset: int = 0,
     claim: Claim | None = None,
-    headers: Headers = (),
+    headers: Headers | None = None,
     key: bytes | None = None,
 ) -> Message:
-    return Message(claim or CLAIM, offset, 1_000, key, value, headers)
+    return Message(claim or CLAIM, offset, 1_000, key, value, headers or [])
 
 
 class NotingSink:

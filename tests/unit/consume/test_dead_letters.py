@@ -11,7 +11,7 @@ from utility_ts_analytics.sinks.kafka.messages import head_of, headers_of
 RESHAPE = Reshape("meter_usage", {})
 
 
-def letter_of(source: Message, line: int) -> tuple[bytes, dict[str, bytes]]:
+def letter_of(source: Message, line: int) -> tuple[bytes, dict[str, str | bytes | None]]:
     [piece] = pieces_of([source], RESHAPE)
     error = RowError(line, "wrong-type", "kwh", "must be a number")
     [letter] = letters_of(piece, [error], RESHAPE, stream="meter_usage", topic="meters")

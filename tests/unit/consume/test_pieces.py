@@ -6,13 +6,12 @@ from tests.unit.consume.log_rig import codes, message
 from utility_ts_analytics.consume.claims import Claim
 from utility_ts_analytics.consume.pieces import (
     PIECE_BYTES_MAX,
-    Headers,
     Message,
     Piece,
     Reshape,
     pieces_of,
 )
-from utility_ts_analytics.sinks.kafka.messages import headers_of
+from utility_ts_analytics.sinks.kafka.messages import Headers, headers_of
 
 OURS: Headers = headers_of("meter_usage", 1, [])
 PLAIN = Reshape("meter_usage", {})
@@ -62,7 +61,7 @@ def test_foreign_names_are_mapped_and_ours_are_not() -> None:
 
 
 def test_messages_of_another_stream_or_a_newer_format_are_refused() -> None:
-    newer = [(name, b"9" if name == "format-version" else value) for name, value in OURS]
+    newer: Headers = [(name, b"9" if name == "format-version" else value) for name, value in OURS]
     other = headers_of("generation_output", 1, [])
     piece = only(message(b"{}\n", headers=newer), message(b"{}\n", headers=other))
     assert codes(piece.errors) == ["wrong-type", "wrong-type"]

@@ -4,7 +4,9 @@
 
     version, uptime_s, now, ready, reasons[]
     warnings[]       what to correct in QuestDB although readings are stored
-    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions}
+    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions};
+                     null where no stream goes there
+    kafka            up, reason, topics{name: partitions, reason}; null where no stream goes there
     streams{name}
       table          name of its table in `questdb.tables`, while that is known
       delivery       first and fallback sink (null: none); ack: what a 200 means
@@ -31,11 +33,11 @@ Counts are since the start of the service, histories since that of the operation
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from utility_ts_analytics import __version__
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.config import StreamConfig
+from utility_ts_analytics.consume.lag import Lag, Lags
 from utility_ts_analytics.database.health import QuestDBHealth
 from utility_ts_analytics.service.monitoring.history import History
 from utility_ts_analytics.service.shared_worker_state import STATE_NAMES, WorkerState
@@ -44,6 +46,7 @@ from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.exposition import Figures, Samples
 from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of, values_of
 from utility_ts_analytics.telemetry.log_metrics import (
+    KAFKA_UP,
     LAG_MESSAGES,
     LAG_SECONDS,
     MESSAGES_READ,
@@ -53,9 +56,6 @@ from utility_ts_analytics.telemetry.log_metrics import (
 from utility_ts_analytics.telemetry.log_stream import DROPS
 from utility_ts_analytics.telemetry.metric import Metric
 
-if TYPE_CHECKING:
-    from utility_ts_analytics.consume.lag import Lag, Lags  # `serve` needs no client of Kafka
-
 
 def stream_status(
     totals: WorkerTotals,
@@ -63,7 +63,7 @@ def stream_status(
     config: StreamConfig,
     history: History,
     *,
-    lags: "Mapping[int, Lag] | None" = None,
+    lags: Mapping[int, Lag] | None = None,
 ) -> dict[str, Json]:
     """Return the member of `streams` for one stream; with `log` where it is consumed."""
     words = totals.of(stream)
@@ -103,17 +103,19 @@ def stream_status(
 def scrape_figures(
     totals: WorkerTotals,
     streams: Sequence[str],
-    health: QuestDBHealth,
+    health: QuestDBHealth | None,
     *,
+    kafka_up: bool | None,
     ready: bool,
-    lags: "Lags" = MappingProxyType({}),
+    lags: Lags = MappingProxyType({}),
 ) -> Figures:
     """Return the figures of `/metrics`. Checks which workers are alive.
 
     Args:
         totals: Of all workers.
         streams: Names of all streams.
-        health: Result of the last poll of QuestDB.
+        health: Result of the last poll of QuestDB; None where no stream goes there.
+        kafka_up: Whether every topic can be written to; None where no stream goes to Kafka.
         ready: Whether readings are being stored.
         lags: Of the log; empty where nothing is consumed.
     """
@@ -123,6 +125,7 @@ def scrape_figures(
         for partition, lag in partitions.items()
     }
     alive = [worker for worker in totals.workers if worker.alive]
+    tables = {} if health is None else health.tables
     by_token = [
         (stream, token, numbers)
         for stream in streams
@@ -130,12 +133,13 @@ def scrape_figures(
     ]
     found: Mapping[str, Samples] = {
         registry.WORKERS.name: _workers_by_state(alive, streams),
-        registry.QUESTDB_UP.name: {(): float(health.up)},
+        registry.QUESTDB_UP.name: {} if health is None else {(): float(health.up)},
+        KAFKA_UP.name: {} if kafka_up is None else {(): float(kafka_up)},
         registry.TABLE_SUSPENDED.name: {
-            (name,): float(table.suspended) for name, table in health.tables.items()
+            (name,): float(table.suspended) for name, table in tables.items()
         },
         registry.TABLE_WAL_LAG.name: {
-            (name,): float(table.wal_lag_transactions) for name, table in health.tables.items()
+            (name,): float(table.wal_lag_transactions) for name, table in tables.items()
         },
         registry.REQUESTS_BY_TOKEN.name: {
             (stream, token): float(numbers.requests) for stream, token, numbers in by_token
@@ -157,7 +161,7 @@ def _workers_by_state(alive: Sequence[WorkerState], streams: Sequence[str]) -> S
     return {(name, state): states.count((name, state)) for name in streams for state in STATE_NAMES}
 
 
-def _log(words: Words, lags: "Mapping[int, Lag]") -> dict[str, Json]:
+def _log(words: Words, lags: Mapping[int, Lag]) -> dict[str, Json]:
     return {
         "lag_messages": sum(lag.messages for lag in lags.values()),
         "lag_s": round(max((lag.seconds for lag in lags.values()), default=0.0), 1),

@@ -1,9 +1,8 @@
-"""Facts for the operations port: readiness, metrics and status, from QuestDB, ports and workers."""
+"""Facts for the operations port: readiness, metrics and status; from stores, ports and workers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -11,7 +10,9 @@ from utility_ts_analytics import __version__
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import Config
+from utility_ts_analytics.consume.lag import Lags, LogWatch
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.documents import scrape_figures, stream_status
 from utility_ts_analytics.service.monitoring.history import SAMPLE_EVERY_S, History
@@ -29,9 +30,6 @@ from utility_ts_analytics.telemetry.layout import NS_PER_S, offset_of
 from utility_ts_analytics.telemetry.log_metrics import PARTITIONS_ASSIGNED
 from utility_ts_analytics.telemetry.logs import report_left_out
 
-if TYPE_CHECKING:
-    from utility_ts_analytics.consume.lag import Lags, LogWatch  # `serve` needs no Kafka
-
 _BEAT_S = 0.5
 _SILENT_S = 5.0
 """A worker whose last beat is older than this does not count as serving."""
@@ -47,6 +45,7 @@ class OperationsFacts:
         state_file: Of this worker.
         runtime_dir: Where all workers keep their state.
         watch: Polls QuestDB.
+        brokers: Polls Kafka.
         ports: Asks the service's own ports.
         maps: Watches QuestDB's memory maps.
         listening: Returns once this worker takes connections; no beat says so before.
@@ -61,14 +60,16 @@ class OperationsFacts:
         runtime_dir: Path,
         *,
         watch: DatabaseWatch,
+        brokers: BrokerWatch,
         ports: PortWatch,
         maps: MapWatch,
         listening: Callable[[], Awaitable[None]],
         clock: Clock,
-        log: "LogWatch | None" = None,
+        log: LogWatch | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
+        self._brokers = brokers
         self._ports = ports
         self._maps = maps
         self._log = log
@@ -88,6 +89,7 @@ class OperationsFacts:
         """Start the background tasks."""
         self._tasks = [
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._brokers.run()),
             asyncio.create_task(self._ports.run()),
             asyncio.create_task(self._maps.run()),
             asyncio.create_task(self._beat()),
@@ -109,7 +111,7 @@ class OperationsFacts:
 
     def warnings(self) -> Sequence[str]:
         """Return one line per thing to correct although readings are stored."""
-        return [*self._watch.warnings(), *self._maps.warnings]
+        return [*self._watch.warnings(), *self._brokers.warnings(), *self._maps.warnings]
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
@@ -117,9 +119,13 @@ class OperationsFacts:
 
     def _figures(self) -> Figures:
         totals = read_worker_totals(self._runtime_dir)
-        ready = not self._unready_reasons(totals)
         return scrape_figures(
-            totals, list(self._streams), self._watch.health, ready=ready, lags=self._lags
+            totals,
+            list(self._streams),
+            self._watch.health,
+            kafka_up=self._brokers.up,
+            ready=not self._unready_reasons(totals),
+            lags=self._lags,
         )
 
     def status(self) -> Mapping[str, Json]:
@@ -133,6 +139,7 @@ class OperationsFacts:
             "reasons": [*reasons],
             "warnings": [*self.warnings()],
             "questdb": self._watch.facts(),
+            "kafka": self._brokers.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {
                 name: stream_status(totals, name, stream, self._history, lags=self._lags.get(name))
@@ -142,14 +149,18 @@ class OperationsFacts:
         }
 
     @property
-    def _lags(self) -> "Lags":
+    def _lags(self) -> Lags:
         return {} if self._log is None else self._log.lags
 
     def _unready_reasons(self, totals: WorkerTotals) -> list[str]:
-        reasons = [*self._watch.reasons(), *self._silent_streams(totals), *self._ports.reasons()]
+        reasons = [*self._stores(), *self._silent_streams(totals), *self._ports.reasons()]
         if self._log is not None:
             reasons += self._log.reasons() or self._idle_streams(totals)
         return reasons
+
+    def _stores(self) -> list[str]:
+        """Return why QuestDB or Kafka cannot take readings."""
+        return [*self._watch.reasons(), *self._brokers.reasons()]
 
     def _idle_streams(self, totals: WorkerTotals) -> list[str]:
         """Say which streams have a topic and no partition of it here."""
@@ -173,9 +184,10 @@ class OperationsFacts:
         reasons = []
         for name in self._streams:
             states = {worker.state for worker in workers if worker.stream == name}
-            # Workers poll the database themselves: ready only when none of them refuses any more.
-            if REFUSING in states and not self._watch.reasons():
-                reasons.append(f"a worker of {name} has yet to see that the database is back")
+            # Workers poll by themselves: ready only when none of them refuses any more.
+            if REFUSING in states and not self._stores():
+                store = "Kafka" if self._streams[name].sink.kind == "kafka" else "the database"
+                reasons.append(f"a worker of {name} has yet to see that {store} is back")
             elif not states & {SERVING, REFUSING}:
                 reasons.append(f"no worker of {name} is serving")
         return reasons
@@ -194,10 +206,11 @@ class OperationsFacts:
             await self._clock.sleep(SAMPLE_EVERY_S)
 
     def _report_changes(self) -> None:
-        """Log changes of readiness; in the first seconds only those of the database."""
+        """Log changes of readiness; in the first seconds only those of QuestDB and Kafka."""
         starting = self._clock.monotonic_s() - self._started_s < _SILENT_S
-        reasons = self._watch.reasons() if starting else self.unready_reasons()
-        if reasons == self._reported or not self._watch.known:
+        reasons = self._stores() if starting else self.unready_reasons()
+        known = self._watch.known and self._brokers.known
+        if reasons == self._reported or not known:
             return
         if reasons:
             _log.warning("not ready", reasons=reasons)

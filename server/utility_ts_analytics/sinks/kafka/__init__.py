@@ -1,4 +1,1 @@
-"""The log: readings as messages of a Kafka topic, from which `consume` fills QuestDB.
-
-The only import of confluent_kafka.
-"""
+"""The log: readings as messages of a Kafka topic, from which `consume` fills QuestDB."""

@@ -13,7 +13,7 @@ import msgspec
 
 from utility_ts_analytics.records.reading import Reading
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 """As the client takes them: names in ASCII, in order."""
 
 FORMAT_VERSION: Final = 1
@@ -65,7 +65,7 @@ def headers_of(stream: str, rows: int, request_ids: Iterable[str]) -> Headers:
             left out, and so are empty ones, of rows that came by no request.
     """
     known = list(dict.fromkeys(filter(None, request_ids)))[:REQUEST_IDS_MAX]
-    headers = [
+    headers: Headers = [
         (_CONTENT_TYPE, CONTENT_TYPE.encode()),
         (_STREAM, stream.encode()),
         (_VERSION, b"%d" % FORMAT_VERSION),
@@ -76,13 +76,16 @@ def headers_of(stream: str, rows: int, request_ids: Iterable[str]) -> Headers:
     return headers
 
 
-def head_of(headers: Iterable[tuple[str, bytes | None]] | None) -> MessageHead | None:
+def head_of(headers: Headers | dict[str, str | bytes | None] | None) -> MessageHead | None:
     """Return what the headers of a message say, or None if it is not one of ours.
 
     Args:
         headers: As the client returns them; of a repeated name the last counts.
     """
-    found = dict(headers or ())
+    found = {
+        name: value.encode() if isinstance(value, str) else value
+        for name, value in dict(headers or ()).items()
+    }
     stream, version, rows = (found.get(name) for name in (_STREAM, _VERSION, _ROWS))
     if found.get(_CONTENT_TYPE) != CONTENT_TYPE.encode() or not stream:
         return None

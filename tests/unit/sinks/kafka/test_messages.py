@@ -87,6 +87,6 @@ def without(name: str) -> Headers:
     ],
 )
 def test_message_of_somebody_else_is_told_apart(
-    headers: list[tuple[str, bytes | None]] | None,
+    headers: Headers | None,
 ) -> None:
     assert head_of(headers) is None

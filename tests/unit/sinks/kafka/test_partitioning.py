@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_ts_analytics.records.streams import GenerationOutput, MeterUsage
-from utility_ts_analytics.sinks.kafka.partitioning import murmur2, partition_of, rows_by_partition
+from utility_ts_analytics.records import native
+from utility_ts_analytics.sinks.kafka.partitioning import key_partitions, murmur2, partition_of
 
 VECTORS = {
     b"21": -973932308,
@@ -16,8 +16,6 @@ VECTORS = {
     b"abc": 479470107,
 }
 """From Kafka's own UtilsTest, as Java's signed integers."""
-
-TS = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("data", "value"), VECTORS.items())
@@ -30,16 +28,20 @@ def test_partition_is_the_positive_hash_of_utf8(key: str, partitions: int) -> No
     assert partition_of(key, partitions) == (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
-@given(st.lists(st.text(min_size=1, max_size=20)), st.integers(1, 50))
-def test_every_row_is_once_in_its_partition_in_order(keys: list[str], partitions: int) -> None:
-    rows = [MeterUsage(ts=TS, meter_id=key, kwh=float(n)) for n, key in enumerate(keys)]
-    groups = rows_by_partition(rows, "meter_id", partitions)
-    assert len(groups) == partitions
-    for partition, group in enumerate(groups):
-        assert group == [row for row in rows if partition_of(row.meter_id, partitions) == partition]
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.integers(1, 65_536))
+def test_compiled_loop_equals_the_plain_one(keys: list[str], partitions: int) -> None:
+    plain = [partition_of(key, partitions) for key in keys]
+    assert list(key_partitions(keys, partitions)) == plain
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(native, "key_partitions", None)
+        assert list(key_partitions(keys, partitions)) == plain
 
 
-def test_the_key_is_the_field_that_is_named() -> None:
-    rows = [GenerationOutput(ts=TS, plant_id="foobar", unit_id="21", mw=1.0)]
-    groups = rows_by_partition(rows, "plant_id", 7)
-    assert groups[partition_of("foobar", 7)] == rows
+@pytest.mark.skipif(native.key_partitions is None, reason="installed without the compiled module")
+@pytest.mark.parametrize(
+    ("keys", "partitions"), [([1], 1), (["a"], 0), (["a"], 65_537), (["\ud800"], 1), (1, 1)]
+)
+def test_wrong_use_of_the_compiled_loop_is_an_exception(keys: Any, partitions: int) -> None:
+    assert native.key_partitions is not None
+    with pytest.raises((TypeError, ValueError)):
+        native.key_partitions(keys, partitions)
