@@ -198,7 +198,8 @@ class EmbeddedKafka:
     def _format(self, command: list[str]) -> None:
         """Make the data folder of a new cluster."""
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--cluster-id", cluster_id, "--config", str(self._properties_path)]
+        # One argument: an id may begin with a dash.
+        arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(self._properties_path)]
         try:
             done = subprocess.run(  # noqa: S603 - our own arguments
                 [*command, "kafka.tools.StorageTool", *arguments],
