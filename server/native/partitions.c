@@ -28,6 +28,86 @@ murmur2(const unsigned char *data, size_t size)
     return hash ^ hash >> 15;
 }
 
+/* Add up the size of each partition's lines. 0, or -1 with ValueError. */
+static int
+measure(Py_ssize_t *sizes, Py_ssize_t partitions, const Py_buffer *lines, const Py_buffer *numbers)
+{
+    const char *at = lines->buf, *end = at + lines->len;
+    const uint16_t *number = numbers->buf;
+    Py_ssize_t rows = numbers->len / (Py_ssize_t)sizeof *number;
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        const char *newline = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+        if (newline == NULL || number[row] >= partitions) {
+            PyErr_SetString(PyExc_ValueError, "lines and partitions do not match");
+            return -1;
+        }
+        sizes[number[row]] += newline + 1 - at;
+        at = newline + 1;
+    }
+    if (at != end)
+        PyErr_SetString(PyExc_ValueError, "there are more lines than partitions of lines");
+    return at == end ? 0 : -1;
+}
+
+/* Return the lines of each partition as bytes; None where it has none. */
+static PyObject *
+distribute(Py_ssize_t *sizes, Py_ssize_t partitions, const Py_buffer *lines,
+           const Py_buffer *numbers)
+{
+    char **ends = PyMem_New(char *, partitions);
+    PyObject *groups = ends == NULL ? PyErr_NoMemory() : PyList_New(partitions);
+    for (Py_ssize_t index = 0; groups != NULL && index < partitions; index++) {
+        PyObject *group = sizes[index] ? PyBytes_FromStringAndSize(NULL, sizes[index])
+                                       : Py_NewRef(Py_None);
+        if (group == NULL) {
+            Py_CLEAR(groups);
+            break;
+        }
+        ends[index] = sizes[index] ? PyBytes_AS_STRING(group) : NULL;
+        PyList_SET_ITEM(groups, index, group);
+    }
+    const char *at = lines->buf, *end = at + lines->len;
+    const uint16_t *number = numbers->buf;
+    for (; groups != NULL && at < end; number++) {
+        size_t size = (size_t)((const char *)memchr(at, '\n', (size_t)(end - at)) + 1 - at);
+        memcpy(ends[*number], at, size);
+        ends[*number] += size;
+        at += size;
+    }
+    PyMem_Free(ends);
+    return groups;
+}
+
+/* lines_by_partition(lines, numbers, partitions): see `_native.pyi`. */
+PyObject *
+lines_by_partition(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t partitions = count == 3 ? PyLong_AsSsize_t(arguments[2]) : 0;
+    if (PyErr_Occurred())
+        return NULL;
+    if (partitions < 1 || partitions > PARTITIONS_MAX) {
+        PyErr_SetString(PyExc_ValueError, "lines_by_partition takes 1 to 65536 partitions");
+        return NULL;
+    }
+    Py_buffer lines, numbers;
+    if (PyObject_GetBuffer(arguments[0], &lines, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (PyObject_GetBuffer(arguments[1], &numbers, PyBUF_SIMPLE) < 0) {
+        PyBuffer_Release(&lines);
+        return NULL;
+    }
+    PyObject *groups = NULL;
+    Py_ssize_t *sizes = PyMem_Calloc((size_t)partitions, sizeof *sizes);
+    if (sizes == NULL)
+        PyErr_NoMemory();
+    else if (measure(sizes, partitions, &lines, &numbers) == 0)
+        groups = distribute(sizes, partitions, &lines, &numbers);
+    PyMem_Free(sizes);
+    PyBuffer_Release(&numbers);
+    PyBuffer_Release(&lines);
+    return groups;
+}
+
 /* key_partitions(keys, count): see `_native.pyi`. */
 PyObject *
 key_partitions(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t argument_count)

@@ -1,6 +1,8 @@
 """The promises of the Kafka sink against a real broker; `test_sinks.py` has those of QuestDB."""
 
 import asyncio
+import itertools
+import random
 import threading
 import time
 from collections.abc import Coroutine, Sequence
@@ -11,11 +13,18 @@ import msgspec
 import pytest
 from confluent_kafka import Message
 from tests.running_kafka import KAFKA_PARTITIONS, TestKafka
+from tests.unit.delivery.lane_rig import settler_of
 
 from utility_ts_analytics.buffering.block import Block, Settlement
+from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Address, KafkaConfig
 from utility_ts_analytics.config.problems import Problems
+from utility_ts_analytics.delivery.batch import BatchLimits
+from utility_ts_analytics.delivery.lane import Lane
+from utility_ts_analytics.delivery.order import StreamOrder
+from utility_ts_analytics.delivery.sending import RetryPolicy
+from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS, MeterUsage
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, Rejected, RetryLater
@@ -152,6 +161,51 @@ def test_message_over_the_topics_limit_is_refused_so_that_it_is_halved(kafka: Te
         await sink.close()
 
     run(main())
+
+
+def test_a_refused_row_does_not_take_others_with_it(kafka: TestKafka) -> None:
+    """A whole lane: the batch is halved until the row that is too large is alone."""
+    make_topics(kafka.config, {"sink-refused": 1}, settings={"max.message.bytes": "900"})
+    letters = random.Random(7)  # noqa: S311 - no secret
+    texts = iter(letters.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=5 * 256))
+    large = {
+        name: "".join(itertools.islice(texts, 256))
+        for name in ("premise_id", "quality_flag", "source_system", "meter_id")
+    }
+    rows = [reading(number, "m") for number in range(12)]
+    rows[7] = msgspec.structs.replace(rows[7], **large)
+
+    async def main() -> Settlement:
+        queue = BlockQueue(rows_max=100, bytes_max=100_000)
+        sink = sink_of(kafka.config, "sink-refused")
+        settler = settler_of(sink, RetryPolicy(2, Backoff(0.01, 0.1), 20.0), SystemClock())
+        order = StreamOrder(None, SystemClock()).lane()
+        limits = BatchLimits(batch_size=1000)
+        lane = Lane(
+            queue,
+            sink,
+            settler,
+            limits=limits,
+            delivery_timeout_s=60.0,
+            order=order,
+            clock=SystemClock(),
+        )
+        running = asyncio.ensure_future(lane.run())
+        block = block_of(rows)
+        block.settlement.take(len(rows))
+        await queue.reserve(len(rows), block.size_bytes)
+        queue.put(block)
+        await block.settlement.settled()
+        await lane.drain(5.0)
+        await running
+        await sink.close()
+        return block.settlement
+
+    settlement = asyncio.run(main())
+    assert settlement.stored_rows == 11
+    assert [error.position for error in settlement.rejected] == [7]
+    found = rows_of(kafka.read("sink-refused", 11))
+    assert {row.kwh for row in found} == {float(number) for number in range(12) if number != 7}
 
 
 def test_away_brokers_are_an_outcome_within_the_time() -> None:

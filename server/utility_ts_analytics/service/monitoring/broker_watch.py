@@ -3,11 +3,13 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.config import Config
+from utility_ts_analytics.sinks.kafka.client import on_thread
 from utility_ts_analytics.sinks.kafka.topic import LogTopic, TopicLook
 
 INTERVAL_S = 1.0
@@ -50,7 +52,7 @@ class BrokerWatch:
         """Look at every topic now."""
         asked_s = self._clock.monotonic_s()
         looks = await asyncio.gather(
-            *(asyncio.to_thread(topic.look, _TIMEOUT_S) for topic in self._topics.values())
+            *(on_thread(partial(topic.look, _TIMEOUT_S)) for topic in self._topics.values())
         )
         self._looks = dict(zip(self._topics, looks, strict=True))
         if all(look.answered for look in looks):
@@ -100,7 +102,7 @@ async def look_at_topics(config: Config) -> list[tuple[str, bool]]:
     found = []
     for stream in config.streams_into("kafka"):
         topic = LogTopic(config.kafka, config.kafka.topics.of(stream), SystemClock())
-        look = await asyncio.to_thread(topic.look, _CHECK_TIMEOUT_S)
+        look = await on_thread(partial(topic.look, _CHECK_TIMEOUT_S))
         if look.failure is not None:
             found.append((look.failure.detail, False))
             continue

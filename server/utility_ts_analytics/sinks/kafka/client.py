@@ -1,8 +1,11 @@
 """What every client of the log has in common: where the brokers are, logins, and log lines."""
 
+import asyncio
+import contextlib
 import logging
+import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from confluent_kafka import KafkaError
@@ -10,6 +13,8 @@ from confluent_kafka import KafkaError
 from utility_ts_analytics.config import KafkaConfig
 
 _CAUSE_CHARACTERS_MAX: Final = 300
+
+ResultT = TypeVar("ResultT")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("librdkafka")
 
@@ -61,6 +66,35 @@ def client_options(
         "error_cb": on_error,
         "logger": _logger(),
     }
+
+
+async def on_thread(call: Callable[[], ResultT]) -> ResultT:
+    """Return what a blocking call returns, made on a thread that no exit of the process waits for.
+
+    `asyncio.to_thread` would: a worker that stops while brokers are away would be killed.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[ResultT] = loop.create_future()
+
+    def settle(value: ResultT | None, error: BaseException | None) -> None:
+        if result.done():  # nobody waits any more
+            return
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(value)  # type: ignore[arg-type]  # a value where there is no error
+
+    def work() -> None:
+        value, failed = None, None
+        try:
+            value = call()
+        except Exception as error:  # noqa: BLE001 - raised where the call is awaited
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, value, failed)
+
+    threading.Thread(target=work, name="kafka-call", daemon=True).start()
+    return await result
 
 
 def cause_of(error: KafkaError) -> str:

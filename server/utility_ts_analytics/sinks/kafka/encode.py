@@ -8,7 +8,11 @@ import msgspec
 
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.sinks.kafka.messages import Headers, headers_of, value_of
-from utility_ts_analytics.sinks.kafka.partitioning import key_partitions
+from utility_ts_analytics.sinks.kafka.partitioning import (
+    as_numbers,
+    key_partitions,
+    lines_by_partition,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +20,20 @@ class EncodedRows:
     """Rows of one block as lines, by partition.
 
     Attributes:
-        numbers: Partition of each row, in the order of the rows.
-        lines: Lines of each partition that has any, each with its newline, in the rows' order.
+        numbers: Partition of each row, in the order of the rows, as `partitioning` has them.
+        lines: Of each partition, each line with its newline, in the rows' order; None for none.
         request_id: Of the block's request; may be empty.
     """
 
-    numbers: Sequence[int]
-    lines: dict[int, Sequence[bytes]]
+    numbers: bytes
+    lines: Sequence[bytes | None]
     request_id: str
 
     def rows(self, record_type: type[Reading]) -> list[Reading]:
         """Return the rows in their order: for those that are split, spooled or given back."""
-        decode = msgspec.json.Decoder(record_type).decode
-        left = {partition: iter(lines) for partition, lines in self.lines.items()}
-        return [decode(next(left[number])) for number in self.numbers]
+        decode = msgspec.json.Decoder(record_type).decode_lines
+        left = [iter(decode(lines)) if lines is not None else iter(()) for lines in self.lines]
+        return [next(left[number]) for number in as_numbers(self.numbers)]
 
 
 def encode_rows(
@@ -46,13 +50,7 @@ def encode_rows(
     numbers = key_partitions(list(map(attrgetter(key_field), rows)), partitions)
     # All rows in one call, in the order in which they lie in memory: a call for each partition
     # takes twice as long. JSON has no newline but those between the lines.
-    found: dict[int, list[bytes]] = {}
-    for number, line in zip(numbers, value_of(rows).splitlines(keepends=True), strict=True):
-        if number in found:
-            found[number].append(line)
-        else:
-            found[number] = [line]
-    return EncodedRows(numbers, {**found}, request_id)
+    return EncodedRows(numbers, lines_by_partition(value_of(rows), numbers, partitions), request_id)
 
 
 @dataclass(slots=True)
@@ -82,27 +80,38 @@ def messages_of(
         encoded: In the order of acceptance.
         message_max_bytes: Most bytes of a message; one line alone may be larger.
     """
-    by_partition: dict[int, list[tuple[str, Sequence[bytes]]]] = {}
-    for one in encoded:
-        for partition, lines in one.lines.items():
-            by_partition.setdefault(partition, []).append((one.request_id, lines))
-    for partition, parts in sorted(by_partition.items()):
+    parts = list(encoded)
+    for partition in range(max((len(one.lines) for one in parts), default=0)):
         held: list[bytes] = []
         request_ids: list[str] = []
         size = 0
-        for request_id, lines in parts:
-            request_ids.append(request_id)
-            for line in lines:
-                if held and size + len(line) > message_max_bytes:
+        for one in parts:
+            lines = one.lines[partition]
+            for piece in () if lines is None else _pieces(lines, message_max_bytes):
+                if held and size + len(piece) > message_max_bytes:
                     yield _message(stream, partition, held, request_ids)
-                    held, request_ids, size = [], [request_id], 0
-                held.append(line)
-                size += len(line)
-        yield _message(stream, partition, held, request_ids)
+                    held, request_ids, size = [], [], 0
+                held.append(piece)
+                request_ids.append(one.request_id)
+                size += len(piece)
+        if held:
+            yield _message(stream, partition, held, request_ids)
+
+
+def _pieces(lines: bytes, bytes_max: int) -> Iterator[bytes]:
+    """Yield whole lines in pieces of at most `bytes_max`; one line alone may be larger."""
+    start = 0
+    while len(lines) - start > bytes_max:
+        end = lines.rfind(b"\n", start, start + bytes_max) + 1
+        end = end or lines.index(b"\n", start) + 1
+        yield lines[start:end]
+        start = end
+    if start < len(lines):
+        yield lines[start:] if start else lines
 
 
 def _message(
-    stream: str, partition: int, lines: Sequence[bytes], request_ids: Iterable[str]
+    stream: str, partition: int, pieces: Sequence[bytes], request_ids: Iterable[str]
 ) -> OutgoingMessage:
-    headers = headers_of(stream, len(lines), request_ids)
-    return OutgoingMessage(partition, b"".join(lines), headers)
+    value = b"".join(pieces)
+    return OutgoingMessage(partition, value, headers_of(stream, value.count(b"\n"), request_ids))

@@ -2,7 +2,8 @@
 
 The key is the meter's or plant's name in UTF-8, so that every reading of one meter is in one
 partition, in order. Another number of partitions moves keys: it must never change. The compiled
-loop takes 20 ns a key, this one 4 us (0.1 us for keys that it has seen lately).
+loops do the same as those here; they take 20 ns a key instead of 4 us (0.1 us for keys that were
+seen lately), and 30 ns a line instead of 300.
 """
 
 import functools
@@ -47,8 +48,8 @@ def _positive_hash(key: str) -> int:
     return murmur2(key.encode()) & 0x7FFFFFFF
 
 
-def key_partitions(keys: Sequence[str], partitions: int) -> Sequence[int]:
-    """Return the partition of each key, in order.
+def key_partitions(keys: Sequence[str], partitions: int) -> bytes:
+    """Return the partition of each key, in order, as native 16-bit integers.
 
     Args:
         keys: Names of meters or plants; may be empty.
@@ -56,5 +57,27 @@ def key_partitions(keys: Sequence[str], partitions: int) -> Sequence[int]:
     """
     compiled = native.key_partitions
     if compiled is not None:
-        return memoryview(compiled(keys, partitions)).cast("H")
-    return array("H", (_positive_hash(key) % partitions for key in keys))
+        return compiled(keys, partitions)
+    return array("H", (_positive_hash(key) % partitions for key in keys)).tobytes()
+
+
+def lines_by_partition(lines: bytes, numbers: bytes, partitions: int) -> list[bytes | None]:
+    """Return the lines of each partition, in their order; None where it has none.
+
+    Args:
+        lines: Lines, each with its newline.
+        numbers: Partition of each, as `key_partitions` returns them.
+        partitions: Of the topic, 1..65536.
+    """
+    compiled = native.lines_by_partition
+    if compiled is not None:
+        return compiled(lines, numbers, partitions)
+    groups: list[list[bytes]] = [[] for _ in range(partitions)]
+    for number, line in zip(as_numbers(numbers), lines.split(b"\n")[:-1], strict=True):
+        groups[number].append(line + b"\n")
+    return [b"".join(group) or None for group in groups]
+
+
+def as_numbers(numbers: bytes) -> Sequence[int]:
+    """Return what `key_partitions` has returned as numbers."""
+    return memoryview(numbers).cast("H")

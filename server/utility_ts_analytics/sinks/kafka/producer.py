@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from utility_ts_analytics.config import KafkaConfig
-from utility_ts_analytics.sinks.kafka.client import LastTrouble, client_options
+from utility_ts_analytics.sinks.kafka.client import LastTrouble, client_options, on_thread
 from utility_ts_analytics.sinks.kafka.encode import OutgoingMessage
 from utility_ts_analytics.sinks.kafka.outcomes import NO_ANSWER
 
@@ -98,7 +99,7 @@ class LogProducer:
                 break
         await reports.ended(give_up_at_s - loop.time())
         if reports.open_count and self._producer is not None:
-            await asyncio.to_thread(self._give_up, self._producer)
+            await on_thread(partial(self._give_up, self._producer))
             await reports.ended(purge_s)
         return reports.close()
 

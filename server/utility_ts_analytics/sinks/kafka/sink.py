@@ -11,7 +11,7 @@ from utility_ts_analytics.buffering.block import Block
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.sinks.contract import Outcome, RetryLater
-from utility_ts_analytics.sinks.kafka.client import cause_of
+from utility_ts_analytics.sinks.kafka.client import cause_of, on_thread
 from utility_ts_analytics.sinks.kafka.encode import (
     EncodedRows,
     OutgoingMessage,
@@ -112,7 +112,7 @@ class KafkaPayload:
         """
         started_s = asyncio.get_running_loop().time()
         if not self._topic.partitions:
-            look = await asyncio.to_thread(self._topic.look, timeout_s / 8)
+            look = await on_thread(partial(self._topic.look, timeout_s / 8))
             if look.failure is not None:
                 return RetryLater(look.failure.detail, look.failure.code)
         for block in self._waiting:

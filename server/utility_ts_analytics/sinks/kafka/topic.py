@@ -4,16 +4,17 @@ Blocking calls, for a thread. Nothing here makes a topic by asking for it, as a 
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Node, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     OffsetSpec,
@@ -26,9 +27,7 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
-
-IN_SYNC_MIN: Final = 2
-"""Brokers that must have a message before it counts as replicated (CONTRACT section 3)."""
+from utility_ts_analytics.sinks.kafka.topic_safety import TopicSettings, unsafe, warnings_of
 
 SETTINGS_EVERY_S: Final = 60.0
 """How often the settings of a topic are read again."""
@@ -45,13 +44,6 @@ _CHANGING = frozenset(
 """Of a partition that has just got another leader: producers wait for that by themselves."""
 
 _FAILURES = (KafkaException, FutureTimeout, CancelledError)
-
-
-class TopicSettings(NamedTuple):
-    """Settings of a topic that matter here; None where brokers do not say."""
-
-    in_sync_min: int | None = None
-    message_bytes_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +110,11 @@ class LogTopic:
             self.name
         ].result(timeout_s + 1.0)
         settings = self._settings_now(client, timeout_s)
-        failure = _unsafe(described, settings) or self._moved(len(described.partitions))
+        failure = unsafe(described, settings) or self._moved(len(described.partitions))
         answered = failure is None and self._leaders_answer(client, described, timeout_s)
         if answered:
             self._trouble.cause = ""
-        warnings = tuple(_warnings(self._kafka, described, settings))
+        warnings = tuple(warnings_of(self._kafka, described, settings))
         return TopicLook(failure, answered, len(described.partitions), warnings)
 
     def _client_now(self) -> AdminClient:
@@ -146,7 +138,7 @@ class LogTopic:
             self._settings = TopicSettings()
         else:
             self._settings = TopicSettings(
-                int(entries["min.insync.replicas"].value), int(entries["max.message.bytes"].value)
+                _number_of(entries, "min.insync.replicas"), _number_of(entries, "max.message.bytes")
             )
         self._settings_until_s = now_s + SETTINGS_EVERY_S
         return self._settings
@@ -235,60 +227,7 @@ def make_topics(
             ) from error
 
 
-def _unsafe(described: TopicDescription, settings: TopicSettings) -> Failure | None:
-    """Return why a message may not be acknowledged, or could be lost with one broker."""
-    name, partitions = described.name, described.partitions
-    replicas = min((len(partition.replicas) for partition in partitions), default=0)
-    in_sync_min = settings.in_sync_min
-    if replicas >= IN_SYNC_MIN and in_sync_min is not None and in_sync_min < IN_SYNC_MIN:
-        return Failure(
-            "schema-missing",
-            f"the topic {name} has min.insync.replicas = {in_sync_min}: a message could be"
-            f" acknowledged by one broker alone; set it to {IN_SYNC_MIN}",
-        )
-    leaderless = _numbers(one.id for one in partitions if not _is_broker(one.leader))
-    if leaderless:
-        return Failure(
-            "sink-unavailable", f"no broker leads partition {leaderless} of the topic {name}"
-        )
-    needed = min(in_sync_min or 1, replicas)
-    behind = _numbers(one.id for one in partitions if len(one.isr) < needed)
-    if behind:
-        return Failure(
-            "sink-unavailable",
-            f"fewer than {needed} brokers (min.insync.replicas) have all of partition {behind} of"
-            f" the topic {name}",
-        )
-    return None
-
-
-def _warnings(
-    kafka: KafkaConfig, described: TopicDescription, settings: TopicSettings
-) -> Iterator[str]:
-    name = described.name
-    if any(len(partition.replicas) < IN_SYNC_MIN for partition in described.partitions):
-        yield (
-            f"the topic {name} is on one broker only: readings that were answered with"
-            ' "replicated" are lost with its disk; set replication factor 3'
-        )
-    elif settings.in_sync_min is None:
-        yield (
-            f"the topic {name}: brokers do not show min.insync.replicas to this user: allow it to"
-            " describe the topic's configuration"
-        )
-    if settings.message_bytes_max is not None and (
-        settings.message_bytes_max < kafka.message_max_bytes
-    ):
-        yield (
-            f"the topic {name} takes messages of {settings.message_bytes_max} bytes"
-            f" (max.message.bytes), kafka.message_max_bytes is {kafka.message_max_bytes}: batches"
-            " that do not fit are sent in halves, which is slow"
-        )
-
-
-def _is_broker(leader: Node | None) -> bool:
-    return leader is not None and leader.id >= 0
-
-
-def _numbers(partitions: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(partitions)))
+def _number_of(entries: Mapping[str, ConfigEntry], name: str) -> int | None:
+    """Return a setting; None where the brokers, which may not be Apache's, do not have it."""
+    value = entries[name].value if name in entries else None
+    return int(value) if value is not None and value.isdecimal() else None
