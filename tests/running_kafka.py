@@ -71,7 +71,7 @@ class TestKafka:
             os.kill(self.pid, signal.SIGCONT)
 
     def read(self, topic: str, rows: int = 0) -> list[Message]:
-        """Return all messages of a topic, by partition; fail if there are fewer than `rows` lines."""
+        """Return all messages of a topic, by partition; fail with fewer than `rows` lines."""
         consumer = Consumer(
             {"bootstrap.servers": self.addr, "group.id": "reads", "enable.auto.commit": False}
         )
