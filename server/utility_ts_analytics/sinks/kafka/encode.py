@@ -115,3 +115,17 @@ def _message(
 ) -> OutgoingMessage:
     value = b"".join(pieces)
     return OutgoingMessage(partition, value, headers_of(stream, value.count(b"\n"), request_ids))
+
+
+def left_of(messages: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
+    """Return the messages to send: of each partition, the first one not delivered and all behind.
+
+    What is behind may have later versions of the same readings, and must be behind in the log too.
+    """
+    left, behind = [], set()
+    for message in messages:
+        if not message.delivered or message.partition in behind:
+            message.delivered = False
+            behind.add(message.partition)
+            left.append(message)
+    return left

@@ -16,6 +16,7 @@ from utility_ts_analytics.sinks.kafka.encode import (
     EncodedRows,
     OutgoingMessage,
     encode_rows,
+    left_of,
     messages_of,
 )
 from utility_ts_analytics.sinks.kafka.outcomes import outcome_of
@@ -57,8 +58,8 @@ class KafkaSink:
         return messages_of(self._spec.name, encoded, self._kafka.message_max_bytes)
 
     async def send(self, messages: list[OutgoingMessage], *, timeout_s: float) -> Outcome:
-        """Send those messages that are not delivered yet; see `Payload.send`."""
-        left = [message for message in messages if not message.delivered]
+        """Send what is not in the log yet, in its order; see `Payload.send`."""
+        left = left_of(messages)
         try:
             producer = self._producer = self._producer or LogProducer(self._kafka, self._topic.name)
         except KafkaException as error:
@@ -108,7 +109,8 @@ class KafkaPayload:
     async def send(self, *, timeout_s: float) -> Outcome:
         """Send the rows as messages; see `Payload.send`.
 
-        A message that is delivered is not sent again by a later call.
+        A message that is delivered is sent again by a later call only behind an earlier one of its
+        partition that was not.
         """
         started_s = asyncio.get_running_loop().time()
         if not self._topic.partitions:

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.records.streams import MeterUsage
-from utility_ts_analytics.sinks.kafka.encode import encode_rows, messages_of
+from utility_ts_analytics.sinks.kafka.encode import (
+    OutgoingMessage,
+    encode_rows,
+    left_of,
+    messages_of,
+)
 from utility_ts_analytics.sinks.kafka.messages import head_of, value_of
 from utility_ts_analytics.sinks.kafka.partitioning import partition_of
 
@@ -59,3 +64,15 @@ def test_line_separators_in_texts_do_not_cut_a_line(text: str) -> None:
     messages = list(messages_of("meter_usage", [encoded], 100))
     assert len(messages) == 20
     assert all(head_of(message.headers) for message in messages)
+
+
+def test_what_is_behind_an_undelivered_message_of_its_partition_is_sent_again_behind_it() -> None:
+    sent = [(0, True), (1, True), (0, False), (1, True), (0, True), (2, False), (2, True)]
+    messages = [
+        OutgoingMessage(partition, str(index).encode(), [], delivered)
+        for index, (partition, delivered) in enumerate(sent)
+    ]
+    left = left_of(messages)
+    assert [message.value for message in left] == [b"2", b"4", b"5", b"6"]
+    assert not any(message.delivered for message in left)
+    assert left_of(messages) == left
