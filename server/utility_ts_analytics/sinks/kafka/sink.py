@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from utility_ts_analytics.buffering.block import Block
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.records.streams import StreamSpec
-from utility_ts_analytics.sinks.contract import Outcome, RetryLater
+from utility_ts_analytics.sinks.contract import Delivered, Outcome, RetryLater
 from utility_ts_analytics.sinks.kafka.client import cause_of, on_thread
 from utility_ts_analytics.sinks.kafka.encode import (
     EncodedRows,
@@ -60,6 +60,8 @@ class KafkaSink:
     async def send(self, messages: list[OutgoingMessage], *, timeout_s: float) -> Outcome:
         """Send what is not in the log yet, in its order; see `Payload.send`."""
         left = left_of(messages)
+        if not left:
+            return Delivered()
         try:
             producer = self._producer = self._producer or LogProducer(self._kafka, self._topic.name)
         except KafkaException as error:
