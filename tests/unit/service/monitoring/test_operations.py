@@ -65,8 +65,8 @@ def facts_of(
     folder: Path, *troubles: str, ports: Sequence[str] = (), warnings: Sequence[str] = ()
 ) -> OperationsFacts:
     config, clock = parse_config({}, {}), ManualClock(NOW_S)
-    maps = MapWatch(config, clock)
-    maps.warnings = warnings
+    maps = MapWatch(config.databases, clock)
+    maps.found[""] = warnings
     return OperationsFacts(
         config,
         WorkerStateFile(folder, "operations"),
