@@ -214,7 +214,7 @@ class Config(Section, frozen=True, kw_only=True):
 
     @property
     def databases(self) -> Mapping[str, "Config"]:
-        """The configuration for each shard alone, by its name; without shards this one, named ""."""
+        """The configuration for each shard alone, by its name; "" and this one without shards."""
         if not self.questdb.shards:
             return MappingProxyType({"": self})
         return MappingProxyType({shard.name: self._on(shard) for shard in self.questdb.shards})

@@ -4,7 +4,7 @@ Part of the model: the rules for names and ranges in `model` apply here too.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Annotated, Final, Self
 
@@ -102,10 +102,28 @@ class Shard(Section, frozen=True, kw_only=True):
     ilp_http_addr: HttpAddress = HttpAddress("", 0)
 
 
-class Shards(tuple[Shard, ...]):
+class Shards:
     """All shards in the order of the file; empty where one QuestDB has everything."""
 
-    __slots__ = ()
+    __slots__ = ("_shards",)
+
+    def __init__(self, shards: Iterable[Shard] = ()) -> None:
+        self._shards = tuple(shards)
+
+    def __iter__(self) -> Iterator[Shard]:
+        return iter(self._shards)
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    def __repr__(self) -> str:
+        return f"Shards({list(self._shards)})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shards) and self._shards == other._shards
+
+    def __hash__(self) -> int:
+        return hash(self._shards)
 
     @property
     def partition_count(self) -> int:

@@ -142,7 +142,7 @@ def redacted(section: Section) -> dict[str, object]:
     shown: dict[str, object] = {}
     for info in msgspec.structs.fields(section):
         value = getattr(section, info.name)
-        if value is not None and value != ClientSettings():
+        if value is not None and value not in (ClientSettings(), Shards()):
             shown[info.encode_name] = _shown(value)
     return shown
 
@@ -153,7 +153,7 @@ def _shown(value: object) -> object:
             return redacted(value)
         case ClientSettings():
             return value.masked()
-        case tuple():
+        case tuple() | Shards():
             return [_shown(item) for item in value]
         case Secret() | Address() | Origin() | AllowedHost() | Partitions():
             return str(value)
