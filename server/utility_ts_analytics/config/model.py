@@ -26,6 +26,7 @@ from utility_ts_analytics.config.values import (
     Secret,
     Section,
 )
+from utility_ts_analytics.errors import ConfigError
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -218,6 +219,20 @@ class Config(Section, frozen=True, kw_only=True):
         if not self.questdb.shards:
             return MappingProxyType({"": self})
         return MappingProxyType({shard.name: self._on(shard) for shard in self.questdb.shards})
+
+    def refuse_shards(self, command: str) -> None:
+        """Return if there is one QuestDB only.
+
+        Args:
+            command: That cannot follow shards.
+
+        Raises:
+            ConfigError: There are shards.
+        """
+        if self.questdb.shards:
+            raise ConfigError(
+                [f"questdb.shards: {command} works with one QuestDB only, and these are several"]
+            )
 
     def _on(self, shard: Shard) -> "Config":
         replace = msgspec.structs.replace

@@ -140,6 +140,10 @@ class Shards:
             return None
         return next(frozenset(one.partitions.numbers) for one in self if one.name == name)
 
+    def shard_of(self, partition: int) -> str:
+        """Return the name of the shard that has a partition; some shard has it."""
+        return next(one.name for one in self if partition in one.partitions.numbers)
+
     def problems(self) -> list[tuple[int, str, str]]:
         """Return what is wrong between shards: the index of a shard, a key and the message."""
         found = []

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from utility_ts_analytics.config import Config, KafkaConfig
@@ -36,6 +36,24 @@ def count_partitions(kafka: KafkaConfig, topics: Iterable[str]) -> dict[str, int
             f"the brokers do not answer: {cause} (kafka.brokers: {brokers})"
         ) from error
     return {name: len(found[name].partitions) for name in topics if name in found}
+
+
+def count_members(kafka: KafkaConfig) -> int:
+    """Return how many members the consumer group has now. Waits.
+
+    Raises:
+        OperatorError: The brokers do not answer.
+    """
+    client = AdminClient(client_options(kafka, "utility-ts-analytics-shards", LastTrouble()))
+    answer = client.describe_consumer_groups([kafka.group], request_timeout=_ANSWER_S)
+    try:
+        return len(answer[kafka.group].result(_ANSWER_S).members)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return 0
+        raise OperatorError(
+            f"cannot look at the consumer group {kafka.group}: {cause_of(error.args[0])}"
+        ) from error
 
 
 def shard_problems(config: Config, counts: Mapping[str, int]) -> list[str]:
