@@ -84,9 +84,10 @@ def text_sql(
     )
     name = literal(_escaped_name(table.name) + " ")
     # concat_ws leaves out what is NULL, and so does the line.
+    also = "" if key_field is None else f", {quoted(key_field)}"
     return (
         f"SELECT {name} || concat_ws(',', {fields}) || ' ' || (epoch_us({ts}) * 1000) || chr(10)"
-        f" AS line{'' if key_field is None else f', {quoted(key_field)}'} FROM {SOURCE} ORDER BY {ts}"
+        f" AS line{also} FROM {SOURCE} ORDER BY {ts}"
     )
 
 
