@@ -30,7 +30,9 @@ class ReadMessage:
 class LogTopics:
     """The topics of one test: of both streams, and of their dead letters."""
 
-    def __init__(self, addr: str, name: str, partitions: int = 3) -> None:
+    def __init__(
+        self, addr: str, name: str, partitions: int = 3, *, letter_partitions: int = 1
+    ) -> None:
         self.addr = addr
         self.group = f"group-{name}"
         self.topic = f"meters-{name}"
@@ -40,7 +42,7 @@ class LogTopics:
         self._producer = Producer({"bootstrap.servers": addr, "acks": "all", "log_level": 2})
         wanted = [
             NewTopic(self.topic, partitions, 1),
-            NewTopic(self.topic + SUFFIX, 1, 1),
+            NewTopic(self.topic + SUFFIX, letter_partitions, 1),
             NewTopic(self.generation_topic, 1, 1),
         ]
         for made in self._admin.create_topics(wanted, operation_timeout=ANSWER_S).values():

@@ -6,12 +6,10 @@ days that follow each other in one answer of QuestDB, which is one state of the 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +51,8 @@ class Sources:
         tables: Names in QuestDB of the streams' tables, where they differ.
         fresh: Use only dropped days of the archive, not every final day, where QuestDB cannot tell
             what changed.
+        others: The other shards, each as a source of its own with the same archive; without
+            others.
     """
 
     archive: Path | None
@@ -61,6 +61,12 @@ class Sources:
     pg_uri: str = field(default="", repr=False)
     tables: Mapping[str, str] = field(default_factory=dict)
     fresh: bool = False
+    others: tuple["Sources", ...] = ()
+
+    @property
+    def databases(self) -> tuple["Sources", ...]:
+        """All of them, this one first."""
+        return (self, *self.others)
 
     def name_of(self, table: str) -> str:
         """Return the name in QuestDB and in the archive."""
@@ -73,8 +79,8 @@ class Origin:
 
     Attributes:
         table: Its name.
-        archived_days: Days read from the archive.
-        fresh_days: Days read from QuestDB.
+        archived_days: Days read from the archive; with shards, of each shard.
+        fresh_days: Days read from QuestDB; with shards, of each shard.
         as_of: When the oldest of the archived days that QuestDB cannot vouch for was exported;
             None where all are known to be equal to QuestDB's.
     """
@@ -108,10 +114,18 @@ def sources_of(
         return Sources(folder, settings.shard, tables=tables)
     if folder is not None and not folder.is_dir():
         folder = None  # before the first pass of `archive` there is none, and nothing in it
-    server = http_of(config.questdb)
-    return Sources(
-        folder, settings.shard, server, config.questdb.pgwire_uri, tables=tables, fresh=fresh
+    first, *others = (
+        Sources(
+            folder,
+            one.archive.shard,
+            http_of(one.questdb),
+            one.questdb.pgwire_uri,
+            tables=tables,
+            fresh=fresh,
+        )
+        for one in config.databases.values()
     )
+    return replace(first, others=tuple(others))
 
 
 class RowFiles:
@@ -125,6 +139,7 @@ class RowFiles:
     def __init__(self, sources: Sources, folder: Path) -> None:
         self._sources = sources
         self._folder = folder
+        self._known_varchars: dict[str, frozenset[tuple[str, str]]] = {}
 
     def of_period(self, table: str, period: TimeRange) -> tuple[list[Path], Origin]:
         """Return files with the rows of a table by day, and where they came from.
@@ -151,28 +166,30 @@ class RowFiles:
             origin.archived_days = len({day.day for day in archived})
             origin.as_of = min((day.exported_at for day in archived), default=None)
             return [day.path for day in archived], origin
-        usable = _usable(sources, name, archived, origin)
-        files = [day.path for day in archived if day.shard != sources.shard or day.day in usable]
-        origin.archived_days = len(usable)
-        wanted = [first + number * _DAY for number in range((last - first).days + 1)]
-        for missing, days in groupby(wanted, key=lambda day: day not in usable):
-            run = list(days)
-            if missing:
+        shards = {one.shard for one in sources.databases}
+        files = [day.path for day in archived if day.shard not in shards]
+        for one in sources.databases:
+            usable = _usable(one, name, archived, origin)
+            files += [day.path for day in archived if day.shard == one.shard and day.day in usable]
+            origin.archived_days += len(usable)
+            wanted = [first + number * _DAY for number in range((last - first).days + 1)]
+            for run in _runs(day for day in wanted if day not in usable):
                 origin.fresh_days += len(run)
-                files.append(self._exported(sources.server, table, (run[0], run[-1])))
+                files.append(self._exported(one, table, (run[0], run[-1])))
         return files, origin
 
     def of_table(self, table: str) -> list[Path]:
         """Return files with all rows of a small table; errors as `of_period`."""
         sources = self._sources
         if sources.server is not None:
-            return [self._exported(sources.server, table, None)]
+            return [self._exported(one, table, None) for one in sources.databases]
         if sources.archive is None or table == COMMITS:
             return []
         return reference_of(sources.archive, sources.name_of(table))
 
-    def _exported(self, server: QuestDBHttp, table: str, days: tuple[date, date] | None) -> Path:
-        path = self._folder / f"{table}-{days[0] if days else 'all'}.parquet"
+    def _exported(self, source: Sources, table: str, days: tuple[date, date] | None) -> Path:
+        assert source.server is not None  # noqa: S101 - asked for exports alone
+        path = self._folder / f"{table}-{days[0] if days else 'all'}-{source.shard}.parquet"
         name = self._sources.name_of(table)
         if table == COMMITS:
             sql = _COMMITS_SQL.format(table=self._sources.name_of("meter_usage"))
@@ -180,25 +197,38 @@ class RowFiles:
             where = range_sql("ts", days)
             if table == "network_measurements":
                 where += " AND quantity = 'active_power'"
+            varchars = self._varchars(source.server)
             columns = ", ".join(
                 # Without the cast 9.3.4 exports NULL for all of a VARCHAR column with short texts
                 # alone. A SYMBOL goes as it is: with its dictionary, in half the time, and quicker
                 # to read.
                 f'"{column}"::STRING AS "{column}"'
-                if (name.lower(), column) in self._varchars
+                if (name.lower(), column) in varchars
                 else f'"{column}"'
                 for column in COLUMNS[table]
             )
             sql = f'SELECT {columns} FROM "{name}"{where}'  # noqa: S608 - names of ours
-        export(server, sql, path)
+        export(source.server, sql, path)
         return path
 
-    @cached_property
-    def _varchars(self) -> frozenset[tuple[str, str]]:
-        """Table (in lower case) and name of every VARCHAR column that QuestDB has."""
-        assert self._sources.server is not None  # noqa: S101 - asked for exports alone
-        rows = ask(self._sources.server, _VARCHARS_SQL)
-        return frozenset((str(table).lower(), str(column)) for table, column in rows)
+    def _varchars(self, server: QuestDBHttp) -> frozenset[tuple[str, str]]:
+        """Return table (in lower case) and name of every VARCHAR column that a QuestDB has."""
+        if server.address not in self._known_varchars:
+            self._known_varchars[server.address] = frozenset(
+                (str(table).lower(), str(column)) for table, column in ask(server, _VARCHARS_SQL)
+            )
+        return self._known_varchars[server.address]
+
+
+def _runs(days: Iterable[date]) -> list[list[date]]:
+    """Return rising days as runs of days that follow each other."""
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and runs[-1][-1] + _DAY == day:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return runs
 
 
 def _usable(
@@ -214,7 +244,10 @@ def _usable(
         changed = thread.submit(asyncio.run, _changed(sources, sources.archive, name)).result()
     if changed is None:
         final = [day for day in own if day.day in dropped or (day.final and not sources.fresh)]
-        origin.as_of = min((day.exported_at for day in final), default=None)
+        stamps = [day.exported_at for day in final]
+        if origin.as_of is not None:
+            stamps.append(origin.as_of)
+        origin.as_of = min(stamps, default=None)
         return {day.day for day in final}
     return {day.day for day in own if day.day not in changed or day.day in dropped}
 

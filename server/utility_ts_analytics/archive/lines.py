@@ -64,10 +64,17 @@ def archived_lines(
         yield b"".join(parts)
 
 
-def text_sql(table: ArchiveTable, columns: Sequence[ColumnSpec]) -> str:
+def text_sql(
+    table: ArchiveTable, columns: Sequence[ColumnSpec], *, key_field: str | None = None
+) -> str:
     """Return the query that makes a line of each row, in the order of their time.
 
     Texts of all kinds go as string fields: QuestDB casts them to SYMBOL and UUID.
+
+    Args:
+        table: Of the rows.
+        columns: That the lines have.
+        key_field: A column that the answer has beside the line; None for no other.
     """
     ts = quoted(table.spec.timestamp)
     fields = ", ".join(
@@ -77,9 +84,10 @@ def text_sql(table: ArchiveTable, columns: Sequence[ColumnSpec]) -> str:
     )
     name = literal(_escaped_name(table.name) + " ")
     # concat_ws leaves out what is NULL, and so does the line.
+    also = "" if key_field is None else f", {quoted(key_field)}"
     return (
         f"SELECT {name} || concat_ws(',', {fields}) || ' ' || (epoch_us({ts}) * 1000) || chr(10)"
-        f" AS line FROM {SOURCE} ORDER BY {ts}"
+        f" AS line{also} FROM {SOURCE} ORDER BY {ts}"
     )
 
 

@@ -170,14 +170,26 @@ def _send(job: ArchiveJob, table: ArchiveTable, path: Path, facts: Facts) -> Non
     try:
         with engine_trouble(path, path), job.engine() as engine:
             for lines in archived_lines(engine, table, columns, path):
-                _post(job.server, connection, lines, path)
+                post_lines(job.server, connection, lines, f"restore {path}")
     finally:
         connection.close()
 
 
-def _post(
-    server: QuestDBHttp, connection: http.client.HTTPConnection, lines: bytes, path: Path
+def post_lines(
+    server: QuestDBHttp, connection: http.client.HTTPConnection, lines: bytes, purpose: str
 ) -> None:
+    """Send lines as one transaction.
+
+    Args:
+        server: Of the connection.
+        connection: Open; can be used again afterwards.
+        lines: ILP.
+        purpose: What cannot be done if they are refused, for the message.
+
+    Raises:
+        QuestDBUnavailable: The connection broke.
+        OperatorError: QuestDB refused the lines.
+    """
     try:
         connection.request("POST", "/write", body=lines, headers=login(server))
         answer = connection.getresponse()
@@ -187,7 +199,7 @@ def _post(
     if answer.status != http.client.NO_CONTENT:
         text = cause.decode("utf-8", "replace").splitlines()
         raise OperatorError(
-            f"cannot restore {path}: QuestDB at {server.address} refused rows ({answer.status}):"
+            f"cannot {purpose}: QuestDB at {server.address} refused rows ({answer.status}):"
             f" {text[0] if text else 'no cause given'}"
         )
 

@@ -4,10 +4,12 @@ import argparse
 import asyncio
 import re
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, TypeVar, assert_never
 
 import structlog
 
@@ -18,9 +20,15 @@ from utility_ts_analytics.cli.terminal import progress_line, show_progress
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError, OperatorError
+from utility_ts_analytics.service.monitoring.stores_watch import named
 
 if TYPE_CHECKING:
     from utility_ts_analytics.archive.job import ArchiveJob
+
+    Jobs = Mapping[str, ArchiveJob]
+    """By the name of the shard; "" without shards."""
+
+ResultT = TypeVar("ResultT")
 
 Action = Literal["update", "verify", "restore", "drop"]
 
@@ -148,13 +156,14 @@ def _watch_of(text: str) -> Watch | None:
 
 def _run(options: argparse.Namespace) -> int:
     config, request = config_and(options.config, lambda: archive_request(options))
-    job = _job(config, request)
+    jobs = {shard: _job(one, request) for shard, one in config.databases.items()}
     if request.watch is not None:
-        return asyncio.run(_repeat(job, request.watch, as_json=options.json))
-    return asyncio.run(_once(job, request, as_json=options.json))
+        return asyncio.run(_repeat(jobs, request.watch, as_json=options.json))
+    return asyncio.run(_once(jobs, request, as_json=options.json))
 
 
 def _job(config: Config, request: ArchiveRequest) -> "ArchiveJob":
+    """Return the work for one QuestDB."""
     with extra_needed("archive", "files"):
         from utility_ts_analytics.archive import drop, restore, update  # noqa: F401
         from utility_ts_analytics.archive.export import http_of
@@ -187,52 +196,79 @@ def _job(config: Config, request: ArchiveRequest) -> "ArchiveJob":
     )
 
 
-async def _once(job: "ArchiveJob", request: ArchiveRequest, *, as_json: bool) -> int:
+async def _each(
+    jobs: "Jobs",
+    work: "Callable[[ArchiveJob], Awaitable[ResultT]]",
+    show: "Callable[[Mapping[str, ResultT]], int]",
+) -> int:
+    """Do the work for one shard after the other, and show what was done.
+
+    A shard that fails leaves the others to be done.
+
+    Raises:
+        OperatorError: With the errors of all that failed.
+    """
+    done: dict[str, ResultT] = {}
+    errors: list[OperatorError] = []
+    with progress_line():
+        for shard, job in jobs.items():
+            try:
+                done[shard] = await work(job)
+            except OperatorError as error:
+                errors.append(OperatorError(named(shard, str(error))) if shard else error)
+    code = show(done) if done else EXIT_FAILED
+    if errors:
+        raise errors[0] if len(errors) == 1 else OperatorError("; ".join(map(str, errors)))
+    return code
+
+
+async def _once(jobs: "Jobs", request: ArchiveRequest, *, as_json: bool) -> int:
     from utility_ts_analytics.archive.drop import drop_before
     from utility_ts_analytics.archive.restore import restore_archive
     from utility_ts_analytics.archive.verify import verify_archive
 
     match request.action:
         case "update":
-            return await _update(job, as_json=as_json)
+            return await _update(jobs, as_json=as_json)
         case "verify":
-            with progress_line():
-                verified = await verify_archive(job)
-            return archive_report.print_verify(verified, as_json=as_json)
+            show = partial(archive_report.print_verify, as_json=as_json)
+            return await _each(jobs, verify_archive, show)
         case "restore":
-            with progress_line():
-                restored = await restore_archive(job)
-            return archive_report.print_restore(restored, as_json=as_json)
+            show = partial(archive_report.print_restore, as_json=as_json)
+            return await _each(jobs, restore_archive, show)
         case "drop":
             assert request.end is not None  # noqa: S101
-            with progress_line():
-                dropped = await drop_before(job, request.end)
-            return archive_report.print_drop(dropped, as_json=as_json)
+            show = partial(archive_report.print_drop, as_json=as_json)
+            return await _each(jobs, partial(drop_before, end=request.end), show)
         case _:
             assert_never(request.action)
 
 
-async def _update(job: "ArchiveJob", *, as_json: bool) -> int:
+async def _update(jobs: "Jobs", *, as_json: bool) -> int:
     from utility_ts_analytics.archive.update import update_archive
 
-    with progress_line():
-        reports = await update_archive(job)
-    return archive_report.print_update(reports, as_json=as_json)
+    show = partial(archive_report.print_update, as_json=as_json)
+    return await _each(jobs, update_archive, show)
 
 
-async def _repeat(job: "ArchiveJob", watch: Watch, *, as_json: bool) -> int:
+async def _repeat(jobs: "Jobs", watch: Watch, *, as_json: bool) -> int:
     """Update, wait, and again, until a signal ends the process."""
+    clock = SystemClock()
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(clock.wall_ns() / 1e9).astimezone()
+
     while True:
-        started = job.now().astimezone()
+        started = now()
         try:
-            await _update(job, as_json=as_json)
+            await _update(jobs, as_json=as_json)
             sys.stdout.flush()
         except OperatorError as error:
             # By the next pass QuestDB, the disk or the other run may be as they should be.
             _log.error("archive pass failed", error=str(error))
-        now = job.now().astimezone()
-        due = watch.next_after(started, now)
-        await job.clock.sleep(max(1.0, (due - now).total_seconds()))
+        later = now()
+        due = watch.next_after(started, later)
+        await clock.sleep(max(1.0, (due - later).total_seconds()))
 
 
 def _show_progress(text: str, done: int, total: int) -> None:

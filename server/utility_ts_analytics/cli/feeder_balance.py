@@ -173,6 +173,7 @@ def _thresholds(reader: OptionReader, options: argparse.Namespace) -> Thresholds
 def _run(options: argparse.Namespace) -> int:
     now = datetime.now(tz=UTC)
     config, job = config_and(options.config, lambda: balance_job(options, now=now))
+    config.refuse_shards("feeder-balance")
     report = asyncio.run(_balance(config, job))
     if options.json:
         print_json(_facts(job, report))

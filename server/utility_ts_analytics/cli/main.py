@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "check configuration, QuestDB, tables and limits",
         "schema": "create the tables and views in QuestDB, or print their SQL",
         "consume": "store readings from the log (Kafka) in QuestDB",
+        "shards": "check which keys each shard has, or fill new shards",
         "status": "show what the running service reports",
         "load": "store readings from files",
         "archive": "keep history as Parquet files",

@@ -56,6 +56,8 @@ def make_plan(config: Config, options: LoadOptions, *, wall_ns: int) -> LoadPlan
     problems: list[str] = []
     if options.dry_run and options.refused is not None:
         problems.append("--refused: a dry run writes no files; leave one of the two out")
+    if not options.dry_run:
+        config.refuse_shards("load")
     if not options.dry_run and config.streams[options.stream].sink.kind == "kafka":
         problems.append(
             f'{options.stream}.sink.kind: is "kafka", and a load writes into QuestDB: post the'

@@ -69,6 +69,7 @@ def run_demo(
         OperatorError: A port of the service is in use, or QuestDB does not start.
     """
     config = parse_config(tables, environ)
+    config.refuse_shards("dev")
     configure_logs(level=config.server.log_level, log_format=config.server.log_format)
     for plan in server_plans(config):
         claim_or_raise(plan.listener).close()  # before a JVM is started in vain

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -100,11 +101,14 @@ async def _measured(
     sources: Sources, request: ReportRequest, now: datetime
 ) -> tuple[TimeRange, ReadingLengths]:
     """Return the period and how often there are readings in it, as QuestDB sees them."""
-    async with connected(sources.pg_uri) as connection:
+    async with AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(connected(one.pg_uri)) for one in sources.databases
+        ]
         time_range = request.time_range or await data_period(
-            connection, request.zone, now, table=sources.name_of("meter_usage")
+            connections, request.zone, now, table=sources.name_of("meter_usage")
         )
-        return time_range, await reading_lengths(connection, time_range, sources.name_of)
+        return time_range, await reading_lengths(connections, time_range, sources.name_of)
 
 
 def _facts(queries: Queries, now: datetime) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The period of a report, and how often there are readings in it, as QuestDB's rows show them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -28,12 +28,12 @@ _FUTURE_MAX = timedelta(days=1)
 
 
 async def data_period(
-    connection: Connection, zone: ZoneInfo, now: datetime, *, table: str
+    connections: Sequence[Connection], zone: ZoneInfo, now: datetime, *, table: str
 ) -> TimeRange:
     """Return the last full week of the data; without data, the last full week there was.
 
     Args:
-        connection: Left usable.
+        connections: To every shard; left usable.
         zone: Local time of the week.
         now: Aware.
         table: Name in QuestDB of `meter_usage`.
@@ -41,20 +41,24 @@ async def data_period(
     Raises:
         QuestDBUnavailable: No connection, or no answer in time.
     """
-    first = await _value(connection, first_reading_sql(table))
-    last = await _value(connection, last_reading_sql(now + _FUTURE_MAX, table))
-    if not isinstance(first, datetime) or not isinstance(last, datetime):
+    firsts = [await _value(one, first_reading_sql(table)) for one in connections]
+    before = now + _FUTURE_MAX
+    lasts = [await _value(one, last_reading_sql(before, table)) for one in connections]
+    known_firsts = [value for value in firsts if isinstance(value, datetime)]
+    known_lasts = [value for value in lasts if isinstance(value, datetime)]
+    if not known_firsts or not known_lasts:
         return default_period(now - timedelta(days=21), now, zone)
+    first, last = min(known_firsts), max(known_lasts)
     return default_period(first.replace(tzinfo=UTC), last.replace(tzinfo=UTC), zone)
 
 
 async def reading_lengths(
-    connection: Connection, time_range: TimeRange, name_of: Callable[[str], str]
+    connections: Sequence[Connection], time_range: TimeRange, name_of: Callable[[str], str]
 ) -> ReadingLengths:
     """Return how often there are readings, by the last day of the range, or by all of it.
 
     Args:
-        connection: Left usable.
+        connections: To every shard; left usable. The shortest time of them counts.
         time_range: Of the report.
         name_of: Returns the name in QuestDB of a table of the schema.
 
@@ -63,7 +67,10 @@ async def reading_lengths(
     """
 
     async def minutes(stream: Stream) -> int:
-        return await _usual_minutes(connection, time_range, stream, name_of(stream))
+        found = [
+            await _usual_minutes(one, time_range, stream, name_of(stream)) for one in connections
+        ]
+        return min((one for one in found if one is not None), default=_USUAL_MINUTES)
 
     meters = await minutes("meter_usage")
     plants = await minutes("generation_output")
@@ -159,13 +166,13 @@ def whole_days(time_range: TimeRange, zone: ZoneInfo) -> TimeRange | None:
 
 async def _usual_minutes(
     connection: Connection, time_range: TimeRange, stream: Stream, table: str
-) -> int:
+) -> int | None:
     last_day = max(time_range.start, time_range.end - timedelta(days=1))
     for part in (TimeRange(last_day, time_range.end), time_range):
         minutes = await _value(connection, usual_interval_sql(part, stream, table))
         if isinstance(minutes, int):
             return minutes
-    return _USUAL_MINUTES
+    return None
 
 
 async def _value(connection: Connection, sql: str) -> object:

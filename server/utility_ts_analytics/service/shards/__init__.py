@@ -1,0 +1,1 @@
+"""Keys and shards: is every key where it belongs, and how it gets there."""
