@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a real QuestDB, started once, with the schema applied."""
+"""Fixtures for all tests: a real QuestDB with the schema, and a real broker, each started once."""
 
 import asyncio
 import gzip
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.running_kafka import TestKafka
 
 from utility_ts_analytics.database.embedded_questdb import server_settings
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
@@ -241,3 +242,14 @@ def own_questdb(tmp_path: Path) -> Iterator[TestQuestDB]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestKafka]:
+    """The session's broker, with the default topics. Must be running when a test ends."""
+    broker = TestKafka(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    for name in STREAMS:
+        broker.make_topic(name)
+    yield broker
+    broker.stop()

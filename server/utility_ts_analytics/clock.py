@@ -14,6 +14,10 @@ class Clock(Protocol):
         """Return seconds on a clock that never goes back. Only differences have a meaning."""
         ...
 
+    def boot_s(self) -> float:
+        """Return seconds as `monotonic_s`, but counting on while the machine is suspended."""
+        ...
+
     def wall_ns(self) -> int:
         """Return nanoseconds since 1970-01-01 UTC. May jump; never use it for durations."""
         ...
@@ -29,6 +33,10 @@ class SystemClock:
     def monotonic_s(self) -> float:
         """Return `time.monotonic()`."""
         return time.monotonic()
+
+    def boot_s(self) -> float:
+        """Return the seconds since the machine has booted."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def wall_ns(self) -> int:
         """Return `time.time_ns()`."""
@@ -55,6 +63,10 @@ class ManualClock:
 
     def monotonic_s(self) -> float:
         """Return the seconds on this clock."""
+        return self._now_s
+
+    def boot_s(self) -> float:
+        """Return the same seconds: this clock is never suspended."""
         return self._now_s
 
     def wall_ns(self) -> int:

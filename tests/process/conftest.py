@@ -18,6 +18,7 @@ from tests.process.running_service import (
     run_service,
 )
 from tests.process.stored_tables import StoredTables
+from tests.running_kafka import TestKafka
 
 ATTACKED_TOKEN = "nobody-guesses-this"  # noqa: S105
 DECOMPRESSED_BYTES_MAX = 16 * 1024 * 1024
@@ -84,3 +85,9 @@ def attacked(launch: Launch) -> Iterator[RunningService]:
     settings = {"meter_usage": {"source": source}, "generation_output": {"source": guarded}}
     with launch(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def kafka_addr(kafka: TestKafka) -> str:
+    """`host:port` of the session's broker."""
+    return kafka.addr

@@ -148,20 +148,21 @@ def run_without(package: str, *arguments: str, cwd: Path) -> "subprocess.Complet
 
 @dataclass(slots=True)
 class RunningService:
-    """One `serve` process and all that it started."""
+    """One `serve` process (or another long-running command) and all that it started."""
 
     config: Path
     ports: ServicePorts
     output_path: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     stderr: int = subprocess.STDOUT
+    verb: str = "serve"
     process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
         """Start the process; it serves a moment later."""
         with self.output_path.open("wb") as output:
             self.process = subprocess.Popen(
-                command("serve", "--config", str(self.config)),
+                command(self.verb, "--config", str(self.config)),
                 cwd=self.output_path.parent,
                 env=command_environment(self.environment),
                 stdin=subprocess.DEVNULL,

@@ -225,7 +225,7 @@ class IngestEndpoint:
 
     async def _wait_until_settled(self, exchange: Exchange, session: IntakeSession) -> None:
         settlement = session.settlement
-        if self._settings.ack == "committed":
+        if self._settings.ack != "enqueued":
             try:
                 async with asyncio.timeout(2 * self._delivery_timeout_s):
                     await settlement.settled()

@@ -35,6 +35,9 @@ from utility_ts_analytics.telemetry.measures import Measures
 
 _log = structlog.get_logger("ingest")
 
+_NOT_YET_IN_TABLE: Final = frozenset({"spooled", "replicated"})
+"""Rows that nothing but time keeps from their table: status 202."""
+
 _ERRORS: Final[Mapping[FailureCode, type[RetryableError]]] = {
     "sink-unavailable": SinkUnavailable,
     "table-suspended": TableSuspended,
@@ -105,7 +108,7 @@ class Exchange:
         if self.error is None:
             ack = "validated" if self.validate_only else self._ack()
             document = {"accepted": accepted, **counts, "ack": ack, "request_id": self.request_id}
-            await send_json(send, 202 if ack == "spooled" else 200, document)
+            await send_json(send, 202 if ack in _NOT_YET_IN_TABLE else 200, document)
             return
         extra = {"ack": self._ack(), **counts} if self.session is not None else counts
         await send_problem(
@@ -147,7 +150,7 @@ class Exchange:
     def _ack(self) -> str:
         """Return the promise that holds for every accepted row."""
         spooled = self.session is not None and self.session.settlement.spooled_rows > 0
-        return "spooled" if spooled and self._settings.ack == "committed" else self._settings.ack
+        return "spooled" if spooled and self._settings.ack != "enqueued" else self._settings.ack
 
     def _accepted_rows(self) -> int:
         if self.validate_only:

@@ -109,10 +109,11 @@ _REQUEST_ID: Schema = {
     "description": "Stands in the log, too.",
 }
 _ACK: Schema = {
-    "enum": ["committed", "enqueued", "spooled", "validated"],
+    "enum": ["committed", "enqueued", "replicated", "spooled", "validated"],
     "description": (
         "What is promised of the accepted rows: committed in QuestDB's write-ahead log, held in"
-        " this process, synced to this machine's disk, or only found valid."
+        " this process, on every in-sync replica of Kafka's log, synced to this machine's disk, or"
+        " only found valid."
     ),
 }
 
@@ -186,7 +187,9 @@ def ingest_answers(position: Position) -> Schema:
     return {
         "200": _taken(position, "Every accepted row reached the level that `ack` names."),
         "202": _taken(
-            position, "QuestDB is away: the rows wait in the spool, where the stream has one."
+            position,
+            "`spooled`: QuestDB or Kafka is away, and the rows wait on disk, where the stream has a"
+            " spool. `replicated`: the rows are in Kafka's log, from which QuestDB is filled.",
         ),
         **problem_answers(expected, _NAMES[position]["problem"]),
     }

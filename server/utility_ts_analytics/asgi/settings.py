@@ -6,7 +6,8 @@ from typing import Literal
 from utility_ts_analytics.errors import TooManyDays, TooManyErrors, TooManyRecords
 from utility_ts_analytics.reading.summary import ReadSummary
 
-Ack = Literal["committed", "enqueued"]
+Ack = Literal["committed", "replicated", "enqueued"]
+"""In QuestDB's log; on every in-sync replica of Kafka's (status 202); in this process's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class IngestSettings:
         stream: Name in the path, the log and the answers.
         limits: Bounds of one request.
         ndjson_strict: Whether the first bad line ends a request, unless the request says.
-        ack: What a 200 promises.
+        ack: What an answer promises.
         allowed_origins: Origins of pages that may post, lower case.
     """
 

@@ -34,8 +34,10 @@ class IntakeSession:
         request_id: str,
         measures: Measures,
         clock: Clock,
+        *,
+        settlement: Settlement | None = None,
     ) -> None:
-        self.settlement = Settlement(request_id)
+        self.settlement = settlement or Settlement(request_id)
         self.waiting: AbstractContextManager[None] = nullcontext()
         self._measures = measures
         self._clock = clock

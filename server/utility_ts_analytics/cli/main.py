@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "dev": "run QuestDB, schema, sample readings and server on this machine",
         "check": "check configuration, QuestDB, tables and limits",
         "schema": "create the tables and views in QuestDB, or print their SQL",
+        "consume": "store readings from the log (Kafka) in QuestDB",
         "status": "show what the running service reports",
         "load": "store readings from files",
         "archive": "keep history as Parquet files",

@@ -33,8 +33,12 @@ def _lines(facts: Facts) -> Iterator[str]:
     for name, stream in facts["streams"].items():
         yield ""
         yield from _stream(name, stream, facts["now"])
-    yield ""
-    yield from _questdb(facts["questdb"])
+    if facts["questdb"] is not None:
+        yield ""
+        yield from _questdb(facts["questdb"])
+    if facts.get("kafka") is not None:
+        yield ""
+        yield from _kafka(facts["kafka"])
     yield ""
     yield from _errors(facts["errors"])
 
@@ -153,6 +157,16 @@ def _questdb(questdb: Facts) -> Iterator[str]:
         ],
         left=2,
     )
+
+
+def _kafka(kafka: Facts) -> Iterator[str]:
+    if not kafka["up"]:
+        text = f"Kafka: TAKES NO READINGS: {kafka['reason']}"
+        yield from textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+        return
+    yield "Kafka: up"
+    topics = [(name, _count(topic["partitions"])) for name, topic in kafka["topics"].items()]
+    yield from _table(("topic", "partitions"), topics, left=1)
 
 
 def _table_state(table: Facts) -> str:

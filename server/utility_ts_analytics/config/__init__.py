@@ -3,6 +3,7 @@
 Pure but for reading files: no network, no process state.
 """
 
+from utility_ts_analytics.config.kafka import ClientSettings, KafkaConfig
 from utility_ts_analytics.config.listeners import (
     MetricsConfig,
     SourceConfig,
@@ -33,8 +34,10 @@ __all__ = [
     "ArchiveConfig",
     "BearerToken",
     "BindAddress",
+    "ClientSettings",
     "Config",
     "DatabaseUri",
+    "KafkaConfig",
     "MetricsConfig",
     "NamedToken",
     "QuestDBConfig",

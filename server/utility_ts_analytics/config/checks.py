@@ -100,6 +100,11 @@ def _sink_conflicts(path: str, sink: SinkConfig) -> Iterator[Conflict]:
             'cannot be "committed": ILP over TCP is not acknowledged; '
             'set ack = "enqueued" or transport = "http"',
         )
+    if sink.kind == "kafka" and sink.fallback != "none":
+        yield Conflict(
+            (f"{path}.fallback", f"{path}.kind"),
+            'must be "none" with kind = "kafka": rows that went past the log could be overtaken',
+        )
     if sink.request_timeout_ms > sink.delivery_timeout_ms:
         yield Conflict(
             (f"{path}.request_timeout_ms", f"{path}.delivery_timeout_ms"),

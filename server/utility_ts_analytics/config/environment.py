@@ -1,8 +1,14 @@
-"""Values from the environment: `INGESTION__SECTION__KEY=value`, or `..._FILE=path` for secrets."""
+"""Values from the environment: `INGESTION__SECTION__KEY=value`, or `..._FILE=path` for secrets.
+
+`INGESTION__KAFKA__CLIENT__SASL_PASSWORD` is `sasl.password` of `[kafka.client]`, whose keys are
+librdkafka's and not the model's.
+"""
 
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
+
+from msgspec.inspect import type_info
 
 from utility_ts_analytics.config.leaf import EnvironmentText
 from utility_ts_analytics.config.model import Config
@@ -12,6 +18,8 @@ from utility_ts_analytics.config.tree import Leaf, leaves
 PREFIX = "INGESTION__"
 FILE_SUFFIX = "_FILE"
 FILE_BYTES_MAX = 65_536
+
+_CLIENT = f"{PREFIX}KAFKA__CLIENT__"
 
 
 def variable_name(leaf: Leaf) -> str:
@@ -30,6 +38,10 @@ def with_environment(
         problems: Gets unknown variables, files that cannot be read, and keys set by both variables.
     """
     variables = {variable_name(leaf): leaf for leaf in leaves(Config())}
+    for name in environ:
+        if name.startswith(_CLIENT):
+            setting = name.removesuffix(FILE_SUFFIX)
+            variables[setting] = _client_leaf(setting)
     files = {name + FILE_SUFFIX: name for name in variables}
     merged = dict(tables)
     for name in sorted(name for name in environ if name.startswith(PREFIX)):
@@ -50,6 +62,12 @@ def with_environment(
                 value = EnvironmentText(text, name, is_from_file=True)
                 merged = _with_value(merged, leaf.keys, value)
     return merged
+
+
+def _client_leaf(name: str) -> Leaf:
+    """Return the key of `[kafka.client]` that a variable sets."""
+    setting = name.removeprefix(_CLIENT).lower().replace("_", ".")
+    return Leaf(("kafka", "client", setting), type_info(str), None)
 
 
 def _with_value(

@@ -1,11 +1,11 @@
 """What can be set, with its TOML key, default and range: the only list of the keys.
 
-Sections of ports are in `listeners`, all others here. An attribute has the name of its
-TOML key (CONTRACT section 4), and so has every parameter that carries its value. Three keys would
-mislead and differ: `<stream>.name` is `table`, `sink.workers` is `lanes` (connections, where
-`source.workers` are processes), `source.http_bind_addr` is `bind_address`, as of every listener.
-Ranges stand in `Meta`, values in `values`, rules across keys in `checks`. Each key has its sentence
-in `ingestion-config.example.toml`.
+Sections of ports are in `listeners`, those of Kafka in `kafka`, all others here. An attribute has
+the name of its TOML key (CONTRACT section 4), and so has every parameter that carries its value.
+Three keys would mislead and differ: `<stream>.name` is `table`, `sink.workers` is `lanes`
+(connections, where `source.workers` are processes), `source.http_bind_addr` is `bind_address`, as
+of every listener. Ranges stand in `Meta`, values in `values`, rules across keys in `checks`. Each
+key has its sentence in `ingestion-config.example.toml`.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from utility_ts_analytics.config.kafka import KafkaConfig
 from utility_ts_analytics.config.listeners import FilePath, MetricsConfig, SourceConfig
 from utility_ts_analytics.config.questdb_values import DatabaseUri, HttpAddress
 from utility_ts_analytics.config.values import (
@@ -88,10 +89,11 @@ class SinkConfig(Section, frozen=True, kw_only=True):
     """How a stream goes out: `[<stream>.sink]`.
 
     Attributes:
-        kind: First choice of the way into QuestDB.
+        kind: First choice of the way into QuestDB, or into the log.
         transport: Of ILP; only "http" is acknowledged.
         fallback: What takes over while ILP fails; "pgwire" after kind "pgwire" is none.
-        ack: What a 200 means: committed in the write-ahead log, or in this process's buffer.
+        ack: When a request is answered: its rows are committed in QuestDB's write-ahead log (with
+            kind "kafka": on every in-sync replica), or are in this process's buffer.
         lanes: Connections per process, 1..64; a request's rows stay on one.
         batch_size: Rows of one send, which is one transaction.
         max_batch_linger_ms: How long a batch may wait for more rows, 0..60000.
@@ -103,7 +105,7 @@ class SinkConfig(Section, frozen=True, kw_only=True):
         dead_letter_max_bytes: Of the stream's file in there.
     """
 
-    kind: Literal["ilp", "pgwire"] = "ilp"
+    kind: Literal["ilp", "pgwire", "kafka"] = "ilp"
     transport: Literal["http", "tcp"] = "http"
     fallback: Literal["pgwire", "none"] = "pgwire"
     ack: Literal["committed", "enqueued"] = "committed"
@@ -198,6 +200,7 @@ class Config(Section, frozen=True, kw_only=True):
     metrics: MetricsConfig = MetricsConfig()
     server: ServerConfig = ServerConfig()
     archive: ArchiveConfig = ArchiveConfig()
+    kafka: KafkaConfig = KafkaConfig()
 
     @property
     def streams(self) -> Mapping[str, StreamConfig]:
@@ -209,3 +212,12 @@ class Config(Section, frozen=True, kw_only=True):
     def stream_tables(self) -> Mapping[str, str]:
         """The table in QuestDB of every stream, by the stream's name."""
         return MappingProxyType({name: stream.table for name, stream in self.streams.items()})
+
+    def streams_into(self, store: Literal["questdb", "kafka"]) -> list[str]:
+        """Return the names of the streams whose rows this service writes there."""
+        into_kafka = store == "kafka"
+        return [
+            name
+            for name, stream in self.streams.items()
+            if (stream.sink.kind == "kafka") == into_kafka
+        ]

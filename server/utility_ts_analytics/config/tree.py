@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.inspect import Type, type_info
 
+from utility_ts_analytics.config.kafka import ClientSettings
 from utility_ts_analytics.config.leaf import read_leaf
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems, join_path, shown_value, unknown_key
@@ -52,7 +53,7 @@ def leaves(section: Section, keys: tuple[str, ...] = ()) -> Iterator[Leaf]:
         where = (*keys, info.encode_name)
         if isinstance(value, Section):
             yield from leaves(value, where)
-        else:
+        elif not isinstance(value, ClientSettings):  # its keys are not the model's
             yield Leaf(where, type_info(info.type), value)
 
 
@@ -77,14 +78,16 @@ def overlay(
         where = join_path(path, key)
         info = infos[key]
         current = getattr(defaults, info.name)
-        if not isinstance(current, Section):
+        if not isinstance(current, Section | ClientSettings):
             read = read_leaf(type_info(info.type), value, where, problems)
             if read is not None:
                 changes[info.name] = read
-        elif isinstance(value, dict):
-            changes[info.name] = overlay(current, value, problems, where)
-        else:
+        elif not isinstance(value, dict):
             problems.add(where, f"must be a table, is {_kind(value)}")
+        elif isinstance(current, ClientSettings):
+            changes[info.name] = current.overlaid(value, problems)
+        else:
+            changes[info.name] = overlay(current, value, problems, where)
     return msgspec.structs.replace(defaults, **changes)
 
 
@@ -119,7 +122,7 @@ def redacted(section: Section) -> dict[str, object]:
     shown: dict[str, object] = {}
     for info in msgspec.structs.fields(section):
         value = getattr(section, info.name)
-        if value is not None:
+        if value is not None and value != ClientSettings():
             shown[info.encode_name] = _shown(value)
     return shown
 
@@ -128,6 +131,8 @@ def _shown(value: object) -> object:
     match value:
         case Section():
             return redacted(value)
+        case ClientSettings():
+            return value.masked()
         case tuple():
             return [_shown(item) for item in value]
         case Secret() | Address() | Origin() | AllowedHost():

@@ -23,6 +23,8 @@ from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
+from utility_ts_analytics.sinks.kafka.sink import KafkaSink
+from utility_ts_analytics.sinks.kafka.topic import LogTopic
 from utility_ts_analytics.sinks.pgwire import PgwireSink
 from utility_ts_analytics.telemetry.measures import Measures
 
@@ -40,6 +42,8 @@ def make_lanes(
     trouble: Callable[[], Failure | None] = lambda: None,
     spools: bool = True,
     order: StreamOrder | None = None,
+    guard: Callable[[Sink], Sink] = lambda sink: sink,
+    topic: LogTopic | None = None,
 ) -> list[Lane]:
     """Build the lanes of one stream. The stream's capacity is shared equally between them.
 
@@ -50,9 +54,13 @@ def make_lanes(
         trouble: Returns why the table cannot take rows just now, as far as is known.
         spools: False leaves a configured spool alone.
         order: Shared with the other workers of the stream; None where these lanes are alone.
+        guard: Returns the sink to use in place of each sink.
+        topic: The stream's, if the caller watches it; used where rows go to Kafka.
     """
     order = order or StreamOrder(None, SystemClock())
-    plan = _Plan(config, config.streams[name], STREAMS[name], measures, trouble, spools, order)
+    topic = topic or LogTopic(config.kafka, config.kafka.topics.of(name), SystemClock())
+    stream, spec = config.streams[name], STREAMS[name]
+    plan = _Plan(config, stream, spec, measures, trouble, spools, order, guard, topic)
     return [_lane(plan) for _ in range(plan.stream.sink.lanes)]
 
 
@@ -67,12 +75,15 @@ class _Plan:
     trouble: Callable[[], Failure | None]
     spools: bool
     order: StreamOrder
+    guard: Callable[[Sink], Sink]
+    topic: LogTopic
 
 
 def _lane(plan: _Plan) -> Lane:
     settings, clock, order = plan.stream.sink, SystemClock(), plan.order.lane()
     counts = LaneCounts(plan.measures, clock, plan.spec.name)
-    sink, fallback, dead_letters = _sink(plan), _fallback(plan), _dead_letters(plan)
+    sink, dead_letters = plan.guard(_sink(plan)), _dead_letters(plan)
+    fallback = _fallback(plan)
     sender = Sender(
         sink,
         fallback,
@@ -119,6 +130,8 @@ def _retry_policy(settings: SinkConfig) -> RetryPolicy:
 
 def _sink(plan: _Plan) -> Sink:
     questdb, settings, table = plan.config.questdb, plan.stream.sink, plan.stream.table
+    if settings.kind == "kafka":
+        return KafkaSink(plan.config.kafka, plan.topic, plan.spec)
     if settings.kind == "pgwire":
         return PgwireSink(questdb.pgwire_uri, table, plan.spec)
     if settings.transport == "tcp":
@@ -130,7 +143,7 @@ def _fallback(plan: _Plan) -> Sink | None:
     """Return the second choice; pgwire has none."""
     if plan.stream.sink.fallback == "none" or plan.stream.sink.kind == "pgwire":
         return None
-    return PgwireSink(plan.config.questdb.pgwire_uri, plan.stream.table, plan.spec)
+    return plan.guard(PgwireSink(plan.config.questdb.pgwire_uri, plan.stream.table, plan.spec))
 
 
 def _dead_letters(plan: _Plan) -> DeadLetters | None:

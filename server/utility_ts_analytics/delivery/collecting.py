@@ -20,7 +20,7 @@ loop, encoding one block per turn would leave the queue full of records, which t
 much memory as lines (118 instead of 110 MiB, `python -m loadtest memory --only uploads`)."""
 
 _BEHIND_OTHERS = Failure(
-    "sink-unavailable", "earlier readings of this stream are still on their way into QuestDB"
+    "sink-unavailable", "earlier readings of this stream are still on their way"
 )
 
 

@@ -28,7 +28,7 @@ TRIAL_TIMEOUT_S = 2.0
 """Longest time that a batch is held up by trying the first choice again."""
 
 _EARLIER_IN_DOUBT = RetryLater(
-    "cannot send the rows: QuestDB does not answer, and may still carry out an earlier request"
+    "cannot send the rows: an earlier request was not answered, and may still be carried out"
 )
 _OUT_OF_TIME = RetryLater("cannot send the rows: the time for their delivery has run out")
 
@@ -165,7 +165,7 @@ class Sender:
             left_s = max(deadline_s - self._clock.monotonic_s(), 0.0)
             timeout_s = min(policy.request_timeout_s, left_s)
             outcome = await self._order.watched(payload.send(timeout_s=timeout_s))
-            if isinstance(outcome, Delivered | Rejected):
+            if isinstance(outcome, Delivered | Rejected) or _is_guarded(outcome):
                 return outcome
             wait_s = policy.backoff.wait_s(attempt_index, self._random)
             out_of_time = self._clock.monotonic_s() + wait_s >= deadline_s
@@ -176,6 +176,11 @@ class Sender:
             self._counts.retried(reason, sink=sink.name)
             await self._clock.sleep(wait_s)
             attempt_index += 1
+
+
+def _is_guarded(outcome: Outcome) -> bool:
+    """Tell whether this service itself keeps the rows back: another attempt changes nothing."""
+    return isinstance(outcome, RetryLater) and outcome.code == "draining"
 
 
 def _is_trouble(outcome: Outcome) -> TypeGuard[RetryLater | InDoubt]:

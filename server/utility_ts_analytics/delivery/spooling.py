@@ -67,6 +67,7 @@ class Spooler:
         self._settler = settler
         self._order = order
         self._sink_name = sink_name
+        self._store = "Kafka" if sink_name == "kafka" else "QuestDB"
         self._delivery_timeout_s = delivery_timeout_s
         self._clock = clock
         self._counts = counts
@@ -166,7 +167,7 @@ class Spooler:
                 self._order.say_counted(number)
             case SpoolFull(reason) | SpoolBroken(reason):
                 self._room.failed(self._clock.monotonic_s())
-                failure = Failure("sink-unavailable", f"QuestDB is away, and {reason}")
+                failure = Failure("sink-unavailable", f"{self._store} is away, and {reason}")
                 self._settler.give_back(batch, failure)
             case _:
                 assert_never(result)

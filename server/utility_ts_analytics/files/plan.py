@@ -56,6 +56,11 @@ def make_plan(config: Config, options: LoadOptions, *, wall_ns: int) -> LoadPlan
     problems: list[str] = []
     if options.dry_run and options.refused is not None:
         problems.append("--refused: a dry run writes no files; leave one of the two out")
+    if not options.dry_run and config.streams[options.stream].sink.kind == "kafka":
+        problems.append(
+            f'{options.stream}.sink.kind: is "kafka", and a load writes into QuestDB: post the'
+            ' file, or load it where kind is "ilp"'
+        )
     try:
         opening = Opening(config, options, wall_ns=wall_ns)
     except ConfigError as error:

@@ -54,6 +54,27 @@ def decode_array(body: bytes, decoder: NdjsonDecoder, *, ts_end: datetime) -> It
     return _slices(parts, decoder, ts_end, plain=needs_plain_path(text))
 
 
+def lines_of_array(body: bytes) -> bytes:
+    """Return an array of records, or one record, as lines: one for each, in order, all ended.
+
+    Args:
+        body: JSON, without a byte order mark.
+
+    Raises:
+        InvalidJson: It is not JSON, or neither an array nor an object.
+    """
+    text = body.strip(_BLANKS)
+    if text.startswith(b"["):
+        _check_array(text)
+        elements = (bytes(element) for part, _ in _parts(text, len(text)) for element in part)
+        # A newline in JSON is a blank between tokens: texts have none.
+        return b"".join(element.replace(b"\n", b" ") + b"\n" for element in elements)
+    _check_json(text)
+    if not text.startswith(b"{"):
+        raise InvalidJson("cannot read the body: it must be an array of records or one record")
+    return text.replace(b"\n", b" ") + b"\n"
+
+
 def array_part_end(text: bytes, start: int, count: int) -> int:
     """Return the index behind the next elements of an array: of a comma, or of its last bracket.
 

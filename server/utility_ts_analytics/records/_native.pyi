@@ -108,3 +108,31 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
         TypeError: The rows are of different types, or hold a value that ILP cannot carry.
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """
+
+def key_partitions(keys: Sequence[str], partitions: int, /) -> bytes:
+    """Return the partition of each key, as `sinks.kafka.partitioning` does.
+
+    Args:
+        keys: Texts without lone surrogates.
+        partitions: 1..65536.
+
+    Returns:
+        Native 16-bit integers.
+
+    Raises:
+        TypeError: A key is no text.
+        ValueError: The number is another, or a key is not UTF-8.
+    """
+
+def lines_by_partition(lines: _Buffer, numbers: _Buffer, partitions: int, /) -> list[bytes | None]:
+    """Return the lines of each partition, as `sinks.kafka.partitioning` does.
+
+    Args:
+        lines: Lines, each with its newline.
+        numbers: Partition of each, native 16-bit integers.
+        partitions: 1..65536.
+
+    Raises:
+        TypeError: An argument is no buffer or no number.
+        ValueError: There are not as many lines as numbers, or a number is too large.
+    """

@@ -1,7 +1,7 @@
 """Builds from a config the plan of the service and the applications that run in its workers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from utility_ts_analytics.config import (
     StreamConfig,
     url_of,
 )
+from utility_ts_analytics.consume.lag import LogWatch
 from utility_ts_analytics.database.access import access_of, answers_ping
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.delivery.assembly import make_lanes
@@ -34,12 +35,14 @@ from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.listeners.tls import check_tls_or_raise, weaknesses
 from utility_ts_analytics.service.listeners.worker_sockets import until_listening
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
 from utility_ts_analytics.service.plans import Listener, ServerPlan, ServicePlan
 from utility_ts_analytics.service.shared_worker_state import WorkerStateFile
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
+from utility_ts_analytics.sinks.kafka.topic import LogTopic
 from utility_ts_analytics.telemetry.logs import name_process
 
 OPERATIONS = "operations"
@@ -80,42 +83,73 @@ def server_plans(config: Config) -> list[ServerPlan]:
         )
         for name, stream in config.streams.items()
     ]
-    plans.append(
-        ServerPlan(
-            name=OPERATIONS,
-            listener=_listener("metrics.bind_addr", config.metrics.bind_address),
-            workers=1,
-            make_app=partial(make_operations_app, config),
-            drain_timeout_s=drain_timeout_s,
-            tls=config.metrics.tls,
-        )
-    )
+    plans.append(operations_plan(config, partial(make_operations_app, config)))
     return plans
+
+
+def operations_plan(config: Config, make_app: Callable[[Path], AsgiApp]) -> ServerPlan:
+    """Return the server of the operations port.
+
+    Args:
+        config: All of it.
+        make_app: Builds its application.
+    """
+    return ServerPlan(
+        name=OPERATIONS,
+        listener=_listener("metrics.bind_addr", config.metrics.bind_address),
+        workers=1,
+        make_app=make_app,
+        drain_timeout_s=config.server.drain_timeout_s,
+        tls=config.metrics.tls,
+    )
 
 
 def make_operations_app(config: Config, runtime_dir: Path) -> AsgiApp:
     """Build the application of the operations port. Called in its worker."""
+    return operations_app(config, runtime_dir, server_plans(config), describe(config))
+
+
+def operations_app(
+    config: Config,
+    runtime_dir: Path,
+    servers: Sequence[ServerPlan],
+    openapi: Schema,
+    *,
+    log: LogWatch | None = None,
+) -> AsgiApp:
+    """Build an operations port.
+
+    Args:
+        config: All of it.
+        runtime_dir: Where the workers of the service keep their state.
+        servers: The ports of the service.
+        openapi: What they serve.
+        log: How far `consume` is behind; None where nothing is consumed.
+    """
     clock = SystemClock()
     facts = OperationsFacts(
         config,
         WorkerStateFile(runtime_dir, OPERATIONS),
         runtime_dir,
-        watch=_database_watch(config, list(config.streams)),
-        ports=PortWatch(
-            server_plans(config),
-            runtime_dir,
+        watch=database_watch(config, config.streams_into("questdb")),
+        brokers=BrokerWatch(
+            {
+                name: LogTopic(config.kafka, config.kafka.topics.of(name), clock)
+                for name in config.streams_into("kafka")
+            },
             clock,
-            worker_silent_s=config.server.worker_silent_s,
         ),
+        ports=PortWatch(servers, runtime_dir, clock, worker_silent_s=config.server.worker_silent_s),
         maps=MapWatch(config, clock),
         listening=partial(until_listening, config.metrics.bind_address.port, clock),
         clock=clock,
+        log=log,
     )
     token = config.metrics.auth_bearer_token
     held = [] if token is None else [HeldToken(OPERATIONS, token.reveal())]
     auth = BearerAuth(held, realm=OPERATIONS, basic=True)
     hosts = [host.name for host in config.metrics.allowed_hosts]
-    return OpsApp(facts, describe(config), auth, hosts)
+    return OpsApp(facts, openapi, auth, hosts)
 
 
 def describe(config: Config) -> Schema:
@@ -142,10 +176,15 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
     token_names = list(dict.fromkeys(token.name for token in tokens))
     state_file = WorkerStateFile(runtime_dir, name, token_names)
     drain, measures = DrainState(), state_file.measures
-    watch = _database_watch(config, [name])
+    topic = LogTopic(config.kafka, config.kafka.topics.of(name), clock)
+    watch: DatabaseWatch | BrokerWatch
+    if stream.sink.kind == "kafka":
+        watch, watched = BrokerWatch({name: topic}, clock), name
+    else:
+        watch, watched = database_watch(config, [name]), stream.table
 
     def trouble() -> Failure | None:
-        return watch.failure_of(stream.table)
+        return watch.failure_of(watched)
 
     def refusal() -> Failure | None:
         return drain.failure() or shared_refusal(lanes, trouble)
@@ -156,6 +195,7 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         measures,
         trouble=trouble,
         order=StreamOrder(runtime_dir / f"{name}.order", clock, lambda: watch.answered_s),
+        topic=topic,
     )
     intake = Intake(
         [lane.queue for lane in lanes],
@@ -186,9 +226,13 @@ def _ingest_settings(name: str, stream: StreamConfig) -> IngestSettings:
         stream=name,
         limits=_limits(stream.source, stream.sink),
         ndjson_strict=stream.source.ndjson_strict,
-        ack=stream.sink.ack,
+        ack="replicated" if _is_replicated(stream.sink) else stream.sink.ack,
         allowed_origins=frozenset(map(str, stream.source.allowed_origins)),
     )
+
+
+def _is_replicated(sink: SinkConfig) -> bool:
+    return (sink.kind, sink.ack) == ("kafka", "committed")
 
 
 def _limits(source: SourceConfig, sink: SinkConfig) -> IngestLimits:
@@ -213,7 +257,8 @@ def _listener(setting: str, address: Address) -> Listener:
     return Listener(setting, address.host, address.port)
 
 
-def _database_watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
+def database_watch(config: Config, names: Sequence[str]) -> DatabaseWatch:
+    """Return a watch on the tables of these streams."""
     questdb, specs = config.questdb, table_specs()
     streams = {name: config.streams[name] for name in names}
     over_http = [

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.service.plans import ServerPlan
+from utility_ts_analytics.service.plans import ProcessPlan
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.shared_worker_state import WorkerState
 
-StartProcess = Callable[[ServerPlan], ServerProcess]
+StartProcess = Callable[[ProcessPlan], ServerProcess]
 """Starts a process for a plan; raises OSError if the machine is short of processes or memory."""
 
 STOP_MARGIN_S = 10.0
@@ -57,7 +57,7 @@ class Generations:
         clock: For waits.
     """
 
-    def __init__(self, plan: ServerPlan, *, start: StartProcess, clock: Clock) -> None:
+    def __init__(self, plan: ProcessPlan, *, start: StartProcess, clock: Clock) -> None:
         self.name = plan.name
         self._plan = self._next_plan = plan
         self._start = start
@@ -122,7 +122,7 @@ class Generations:
         self._start_at_s = self._clock.monotonic_s() + wait_s
         return True
 
-    def prepare(self, plan: ServerPlan) -> None:
+    def prepare(self, plan: ProcessPlan) -> None:
         """Start the next generation beside the current one, on the same port.
 
         Raises:

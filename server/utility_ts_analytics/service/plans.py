@@ -48,6 +48,27 @@ class ServerPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerPlan:
+    """Workers that take their work from the log, and listen nowhere.
+
+    Attributes:
+        name: The stream's name.
+        workers: Processes, >= 1.
+        run: The work of each worker: returns after SIGTERM; gets the runtime folder.
+        drain_timeout_s: How long the workers may take to end after a stop or reload, seconds.
+    """
+
+    name: str
+    workers: int
+    run: Callable[[Path], None]
+    drain_timeout_s: int
+
+
+ProcessPlan = ServerPlan | ConsumerPlan
+"""What one child of the supervisor runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePlan:
     """The service as one configuration describes it; a reload replaces the whole plan.
 
@@ -59,8 +80,13 @@ class ServicePlan:
         weaknesses: Settings that leave a port open, one sentence each; logged at the start.
     """
 
-    servers: Sequence[ServerPlan]
+    servers: Sequence[ProcessPlan]
     worker_silent_s: float
     log_level: LogLevel
     log_format: LogFormat
     weaknesses: Sequence[str] = ()
+
+    @property
+    def listeners(self) -> Sequence[Listener]:
+        """The addresses that the service listens on, in the order of its servers."""
+        return [server.listener for server in self.servers if isinstance(server, ServerPlan)]

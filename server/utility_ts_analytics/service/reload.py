@@ -125,5 +125,4 @@ class Reloads:
 
 def moved_listeners(old: ServicePlan, new: ServicePlan) -> list[str]:
     """Return the settings of the addresses that differ, in the order of `new`."""
-    listeners = {server.listener for server in old.servers}
-    return [server.listener.setting for server in new.servers if server.listener not in listeners]
+    return [one.setting for one in new.listeners if one not in old.listeners]

@@ -1,4 +1,4 @@
-"""One generation of one server: Granian in a child process, with the workers that it forks."""
+"""One generation of one server: a child process, with the workers that it forks."""
 
 import contextlib
 import errno
@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ import structlog
 
 from utility_ts_analytics.asgi.protocol import AsgiApp, Message, Receive, Scope, Send
 from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.service import http_server
+from utility_ts_analytics.service import http_server, worker_group
 from utility_ts_analytics.service.child_process import (
     LastError,
     describe_exit,
@@ -22,7 +22,7 @@ from utility_ts_analytics.service.child_process import (
     stop_with_parent,
 )
 from utility_ts_analytics.service.listeners.connection_limits import HandshakeBound
-from utility_ts_analytics.service.plans import ServerPlan
+from utility_ts_analytics.service.plans import ConsumerPlan, ProcessPlan, ServerPlan
 from utility_ts_analytics.service.shared_worker_state import REFUSING, SERVING, WorkerState
 from utility_ts_analytics.service.standard_files import STDOUT_FD
 from utility_ts_analytics.telemetry.log_stream import STDERR_FD
@@ -48,7 +48,7 @@ class ServerProcess:
         OSError: The machine is short of processes or memory.
     """
 
-    def __init__(self, plan: ServerPlan, runtime_dir: Path, *, now_s: float) -> None:
+    def __init__(self, plan: ProcessPlan, runtime_dir: Path, *, now_s: float) -> None:
         self.name = plan.name
         self.drain_timeout_s = plan.drain_timeout_s
         self._worker_count = plan.workers
@@ -140,12 +140,25 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _serve(plan: ServerPlan, runtime_dir: Path, last_error: LastError) -> None:
+def _serve(plan: ProcessPlan, runtime_dir: Path, last_error: LastError) -> None:
     """Run one server: the body of a child process."""
-    own_pid = os.getpid()
     # Granian logs to standard output, which bypasses the log relay.
     os.dup2(STDERR_FD, STDOUT_FD)
     sys.stdout = sys.stderr
+
+    def note_death(code: int) -> None:
+        last_error.write(last_error.read() or f"a worker: {describe_exit(code)}")
+
+    if isinstance(plan, ConsumerPlan):
+        worker_group.run(plan, runtime_dir, last_error, note_death)
+    else:
+        _serve_http(plan, runtime_dir, last_error, note_death)
+
+
+def _serve_http(
+    plan: ServerPlan, runtime_dir: Path, last_error: LastError, note_death: Callable[[int], None]
+) -> None:
+    own_pid = os.getpid()
 
     def make_app() -> AsgiApp:
         # Granian's handlers are inherited by the fork; they would only set a flag of the server.
@@ -160,9 +173,6 @@ def _serve(plan: ServerPlan, runtime_dir: Path, last_error: LastError) -> None:
         if plan.tls is None:
             return app
         return HandshakeBound(app, plan.listener.port, SystemClock())
-
-    def note_death(code: int) -> None:
-        last_error.write(last_error.read() or f"a worker: {describe_exit(code)}")
 
     http_server.serve(plan, make_app, note_death)
 

@@ -13,6 +13,7 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.delivery.lane import Lane
 from utility_ts_analytics.service.http_server import DRAIN_SIGNAL
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.shared_worker_state import (
     DRAINING,
@@ -54,7 +55,7 @@ class StreamWorker:
     Attributes:
         lanes: Store the rows.
         endpoint: Cuts unfinished bodies when a drain begins.
-        watch: Polls the database.
+        watch: Polls where the rows go: QuestDB or Kafka.
         refusal: Returns why requests are refused at the moment, as the intake does.
         listening: Returns once this worker takes connections; no beat says so before.
         state_file: Gets beats, gauges and counts.
@@ -65,7 +66,7 @@ class StreamWorker:
 
     lanes: Sequence[Lane]
     endpoint: IngestEndpoint
-    watch: DatabaseWatch
+    watch: DatabaseWatch | BrokerWatch
     refusal: Callable[[], Failure | None]
     listening: Callable[[], Awaitable[None]]
     state_file: WorkerStateFile

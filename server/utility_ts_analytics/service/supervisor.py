@@ -1,6 +1,7 @@
 """The process that owns all others: starts, restarts, reloads and stops servers, and reports.
 
-One child per server (a stream, or operations); each child is a Granian that forks its own workers.
+One child per server (a stream, or operations); each child forks its own workers: a Granian, or a
+`worker_group` where the work comes from the log.
 The supervisor does no I/O of its own. Its only threads belong to the log, and hold nothing that a
 forked child needs (`telemetry.log_relay`), so that forking is safe.
 """
@@ -24,7 +25,7 @@ from utility_ts_analytics.service.child_process import SUPERVISOR_SIGNALS, start
 from utility_ts_analytics.service.generations import STOP_MARGIN_S, Generations
 from utility_ts_analytics.service.hang_watchdog import HangWatchdog
 from utility_ts_analytics.service.listeners.ports import claim_or_raise
-from utility_ts_analytics.service.plans import ServerPlan, ServicePlan
+from utility_ts_analytics.service.plans import ProcessPlan, ServicePlan
 from utility_ts_analytics.service.reload import LoadPlan, Reloads
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.service_manager import ServiceManager
@@ -92,7 +93,7 @@ class Supervisor:
             OperatorError: An address is taken, or there is no room for a temporary folder;
                 nothing was started then.
         """
-        self._guards = [claim_or_raise(server.listener) for server in self._plan.servers]
+        self._guards = [claim_or_raise(listener) for listener in self._plan.listeners]
         self._runtime_dir = _runtime_folder()
         note_start(self._runtime_dir, self._clock.monotonic_s())
         self._servers += [
@@ -135,7 +136,7 @@ class Supervisor:
         self._look_after_companion(once=once)
         report_left_out()
 
-    def _start_server(self, plan: ServerPlan) -> ServerProcess:
+    def _start_server(self, plan: ProcessPlan) -> ServerProcess:
         return ServerProcess(plan, self._runtime_dir, now_s=self._clock.monotonic_s())
 
     def _processes(self) -> list[ServerProcess]:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.telemetry import log_metrics, registry
 from utility_ts_analytics.telemetry.error_notes import ErrorNotes
 from utility_ts_analytics.telemetry.layout import (
     BEAT_NS,
@@ -36,6 +36,8 @@ _REQUEST_BYTES = offset_of(registry.REQUEST_BYTES)
 _OPEN_REQUESTS = offset_of(registry.REQUESTS_IN_FLIGHT)
 _FALLBACK = offset_of(registry.FALLBACK_ACTIVE)
 _LAST_STORED = offset_of(registry.LAST_STORED)
+_MESSAGES_READ = offset_of(log_metrics.MESSAGES_READ)
+_LETTERS_KEPT = offset_of(registry.DEAD_LETTERS, "kept")
 _SPOOL_DAMAGED = offset_of(registry.ROWS_FAILED, registry.SPOOL_DAMAGED)
 _STATUSES = {code: offset_of(registry.REQUESTS, code) for code in registry.STATUSES}
 _REJECTED = {code: offset_of(registry.ROWS_REJECTED, code) for code in registry.ROW_CODES}
@@ -128,6 +130,17 @@ class Measures:
         words[_OPEN_REQUESTS] -= 1
         words[_STATUSES.get(str(status), _STATUSES["other"])] += 1
         _observe(words, _REQUEST_SECONDS, seconds)
+        self.publish()
+
+    # The log
+
+    def messages_read(self, messages: int) -> None:
+        """Count messages read from the log; published with whatever comes next."""
+        self.words[_MESSAGES_READ] += messages
+
+    def dead_letters_kept(self, rows: int) -> None:
+        """Count refused records that the dead-letter topic has taken."""
+        self.words[_LETTERS_KEPT] += rows
         self.publish()
 
     # Rows

@@ -5,7 +5,17 @@ from typing import Final, Literal
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 Unit = Literal[
-    "requests", "rows", "bytes", "seconds", "workers", "transactions", "lines", "count", "yes/no"
+    "requests",
+    "rows",
+    "messages",
+    "bytes",
+    "seconds",
+    "workers",
+    "partitions",
+    "transactions",
+    "lines",
+    "count",
+    "yes/no",
 ]
 
 

@@ -6,11 +6,19 @@ here, list it in `METRICS`, and make the page again (`scripts/make_metrics_page.
 
 from typing import Final, Literal
 
+from utility_ts_analytics.telemetry.log_metrics import (
+    KAFKA_UP,
+    LAG_MESSAGES,
+    LAG_SECONDS,
+    MESSAGES_READ,
+    PARTITIONS_ASSIGNED,
+    REBALANCES,
+)
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
-SinkName = Literal["ilp", "pgwire"]
+SinkName = Literal["ilp", "pgwire", "kafka"]
 
-SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire")
+SINKS: Final[tuple[SinkName, ...]] = ("ilp", "pgwire", "kafka")
 STATUSES: Final = (
     *("200", "202", "400", "401", "403", "404", "405", "408"),
     *("413", "415", "422", "429", "500", "503", "other"),
@@ -39,7 +47,7 @@ RETRIED: Final = (*GIVEN_BACK, "in-doubt")
 STATES: Final = ("starting", "refusing", "serving", "draining", "stopped")
 """Of a worker, in the order of their numbers in `service.shared_worker_state`."""
 
-SINK = Label("sink", SINKS, "how rows reach the database")
+SINK = Label("sink", SINKS, "how rows reach the database, or the log")
 TABLE = Label("table", (), "the tables of the streams, as configured")
 TOKEN = Label(
     "token",
@@ -205,7 +213,8 @@ DEAD_LETTERS = Metric(
     "ingestion_dead_letters_total",
     "counter",
     "rows",
-    "Rows refused by the database, while a dead-letter file is configured.",
+    "Rows refused by the database, while a dead-letter file is configured; of `consume`, all "
+    "refused records: they are kept in the dead-letter topic.",
     (STREAM, Label("outcome", ("kept", "not-kept"), "whether there was room on the disk")),
 )
 WORKER_RESTARTS = Metric(
@@ -234,7 +243,8 @@ QUESTDB_UP = Metric(
     "ingestion_questdb_up",
     "gauge",
     "yes/no",
-    "1 if QuestDB answered the last health check (once a second).",
+    "1 if QuestDB answered the last health check (once a second); absent where no stream goes "
+    "there.",
     per_worker=False,
 )
 TABLE_SUSPENDED = Metric(
@@ -282,7 +292,9 @@ METRICS: Final = (
     *(ROWS_RECEIVED, ROWS_RECOVERED, ROWS_STORED, ROWS_REJECTED, ROWS_FAILED, ROWS_BY_TOKEN),
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
+    *(MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, LAG_MESSAGES, LAG_SECONDS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
-    *(QUESTDB_UP, TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
+    *(QUESTDB_UP, KAFKA_UP, TABLE_SUSPENDED, TABLE_WAL_LAG),
+    *(READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

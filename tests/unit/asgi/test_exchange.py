@@ -108,6 +108,13 @@ def test_spooled_rows_make_it_a_202() -> None:
     assert (status, document["accepted"], document["ack"]) == (202, 3, "spooled")
 
 
+def test_replicated_rows_are_a_202_and_spooled_ones_among_them_are_told() -> None:
+    status, document = answer_of(ack="replicated", stored=3)
+    assert (status, document["accepted"], document["ack"]) == (202, 3, "replicated")
+    status, document = answer_of(ack="replicated", stored=1, spooled=2)
+    assert (status, document["accepted"], document["ack"]) == (202, 3, "spooled")
+
+
 def test_enqueued_rows_are_those_that_were_not_given_back() -> None:
     status, document = answer_of(ack="enqueued", stored=1, failed=2)
     assert (status, document["accepted"], document["ack"]) == (200, 1, "enqueued")

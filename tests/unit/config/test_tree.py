@@ -49,7 +49,7 @@ def test_leaves_are_every_key_once_in_the_model_s_order() -> None:
     paths = [leaf.path for leaf in LEAVES]
     assert len(set(paths)) == len(paths)
     assert paths[0] == "questdb.uri"
-    assert paths[-1] == "archive.memory_mib"
+    assert paths[-1] == "kafka.fields.generation_output.event_id"
     assert "meter_usage.sink.workers" in paths
     assert not any("lanes" in path for path in paths)
 

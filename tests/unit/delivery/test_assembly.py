@@ -9,6 +9,7 @@ from utility_ts_analytics.delivery.assembly import make_lanes
 from utility_ts_analytics.delivery.dead_letters import DeadLetters
 from utility_ts_analytics.delivery.lane import Lane
 from utility_ts_analytics.sinks.ilp import IlpSink
+from utility_ts_analytics.sinks.kafka.sink import KafkaSink
 from utility_ts_analytics.sinks.pgwire import PgwireSink
 from utility_ts_analytics.telemetry.measures import Measures
 
@@ -51,6 +52,13 @@ def test_pgwire_has_nothing_behind_it() -> None:
         assert [kinds(lane) for lane in lanes] == [[PgwireSink]]
 
     with_lanes(check, {"sink": {"kind": "pgwire"}})
+
+
+def test_kafka_has_nothing_behind_it() -> None:
+    def check(lanes: list[Lane]) -> None:
+        assert [kinds(lane) for lane in lanes] == [[KafkaSink]]
+
+    with_lanes(check, {"sink": {"kind": "kafka", "fallback": "none"}})
 
 
 def test_lanes_share_the_capacity() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from utility_ts_analytics.config import Config
+from utility_ts_analytics.config import Config, parse_config
 from utility_ts_analytics.errors import ConfigError
 from utility_ts_analytics.files.books.journal import FileRecord, Journal, identify
 from utility_ts_analytics.files.options import LoadOptions
@@ -75,6 +75,13 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert len(raised.value.problems) == 3
     with pytest.raises(ConfigError, match="there is nothing to load"):
         plan(tmp_path)
+
+
+def test_stream_that_goes_to_kafka_is_not_loaded(file: Path) -> None:
+    config = parse_config({"meter_usage": {"sink": {"kind": "kafka", "fallback": "none"}}}, {})
+    with pytest.raises(ConfigError, match="a load writes into QuestDB"):
+        make_plan(config, LoadOptions((file,), "meter_usage"), wall_ns=0)
+    make_plan(config, LoadOptions((file,), "meter_usage", dry_run=True), wall_ns=0)
 
 
 def test_file_of_an_earlier_load_is_not_written_over(file: Path, tmp_path: Path) -> None:

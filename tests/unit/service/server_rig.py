@@ -6,7 +6,7 @@ from typing import cast
 from utility_ts_analytics.asgi.protocol import AsgiApp
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.service.generations import Generations
-from utility_ts_analytics.service.plans import Listener, ServerPlan, ServicePlan
+from utility_ts_analytics.service.plans import Listener, ProcessPlan, ServerPlan, ServicePlan
 from utility_ts_analytics.service.server_process import ServerProcess
 from utility_ts_analytics.service.shared_worker_state import WorkerState
 from utility_ts_analytics.telemetry.logs import LogLevel
@@ -21,14 +21,14 @@ def server_plan(
     return ServerPlan(name, listener, workers, lambda _folder: NO_APP, drain_timeout_s)
 
 
-def service_plan(*servers: ServerPlan, log_level: LogLevel = "error") -> ServicePlan:
+def service_plan(*servers: ProcessPlan, log_level: LogLevel = "error") -> ServicePlan:
     return ServicePlan(servers, worker_silent_s=15, log_level=log_level, log_format="json")
 
 
 class FakeProcess(ServerProcess):
     """Notes what it is told; the test sets whether it serves and how it ends."""
 
-    def __init__(self, plan: ServerPlan) -> None:
+    def __init__(self, plan: ProcessPlan) -> None:
         self.name, self.plan, self.pid = plan.name, plan, 0
         self.drain_timeout_s = plan.drain_timeout_s
         self.told: list[str] = []
@@ -66,12 +66,12 @@ class FakeProcess(ServerProcess):
 class ServerRig:
     """One server on a held clock, with every process that was ever started for it."""
 
-    def __init__(self, clock: ManualClock, plan: ServerPlan) -> None:
+    def __init__(self, clock: ManualClock, plan: ProcessPlan) -> None:
         self.started: list[FakeProcess] = []
         self.short_of_processes = False
         self.server = Generations(plan, start=self._start, clock=clock)
 
-    def _start(self, plan: ServerPlan) -> ServerProcess:
+    def _start(self, plan: ProcessPlan) -> ServerProcess:
         if self.short_of_processes:
             raise BlockingIOError
         self.started.append(FakeProcess(plan))

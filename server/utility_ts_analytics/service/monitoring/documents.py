@@ -4,7 +4,9 @@
 
     version, uptime_s, now, ready, reasons[]
     warnings[]       what to correct in QuestDB although readings are stored
-    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions}
+    questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions};
+                     null where no stream goes there
+    kafka            up, reason, topics{name: partitions, reason}; null where no stream goes there
     streams{name}
       table          name of its table in `questdb.tables`, while that is known
       delivery       first and fallback sink (null: none); ack: what a 200 means
@@ -14,6 +16,9 @@
       retries, restarts, dead_letters, requests_in_flight
       buffer         held_rows, capacity_rows, bytes
       fallback_lanes (lanes that use the fallback: their breaker is open), last_stored_at
+      log            only of a stream that is consumed: lag_messages, lag_s (the largest of its
+                     partitions), partitions (of the topic), assigned_partitions (to this service),
+                     messages_read, rebalances
       now            received_, stored_, refused_rows_per_s, requests_per_s: over the last 5 s
       last_minute    requests, requests_by_code{}, received_rows, refused_by_reason{} (rejected and
                      failed rows), refused_share (0..1 of received), request_p50_ms,
@@ -27,10 +32,12 @@ Counts are since the start of the service, histories since that of the operation
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from utility_ts_analytics import __version__
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.config import StreamConfig
+from utility_ts_analytics.consume.lag import Lag, Lags
 from utility_ts_analytics.database.health import QuestDBHealth
 from utility_ts_analytics.service.monitoring.history import History
 from utility_ts_analytics.service.shared_worker_state import STATE_NAMES, WorkerState
@@ -38,14 +45,27 @@ from utility_ts_analytics.service.worker_totals import WorkerTotals
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.exposition import Figures, Samples
 from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of, values_of
+from utility_ts_analytics.telemetry.log_metrics import (
+    KAFKA_UP,
+    LAG_MESSAGES,
+    LAG_SECONDS,
+    MESSAGES_READ,
+    PARTITIONS_ASSIGNED,
+    REBALANCES,
+)
 from utility_ts_analytics.telemetry.log_stream import DROPS
 from utility_ts_analytics.telemetry.metric import Metric
 
 
 def stream_status(
-    totals: WorkerTotals, stream: str, config: StreamConfig, history: History
+    totals: WorkerTotals,
+    stream: str,
+    config: StreamConfig,
+    history: History,
+    *,
+    lags: Mapping[int, Lag] | None = None,
 ) -> dict[str, Json]:
-    """Return the member of `streams` for one stream."""
+    """Return the member of `streams` for one stream; with `log` where it is consumed."""
     words = totals.of(stream)
     in_flight, spooled = _one(words, registry.ROWS_IN_FLIGHT), _one(words, registry.ROWS_SPOOLED)
     last_stored_ns = _one(words, registry.LAST_STORED)
@@ -74,23 +94,38 @@ def stream_status(
         },
         "fallback_lanes": _one(words, registry.FALLBACK_ACTIVE),
         "last_stored_at": last_stored_ns / NS_PER_S or None,
+        **({} if lags is None else {"log": _log(words, lags)}),
         **history.lately(stream),
         "workers": [_worker(worker) for worker in totals.workers if worker.stream == stream],
     }
 
 
 def scrape_figures(
-    totals: WorkerTotals, streams: Sequence[str], health: QuestDBHealth, *, ready: bool
+    totals: WorkerTotals,
+    streams: Sequence[str],
+    health: QuestDBHealth | None,
+    *,
+    kafka_up: bool | None,
+    ready: bool,
+    lags: Lags = MappingProxyType({}),
 ) -> Figures:
     """Return the figures of `/metrics`. Checks which workers are alive.
 
     Args:
         totals: Of all workers.
         streams: Names of all streams.
-        health: Result of the last poll of QuestDB.
+        health: Result of the last poll of QuestDB; None where no stream goes there.
+        kafka_up: Whether every topic can be written to; None where no stream goes to Kafka.
         ready: Whether readings are being stored.
+        lags: Of the log; empty where nothing is consumed.
     """
+    lag_of = {
+        (stream, str(partition)): lag
+        for stream, partitions in lags.items()
+        for partition, lag in partitions.items()
+    }
     alive = [worker for worker in totals.workers if worker.alive]
+    tables = {} if health is None else health.tables
     by_token = [
         (stream, token, numbers)
         for stream in streams
@@ -98,12 +133,13 @@ def scrape_figures(
     ]
     found: Mapping[str, Samples] = {
         registry.WORKERS.name: _workers_by_state(alive, streams),
-        registry.QUESTDB_UP.name: {(): float(health.up)},
+        registry.QUESTDB_UP.name: {} if health is None else {(): float(health.up)},
+        KAFKA_UP.name: {} if kafka_up is None else {(): float(kafka_up)},
         registry.TABLE_SUSPENDED.name: {
-            (name,): float(table.suspended) for name, table in health.tables.items()
+            (name,): float(table.suspended) for name, table in tables.items()
         },
         registry.TABLE_WAL_LAG.name: {
-            (name,): float(table.wal_lag_transactions) for name, table in health.tables.items()
+            (name,): float(table.wal_lag_transactions) for name, table in tables.items()
         },
         registry.REQUESTS_BY_TOKEN.name: {
             (stream, token): float(numbers.requests) for stream, token, numbers in by_token
@@ -111,6 +147,8 @@ def scrape_figures(
         registry.ROWS_BY_TOKEN.name: {
             (stream, token): float(numbers.rows) for stream, token, numbers in by_token
         },
+        LAG_MESSAGES.name: {place: float(lag.messages) for place, lag in lag_of.items()},
+        LAG_SECONDS.name: {place: lag.seconds for place, lag in lag_of.items()},
         registry.READY.name: {(): float(ready)},
         registry.LOG_LINES_DROPPED.name: {(): float(DROPS.total)},
         registry.BUILD_INFO.name: {(__version__,): 1.0},
@@ -121,6 +159,17 @@ def scrape_figures(
 def _workers_by_state(alive: Sequence[WorkerState], streams: Sequence[str]) -> Samples:
     states = [(worker.stream, STATE_NAMES[worker.state]) for worker in alive]
     return {(name, state): states.count((name, state)) for name in streams for state in STATE_NAMES}
+
+
+def _log(words: Words, lags: Mapping[int, Lag]) -> dict[str, Json]:
+    return {
+        "lag_messages": sum(lag.messages for lag in lags.values()),
+        "lag_s": round(max((lag.seconds for lag in lags.values()), default=0.0), 1),
+        "partitions": len(lags),
+        "assigned_partitions": _one(words, PARTITIONS_ASSIGNED),
+        "messages_read": _one(words, MESSAGES_READ),
+        "rebalances": _one(words, REBALANCES),
+    }
 
 
 def _delivery(config: StreamConfig) -> dict[str, Json]:

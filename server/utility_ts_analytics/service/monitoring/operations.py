@@ -1,4 +1,4 @@
-"""Facts for the operations port: readiness, metrics and status, from QuestDB, ports and workers."""
+"""Facts for the operations port: readiness, metrics and status; from stores, ports and workers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +10,9 @@ from utility_ts_analytics import __version__
 from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import Config
+from utility_ts_analytics.consume.lag import Lags, LogWatch
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.documents import scrape_figures, stream_status
 from utility_ts_analytics.service.monitoring.history import SAMPLE_EVERY_S, History
@@ -24,7 +26,8 @@ from utility_ts_analytics.service.shared_worker_state import (
 )
 from utility_ts_analytics.service.worker_totals import WorkerTotals, read_worker_totals
 from utility_ts_analytics.telemetry.exposition import Exposition, Figures
-from utility_ts_analytics.telemetry.layout import NS_PER_S
+from utility_ts_analytics.telemetry.layout import NS_PER_S, offset_of
+from utility_ts_analytics.telemetry.log_metrics import PARTITIONS_ASSIGNED
 from utility_ts_analytics.telemetry.logs import report_left_out
 
 _BEAT_S = 0.5
@@ -42,10 +45,12 @@ class OperationsFacts:
         state_file: Of this worker.
         runtime_dir: Where all workers keep their state.
         watch: Polls QuestDB.
+        brokers: Polls Kafka.
         ports: Asks the service's own ports.
         maps: Watches QuestDB's memory maps.
         listening: Returns once this worker takes connections; no beat says so before.
         clock: For beats and ages.
+        log: How far `consume` is behind; None where nothing is consumed.
     """
 
     def __init__(
@@ -55,15 +60,19 @@ class OperationsFacts:
         runtime_dir: Path,
         *,
         watch: DatabaseWatch,
+        brokers: BrokerWatch,
         ports: PortWatch,
         maps: MapWatch,
         listening: Callable[[], Awaitable[None]],
         clock: Clock,
+        log: LogWatch | None = None,
     ) -> None:
         self._streams = config.streams
         self._watch = watch
+        self._brokers = brokers
         self._ports = ports
         self._maps = maps
+        self._log = log
         self._listening = listening
         self._state_file = state_file
         self._runtime_dir = runtime_dir
@@ -80,11 +89,14 @@ class OperationsFacts:
         """Start the background tasks."""
         self._tasks = [
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._brokers.run()),
             asyncio.create_task(self._ports.run()),
             asyncio.create_task(self._maps.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._sample()),
         ]
+        if self._log is not None:
+            self._tasks.append(asyncio.create_task(self._log.run(self._streams)))
 
     async def shutdown(self) -> None:
         """Stop the background tasks."""
@@ -99,7 +111,7 @@ class OperationsFacts:
 
     def warnings(self) -> Sequence[str]:
         """Return one line per thing to correct although readings are stored."""
-        return [*self._watch.warnings(), *self._maps.warnings]
+        return [*self._watch.warnings(), *self._brokers.warnings(), *self._maps.warnings]
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
@@ -107,8 +119,14 @@ class OperationsFacts:
 
     def _figures(self) -> Figures:
         totals = read_worker_totals(self._runtime_dir)
-        ready = not self._unready_reasons(totals)
-        return scrape_figures(totals, list(self._streams), self._watch.health, ready=ready)
+        return scrape_figures(
+            totals,
+            list(self._streams),
+            self._watch.health,
+            kafka_up=self._brokers.up,
+            ready=not self._unready_reasons(totals),
+            lags=self._lags,
+        )
 
     def status(self) -> Mapping[str, Json]:
         """Return the document `/status.json` (`documents`)."""
@@ -121,16 +139,40 @@ class OperationsFacts:
             "reasons": [*reasons],
             "warnings": [*self.warnings()],
             "questdb": self._watch.facts(),
+            "kafka": self._brokers.facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {
-                name: stream_status(totals, name, stream, self._history)
+                name: stream_status(totals, name, stream, self._history, lags=self._lags.get(name))
                 for name, stream in self._streams.items()
             },
             "errors": self._history.errors(),
         }
 
+    @property
+    def _lags(self) -> Lags:
+        return {} if self._log is None else self._log.lags
+
     def _unready_reasons(self, totals: WorkerTotals) -> list[str]:
-        return [*self._watch.reasons(), *self._silent_streams(totals), *self._ports.reasons()]
+        reasons = [*self._stores(), *self._silent_streams(totals), *self._ports.reasons()]
+        if self._log is not None:
+            reasons += self._log.reasons() or self._idle_streams(totals)
+        return reasons
+
+    def _stores(self) -> list[str]:
+        """Return why QuestDB or Kafka cannot take readings."""
+        return [*self._watch.reasons(), *self._brokers.reasons()]
+
+    def _idle_streams(self, totals: WorkerTotals) -> list[str]:
+        """Say which streams have a topic and no partition of it here."""
+        return [
+            f"no partition of the topic of {name} is assigned to this service"
+            for name in self._streams
+            if not sum(
+                worker.words[offset_of(PARTITIONS_ASSIGNED)]
+                for worker in totals.workers
+                if worker.stream == name
+            )
+        ]
 
     def _silent_streams(self, totals: WorkerTotals) -> list[str]:
         now_s = self._clock.monotonic_s()
@@ -142,9 +184,10 @@ class OperationsFacts:
         reasons = []
         for name in self._streams:
             states = {worker.state for worker in workers if worker.stream == name}
-            # Workers poll the database themselves: ready only when none of them refuses any more.
-            if REFUSING in states and not self._watch.reasons():
-                reasons.append(f"a worker of {name} has yet to see that the database is back")
+            # Workers poll by themselves: ready only when none of them refuses any more.
+            if REFUSING in states and not self._stores():
+                store = "Kafka" if self._streams[name].sink.kind == "kafka" else "the database"
+                reasons.append(f"a worker of {name} has yet to see that {store} is back")
             elif not states & {SERVING, REFUSING}:
                 reasons.append(f"no worker of {name} is serving")
         return reasons
@@ -163,10 +206,11 @@ class OperationsFacts:
             await self._clock.sleep(SAMPLE_EVERY_S)
 
     def _report_changes(self) -> None:
-        """Log changes of readiness; in the first seconds only those of the database."""
+        """Log changes of readiness; in the first seconds only those of QuestDB and Kafka."""
         starting = self._clock.monotonic_s() - self._started_s < _SILENT_S
-        reasons = self._watch.reasons() if starting else self.unready_reasons()
-        if reasons == self._reported or not self._watch.known:
+        reasons = self._stores() if starting else self.unready_reasons()
+        known = self._watch.known and self._brokers.known
+        if reasons == self._reported or not known:
             return
         if reasons:
             _log.warning("not ready", reasons=reasons)

@@ -122,7 +122,7 @@ def test_killed_guard_takes_the_command_with_it(wait_gone: WaitGone) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_lock_is_held_as_long_as_the_command_runs(tmp_path: Path) -> None:
-    directory, clock = DataDirectory(tmp_path), SystemClock()
+    directory, clock = DataDirectory(tmp_path, "QuestDB"), SystemClock()
     with guarded(["sleep", "600"], lock_fd=directory.lock(clock, wait_s=0.0)) as guard:
         child = child_of(guard)
         open_files = {file.resolve() for file in Path(f"/proc/{child}/fd").iterdir()}

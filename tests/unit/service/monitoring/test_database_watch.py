@@ -87,6 +87,7 @@ def test_tables_as_the_schema_says_refuse_nothing(questdb: Database) -> None:
     assert watch.failure_of("meter_usage") is None
     assert watch.reasons() == []
     facts = watch.facts()
+    assert facts is not None
     assert (facts["up"], facts["reason"]) == (True, "")
     tables = facts["tables"]
     assert isinstance(tables, dict)

@@ -102,7 +102,9 @@ def test_rows_over_http_go_on_while_pgwire_alone_is_away_and_it_is_reported(rig:
     assert unwatched.startswith("the tables cannot be watched")
     assert "300 s" in unwatched
     assert unwatched.endswith(": pgwire is away")
-    assert not rig.watch.facts()["up"]
+    facts = rig.watch.facts()
+    assert facts is not None
+    assert not facts["up"]
     assert rig.poll(seen()) == {}
     assert (rig.watch.reasons(), rig.pings) == ([], 1)
 

@@ -79,7 +79,8 @@ STREAMS = ("meter_usage", "generation_output")
 
 def test_everything_without_a_place_in_the_layout_is_found() -> None:
     tables = MappingProxyType({"mu": TableHealth(None)})
-    figures = scrape_figures(WorkerTotals(), STREAMS, QuestDBHealth(True, "", tables), ready=True)
+    health = QuestDBHealth(True, "", tables)
+    figures = scrape_figures(WorkerTotals(), STREAMS, health, kafka_up=True, ready=True)
     assert set(figures.found) == {metric.name for metric in METRICS if not metric.has_places}
     assert figures.found["ingestion_table_suspended"] == {("mu",): 0}
     assert figures.found["ingestion_questdb_up"] == figures.found["ingestion_ready"] == {(): 1}
@@ -90,7 +91,7 @@ def test_everything_without_a_place_in_the_layout_is_found() -> None:
 def test_tokens_are_reported_by_name_and_an_open_stream_has_none() -> None:
     tokens = {"meter_usage": {"head-end": TokenNumbers(3, 40), "unused": TokenNumbers()}}
     books = WorkerTotals(dead_tokens=tokens)
-    figures = scrape_figures(books, STREAMS, UNKNOWN, ready=False)
+    figures = scrape_figures(books, STREAMS, UNKNOWN, kafka_up=None, ready=False)
     requests, rows = (
         {("meter_usage", "head-end"): n, ("meter_usage", "unused"): 0} for n in (3, 40)
     )
@@ -105,13 +106,21 @@ def test_tokens_are_reported_by_name_and_an_open_stream_has_none() -> None:
 
 
 def test_tables_are_absent_while_nobody_can_look_at_them() -> None:
-    figures = scrape_figures(WorkerTotals(), STREAMS, UNKNOWN, ready=False)
+    figures = scrape_figures(WorkerTotals(), STREAMS, UNKNOWN, kafka_up=None, ready=False)
     assert figures.found["ingestion_table_suspended"] == {}
     assert figures.found["ingestion_questdb_up"] == {(): 0}
 
 
+def test_store_that_no_stream_goes_to_has_no_figures() -> None:
+    figures = scrape_figures(WorkerTotals(), STREAMS, None, kafka_up=False, ready=False).found
+    assert figures["ingestion_questdb_up"] == figures["ingestion_table_suspended"] == {}
+    assert figures["ingestion_kafka_up"] == {(): 0}
+
+
 def test_the_dead_are_no_workers_and_every_state_is_there() -> None:
     books = WorkerTotals([worker_state(pid=2**22 + 5)])
-    workers = scrape_figures(books, STREAMS, UNKNOWN, ready=False).found["ingestion_workers"]
+    workers = scrape_figures(books, STREAMS, UNKNOWN, kafka_up=None, ready=False).found[
+        "ingestion_workers"
+    ]
     assert len(workers) == 2 * 5
     assert set(workers.values()) == {0}

@@ -10,6 +10,7 @@ from utility_ts_analytics.config import parse_config
 from utility_ts_analytics.database.health import UNKNOWN, QuestDBHealth
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
+from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
@@ -71,6 +72,7 @@ def facts_of(
         WorkerStateFile(folder, "operations"),
         folder,
         watch=HealthyWatch(*troubles),
+        brokers=BrokerWatch({}, clock),
         ports=OpenPorts(*ports),
         maps=maps,
         listening=at_once,
@@ -206,6 +208,7 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
         state_file,
         tmp_path,
         watch=Idle(),
+        brokers=BrokerWatch({}, clock),
         ports=ports,
         maps=maps,
         listening=until_it_listens,

@@ -1,0 +1,1 @@
+"""The embedded Kafka broker: one real node in a child JVM, for `dev` and for tests."""

@@ -1,0 +1,115 @@
+"""What this consumer holds: partitions with the offsets that are settled, and the proof of it.
+
+A claim is one partition from its assignment to the moment when it goes to another consumer, or
+when its records have to be read again. Rows carry the claim under which they were read, so that no
+row of a claim that has ended is written.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+
+PROOF_SHARE_MAX: Final = 1 / 2
+"""Of the session time-out: a proof that is older is none, so that a request which begins now has
+ended before the coordinator gives the partitions to another consumer."""
+
+PROOF_SHARE_WANTED: Final = 1 / 4
+"""Of the session time-out: an older proof is renewed before the next write."""
+
+REQUEST_SHARE_MAX: Final = 1 / 4
+"""Of the session time-out: longest single request to QuestDB."""
+
+
+class Claim:
+    """One partition as long as its records may be written. Made by the consumer's thread.
+
+    Args:
+        partition: Its number.
+        next_offset: Lowest offset whose records are not settled, if that is known.
+
+    Attributes:
+        held: Whether rows read under this claim may be written; never true again once false.
+        leaving: Whether no more of its messages are to be handed over.
+        until_ms: Time stamp of the first message that is not settled, as far as it was read; of
+            the last settled one otherwise. Milliseconds since 1970, 0 if no message was read.
+    """
+
+    __slots__ = ("held", "leaving", "next_offset", "partition", "until_ms")
+
+    def __init__(self, partition: int, next_offset: int | None = None) -> None:
+        self.partition = partition
+        self.next_offset = next_offset
+        self.held = True
+        self.leaving = False
+        self.until_ms = 0
+
+
+class ClaimSettlement(Settlement):
+    """The rows of some messages of one claim, and how they ended.
+
+    Args:
+        claim: That they were read under. It ends with the first row that is given back: a later
+            row must not be written before that one.
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__()
+        self.claim = claim
+
+    def fail(self, rows: int, failure: Failure) -> None:
+        """Count `rows` as given back, and end the claim."""
+        self.claim.held = False
+        super().fail(rows, failure)
+
+
+def claim_of(block: Block) -> Claim:
+    """Return the claim under which the rows of a block were read."""
+    settlement = block.settlement
+    assert isinstance(settlement, ClaimSettlement)  # noqa: S101  `Reader` makes no other
+    return settlement.claim
+
+
+class Lease:
+    """When the coordinator last proved that this consumer is a member of its group.
+
+    An accepted commit is the proof: the coordinator refuses it from any other generation. That the
+    client has just returned messages is none: after a freeze it returns those that it had fetched
+    before, and notices the lost session later.
+
+    Args:
+        session_timeout_s: Silence after which the coordinator gives the partitions away, seconds.
+        boot_s: Time, seconds, that counts on while the machine is suspended (`Clock.boot_s`).
+    """
+
+    def __init__(self, session_timeout_s: float, boot_s: Callable[[], float]) -> None:
+        self.session_timeout_s = session_timeout_s
+        self._boot_s = boot_s
+        self._proved_s: float | None = None
+
+    @property
+    def now_s(self) -> float:
+        """The time of this lease."""
+        return self._boot_s()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a request to QuestDB may begin now."""
+        return self._age_s < self.session_timeout_s * PROOF_SHARE_MAX
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether it is time for another proof."""
+        return self._age_s > self.session_timeout_s * PROOF_SHARE_WANTED
+
+    def prove(self, asked_s: float) -> None:
+        """Note a proof.
+
+        Args:
+            asked_s: When the coordinator was asked, not when it answered.
+        """
+        self._proved_s = asked_s
+
+    @property
+    def _age_s(self) -> float:
+        return float("inf") if self._proved_s is None else self._boot_s() - self._proved_s

@@ -1,0 +1,296 @@
+"""One member of a consumer group: the only door to Kafka's consumer.
+
+The client may wait in every call, so one thread of its own polls, and another one commits. The
+polling thread alone makes, ends and replaces claims; between two polls nothing is reassigned.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, cast
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as ClientMessage
+
+from utility_ts_analytics.clock import Clock
+from utility_ts_analytics.config import KafkaConfig
+from utility_ts_analytics.consume.claims import Claim
+from utility_ts_analytics.consume.pieces import Message
+from utility_ts_analytics.sinks.kafka.client import cause_of, client_options
+from utility_ts_analytics.sinks.kafka.messages import Headers
+
+MESSAGES_MAX: Final = 10_000
+"""Most messages of one poll."""
+
+_METADATA_BYTES: Final = 1_048_576
+"""What an answer to a fetch may have beside its messages."""
+
+_SAME_TROUBLE_S: Final = 30.0
+
+Release = Callable[[Sequence[Claim]], Awaitable[None]]
+"""Finishes what is in flight of claims that go to another consumer, in bounded time."""
+
+_ResultT = TypeVar("_ResultT")
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
+
+
+class FatalClientError(Exception):
+    """The client cannot go on; the worker has to be replaced."""
+
+
+def consumer_options(
+    kafka: KafkaConfig, group: str, on_error: Callable[[KafkaError], None]
+) -> dict[str, Any]:
+    """Return the settings of a consumer; arguments as of `client_options`."""
+    settings = kafka.consumer
+    options: dict[str, Any] = {
+        **client_options(kafka, "ingestion-consume", on_error),
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "fetch.max.bytes": settings.fetch_max_bytes,
+        "queued.max.messages.kbytes": settings.fetch_max_bytes // 1024,
+        "receive.message.max.bytes": settings.fetch_max_bytes + _METADATA_BYTES,
+        "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
+        "group.protocol": settings.group_protocol,
+    }
+    if settings.group_protocol == "classic":
+        options |= {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": settings.session_timeout_ms,
+            "heartbeat.interval.ms": min(3_000, settings.session_timeout_ms // 6),
+        }
+    return options
+
+
+class GroupMember:
+    """Reads one topic as a member of a consumer group. One event loop.
+
+    Args:
+        kafka: The configuration.
+        group: Name of the consumer group.
+        topic: The topic.
+        release: Awaited on the event loop before partitions go to another consumer.
+        clock: Time.
+        ends: By partition, the offset from which on messages are left alone.
+
+    Attributes:
+        rebalances: How often partitions came, went or were lost.
+        trouble: Why nothing can be read just now; empty if nothing is known to be wrong.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaConfig,
+        group: str,
+        topic: str,
+        *,
+        release: Release,
+        clock: Clock,
+        ends: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
+        self.rebalances = 0
+        self.trouble = ""
+        self._topic = topic
+        self._release = release
+        self._clock = clock
+        self._ends = ends
+        self._claims: dict[int, Claim] = {}
+        self._polling = ThreadPoolExecutor(1, thread_name_prefix="kafka-poll")
+        self._committing = ThreadPoolExecutor(1, thread_name_prefix="kafka-commit")
+        self._logged: dict[str, float] = {}
+        self._consumer = Consumer(consumer_options(kafka, group, self._note_error))
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def claims(self) -> list[Claim]:
+        """What is assigned now; claims whose records have to be read again are among them."""
+        return list(self._claims.values())
+
+    def owns(self, claim: Claim) -> bool:
+        """Tell whether its partition is assigned, and the claim is the latest one of it."""
+        return self._claims.get(claim.partition) is claim
+
+    async def join(self) -> None:
+        """Join the group; partitions come with later polls."""
+        self._loop = asyncio.get_running_loop()
+        await self._in_polling(
+            lambda: self._consumer.subscribe(
+                [self._topic],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+                on_lost=self._lost,
+            )
+        )
+
+    async def poll(self, wait_s: float, bytes_max: int) -> list[Message]:
+        """Return messages, in the order of each partition; empty if none came in time.
+
+        Args:
+            wait_s: Longest wait for the first one, seconds.
+            bytes_max: About how many bytes of values; the last one may be over it.
+
+        Raises:
+            FatalClientError: This member cannot go on.
+        """
+        return await self._in_polling(lambda: self._poll(wait_s, bytes_max))
+
+    async def pause(self) -> None:
+        """Fetch nothing for the partitions that are assigned now; polls go on."""
+        await self._in_polling(lambda: self._consumer.pause(self._partitions()))
+
+    async def resume(self) -> None:
+        """Undo `pause`."""
+        await self._in_polling(lambda: self._consumer.resume(self._partitions()))
+
+    async def read_again(self) -> None:
+        """Replace every claim that has ended, and read its partition from what is not settled."""
+        await self._in_polling(self._read_again)
+
+    async def commit(self, claims: Sequence[Claim]) -> dict[Claim, int]:
+        """Commit what is settled of claims.
+
+        Returns:
+            The offsets, if the coordinator has accepted all of them. None are asked for claims
+            without a message, or that are not assigned any more.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._committing, self._commit, claims)
+
+    async def close(self) -> None:
+        """Leave the group, so that others take over at once; commits nothing. Once."""
+        self._closing = True
+        await self._in_polling(self._consumer.close)
+        self._polling.shutdown(wait=False)
+        self._committing.shutdown(wait=False)
+
+    # On the polling thread
+
+    def _in_polling(self, step: Callable[[], _ResultT]) -> "asyncio.Future[_ResultT]":
+        return asyncio.get_running_loop().run_in_executor(self._polling, step)
+
+    def _poll(self, wait_s: float, bytes_max: int) -> list[Message]:
+        # One by one: only so is a message returned after the callbacks of a rebalance that came
+        # before it, and gets the claim under which it was read.
+        found: list[Message] = []
+        size_bytes = 0
+        message = self._consumer.poll(wait_s)
+        while message is not None:
+            error = message.error()
+            if error is not None:
+                self._note_error(error)
+                if error.fatal():
+                    raise FatalClientError(cause_of(error))
+            elif (claim := self._claims.get(message.partition() or 0)) is not None:
+                read = _message(claim, message)
+                if claim.next_offset is None:
+                    claim.next_offset = read.offset
+                if read.offset < self._ends.get(claim.partition, math.inf):
+                    found.append(read)
+                    size_bytes += read.size_bytes
+                self.trouble = ""
+            if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
+                break
+            message = self._consumer.poll(0)
+        return found
+
+    def _read_again(self) -> None:
+        for partition, claim in list(self._claims.items()):
+            if claim.held:
+                continue
+            self._claims[partition] = Claim(partition, claim.next_offset)
+            if claim.next_offset is not None:
+                self._consumer.seek(TopicPartition(self._topic, partition, claim.next_offset))
+
+    def _partitions(self) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in self._claims]
+
+    def _assigned(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        self.rebalances += 1
+        self.trouble = ""
+        for one in partitions:
+            self._claims[one.partition] = Claim(one.partition)
+        _log.info("partitions were assigned", topic=self._topic, partitions=_numbers(partitions))
+
+    def _revoked(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Let go of partitions; the coordinator waits for the end of this call."""
+        self.rebalances += 1
+        leaving = [self._claims[p.partition] for p in partitions if p.partition in self._claims]
+        # Not while closing: the client does not carry out a commit any more, nor refuse it.
+        if self._loop is not None and leaving and not self._closing:
+            asyncio.run_coroutine_threadsafe(_awaited(self._release(leaving)), self._loop).result()
+            self._commit(leaving)
+        self._end(partitions)
+        _log.info("partitions were released", topic=self._topic, partitions=_numbers(partitions))
+
+    def _lost(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Forget partitions that another consumer may have already."""
+        self.rebalances += 1
+        self._end(partitions)
+        _log.warning("partitions were lost", topic=self._topic, partitions=_numbers(partitions))
+
+    def _end(self, partitions: Iterable[TopicPartition]) -> None:
+        for one in partitions:
+            claim = self._claims.pop(one.partition, None)
+            if claim is not None:
+                claim.held = False
+
+    # On the committing thread
+
+    def _commit(self, claims: Sequence[Claim]) -> dict[Claim, int]:
+        settled = {
+            claim: claim.next_offset
+            for claim in claims
+            if claim.next_offset is not None and self.owns(claim)
+        }
+        offsets = [
+            TopicPartition(self._topic, claim.partition, offset, str(claim.until_ms))
+            for claim, offset in settled.items()
+        ]
+        if not offsets:
+            return {}
+        try:
+            done = self._consumer.commit(offsets=offsets, asynchronous=False)
+        except (KafkaException, RuntimeError) as error:  # RuntimeError: the consumer is closed
+            self._log_once("cannot commit offsets", str(error))
+            return {}
+        failed = [one.error for one in done or () if one.error is not None]
+        if failed:
+            self._log_once("cannot commit offsets", str(failed[0]))
+            return {}
+        return settled
+
+    # On any thread
+
+    def _note_error(self, error: KafkaError) -> None:
+        self.trouble = cause_of(error)
+        self._log_once("the Kafka client reports an error", self.trouble)
+
+    def _log_once(self, event: str, reason: str) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._logged.get(reason, -_SAME_TROUBLE_S) >= _SAME_TROUBLE_S:
+            self._logged = {reason: now_s}
+            _log.warning(event, topic=self._topic, reason=reason)
+
+
+def _message(claim: Claim, message: ClientMessage) -> Message:
+    kind, time_ms = message.timestamp()
+    headers = cast(Headers, message.headers() or [])  # a dictionary goes in, none comes out
+    offset = message.offset()
+    assert offset is not None  # noqa: S101  it came from a broker
+    key, value = message.key(), message.value()
+    return Message(claim, offset, time_ms if kind else 0, key, value, headers)
+
+
+async def _awaited(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+def _numbers(partitions: Iterable[TopicPartition]) -> list[int]:
+    return sorted(one.partition for one in partitions)

@@ -1,0 +1,111 @@
+"""Polls the topics of the streams that go to Kafka: the counterpart of `database_watch`."""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from utility_ts_analytics.asgi.responses import Json
+from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.clock import Clock, SystemClock
+from utility_ts_analytics.config import Config
+from utility_ts_analytics.sinks.kafka.client import on_thread
+from utility_ts_analytics.sinks.kafka.topic import LogTopic, TopicLook
+
+INTERVAL_S = 1.0
+_TIMEOUT_S = 3.0
+_CHECK_TIMEOUT_S = 10.0
+_UNKNOWN = TopicLook(Failure("sink-unavailable", "Kafka has not been asked yet", 1))
+
+
+class BrokerWatch:
+    """Polls and keeps a verdict on each topic. One event loop; the looks are on threads.
+
+    Args:
+        topics: Of the watched streams, by the stream's name.
+        clock: For the waits between polls.
+
+    Attributes:
+        answered_s: When the last question that every partition's leader answered was asked,
+            monotonic seconds; minus infinity before. A broker that still holds an earlier request
+            has carried it out soon after (`delivery.order`).
+    """
+
+    def __init__(self, topics: Mapping[str, LogTopic], clock: Clock) -> None:
+        self.answered_s = -math.inf
+        self._topics = topics
+        self._clock = clock
+        self._looks: Mapping[str, TopicLook] = dict.fromkeys(topics, _UNKNOWN)
+
+    @property
+    def known(self) -> bool:
+        """Whether every topic was looked at."""
+        return all(look is not _UNKNOWN for look in self._looks.values())
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while self._topics:
+            await self.poll()
+            await self._clock.sleep(INTERVAL_S)
+
+    async def poll(self) -> None:
+        """Look at every topic now."""
+        asked_s = self._clock.monotonic_s()
+        looks = await asyncio.gather(
+            *(on_thread(partial(topic.look, _TIMEOUT_S)) for topic in self._topics.values())
+        )
+        self._looks = dict(zip(self._topics, looks, strict=True))
+        if all(look.answered for look in looks):
+            self.answered_s = asked_s
+
+    def failure_of(self, stream: str) -> Failure | None:
+        """Return why rows of a stream must be refused; None if they need not be."""
+        look = self._looks.get(stream)
+        return None if look is None else look.failure
+
+    def reasons(self) -> list[str]:
+        """Return one line per reason not to be ready; what all topics share stands once."""
+        found = [look.failure.detail for look in self._looks.values() if look.failure is not None]
+        return list(dict.fromkeys(found))
+
+    def warnings(self) -> list[str]:
+        """Return one line per thing to correct although readings are taken."""
+        return [warning for look in self._looks.values() for warning in look.warnings]
+
+    @property
+    def up(self) -> bool | None:
+        """Whether every topic can be written to; None if none is watched."""
+        return not self.reasons() if self._topics else None
+
+    def facts(self) -> dict[str, Json] | None:
+        """Return the member `kafka` of the status (`documents`)."""
+        if not self._topics:
+            return None
+        reasons: Sequence[str] = self.reasons()
+        topics: dict[str, Json] = {
+            topic.name: {"partitions": look.partitions, "reason": _reason(look)}
+            for topic, look in zip(self._topics.values(), self._looks.values(), strict=True)
+        }
+        return {"up": not reasons, "reason": "; ".join(reasons), "topics": topics}
+
+
+def _reason(look: TopicLook) -> str:
+    return "" if look.failure is None else look.failure.detail
+
+
+async def look_at_topics(config: Config) -> list[tuple[str, bool]]:
+    """Look once at the topics of the streams that go to Kafka, for `check`.
+
+    Returns:
+        One line per finding, and whether it is fine.
+    """
+    found = []
+    for stream in config.streams_into("kafka"):
+        topic = LogTopic(config.kafka, config.kafka.topics.of(stream), SystemClock())
+        look = await on_thread(partial(topic.look, _CHECK_TIMEOUT_S))
+        if look.failure is not None:
+            found.append((look.failure.detail, False))
+            continue
+        text = f"{stream}: the topic {topic.name} with {look.partitions} partitions takes messages"
+        found += [(line, True) for line in (text, *look.warnings)]
+    return found

@@ -1,0 +1,122 @@
+"""`consume` under faults: frozen, killed, rebalanced, without QuestDB. Nothing lost or undone."""
+
+import os
+import signal
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+from tests.process.late_door import late_door
+from tests.process.log_topics import LogTopics, reading
+from tests.process.own_questdb import OwnQuestDB
+from tests.process.running_consumer import family_of, run_consumer, signal_all, worker_pids
+from tests.process.running_service import MakeId, QuestDBPorts, run_command
+from tests.process.stored_tables import StoredTables, until
+
+LONG_S = 60.0
+
+
+@pytest.fixture
+def topics(kafka_addr: str) -> LogTopics:
+    return LogTopics(kafka_addr, uuid.uuid4().hex[:8])
+
+
+def test_frozen_consumer_does_not_undo_what_its_successor_stored(
+    questdb: QuestDBPorts, topics: LogTopics, tables: StoredTables, make_id: MakeId, tmp_path: Path
+) -> None:
+    meter = make_id("log")
+    with late_door(questdb.http_port) as door:
+        frozen_settings = {
+            "questdb": {"ilp_http_addr": f"127.0.0.1:{door.port}"},
+            "meter_usage": {"sink": {"fallback": "none", "delivery_timeout_ms": 120_000}},
+        }
+        with run_consumer(tmp_path, questdb, topics, frozen_settings, ready=False) as frozen:
+            topics.put(reading(meter, kwh=1), key=meter)
+            until(lambda: "sending again" in frozen.output(), "it tries to write", timeout_s=LONG_S)
+            family = family_of(frozen)
+            signal_all(family, signal.SIGSTOP)
+            try:
+                with run_consumer(tmp_path, questdb, topics):
+                    until(
+                        lambda: tables.count_meter(meter) == 1,
+                        "a successor takes over",
+                        timeout_s=LONG_S,
+                    )
+                    topics.put(reading(meter, kwh=2), key=meter)
+                    until(
+                        lambda: tables.meter(meter)[0]["kwh"] == 2.0,
+                        "the correction is stored",
+                        timeout_s=LONG_S,
+                    )
+                    door.open()
+                    signal_all(family, signal.SIGCONT)
+                    until(
+                        lambda: "rows were given back unstored" in frozen.output(),
+                        "the frozen consumer drops its rows",
+                        timeout_s=LONG_S,
+                    )
+                    assert tables.meter(meter)[0]["kwh"] == 2.0
+            finally:
+                signal_all(family, signal.SIGCONT)
+
+
+def test_killed_and_leaving_consumers_lose_and_undo_nothing(
+    questdb: QuestDBPorts, topics: LogTopics, tables: StoredTables, make_id: MakeId, tmp_path: Path
+) -> None:
+    meters = [make_id("log") for _ in range(20)]
+    versions = 30
+    stop = threading.Event()
+
+    def write() -> None:
+        for version in range(1, versions + 1):
+            for meter in meters:  # one record per message: a reading that is corrected, and more
+                topics.put(reading(meter, 0, version), reading(meter, version, version), key=meter)
+            stop.wait(0.2)
+
+    writer = threading.Thread(target=write)
+    with run_consumer(tmp_path, questdb, topics) as first:
+        writer.start()
+        with run_consumer(tmp_path, questdb, topics, ready=False) as second:
+            until(lambda: "partitions were assigned" in second.output(), "it has partitions")
+            [killed] = worker_pids(first, "meter_usage")
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: "a worker died" in first.output(), "the death is seen")
+            second.terminate()
+        writer.join()
+        until(
+            lambda: all(topics.committed()[n] == topics.end(n) for n in range(3)),
+            "everything is committed",
+            timeout_s=LONG_S,
+        )
+        for meter in meters:  # committed means stored: there is nothing to wait for but the WAL
+            rows = tables.meter(meter)
+            assert [row["kwh"] for row in rows] == [
+                float(versions),
+                *map(float, range(1, versions + 1)),
+            ]
+
+
+def test_nothing_is_committed_or_lost_while_questdb_is_away(
+    own: OwnQuestDB, topics: LogTopics, make_id: MakeId, tmp_path: Path
+) -> None:
+    meter = make_id("log")
+    running = own.server.start()
+    with run_consumer(tmp_path, own.addresses, topics, ready=False) as consumer:
+        done = run_command("schema", "apply", "--config", str(consumer.config), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        consumer.wait_ready()
+        topics.put(*(reading(meter, minute) for minute in range(100)), partition=0)
+        until(lambda: topics.committed()[0] == topics.end(0), "the first rows are committed")
+        os.kill(running.pid, signal.SIGKILL)
+        topics.put(*(reading(meter, minute) for minute in range(100, 200)), partition=0)
+        until(lambda: "QuestDB" in consumer.unreadiness(), "it is not ready")
+        assert topics.committed()[0] == 100
+        own.server.stop()
+        own.server.start()
+        until(
+            lambda: topics.committed()[0] == topics.end(0),
+            "the others are committed",
+            timeout_s=LONG_S,
+        )
+        assert own.tables.count_meter(meter) == 200

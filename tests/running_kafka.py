@@ -1,0 +1,96 @@
+"""A real Kafka broker for tests."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+
+from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka, RunningKafka
+from utility_ts_analytics.clock import SystemClock
+from utility_ts_analytics.config import Address, KafkaConfig
+from utility_ts_analytics.sinks.kafka.topic import LogTopic, make_topics
+
+ANSWER_TIMEOUT_S = 30.0
+KAFKA_PARTITIONS = 4
+
+
+class TestKafka:
+    """A real broker, and what tests ask of it. Topics are shared: take one of your own by name."""
+
+    __test__ = False
+
+    def __init__(self, data_dir: Path) -> None:
+        self.server = EmbeddedKafka(data_dir, retention_mib=64)
+        self.running: RunningKafka
+
+    @property
+    def addr(self) -> str:
+        """`host:port`."""
+        return self.running.addr
+
+    @property
+    def pid(self) -> int:
+        """Process id of the JVM."""
+        return self.running.pid
+
+    @property
+    def config(self) -> KafkaConfig:
+        """The section `[kafka]` for this broker, with the default topics."""
+        return KafkaConfig(brokers=(Address.parse(self.addr),))
+
+    def start(self) -> None:
+        """Start the broker on the same port and data as before."""
+        self.running = self.server.start()
+
+    def stop(self) -> None:
+        """Stop the broker; `start` brings it back."""
+        self.server.stop()
+
+    def kill(self) -> None:
+        """Kill the broker as a lost machine would; `start` brings it back."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.server.stop()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the broker's process from running for the length of a `with` block."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def read(self, topic: str, rows: int) -> list[Message]:
+        """Return the messages of a topic from its beginning, by partition, up to `rows` lines."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.addr, "group.id": "reads", "enable.auto.commit": False}
+        )
+        try:
+            partitions = consumer.list_topics(topic, ANSWER_TIMEOUT_S).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, n, OFFSET_BEGINNING) for n in partitions])
+            messages: list[Message] = []
+            lines = 0
+            give_up_at_s = time.monotonic() + ANSWER_TIMEOUT_S
+            while lines < rows:
+                assert time.monotonic() < give_up_at_s, f"{lines} of {rows} lines in {topic}"
+                message = consumer.poll(0.2)
+                if message is not None and message.error() is None:
+                    messages.append(message)
+                    lines += (message.value() or b"").count(b"\n")
+        finally:
+            consumer.close()
+        return sorted(messages, key=lambda one: (one.partition() or 0, one.offset() or 0))
+
+    def make_topic(self, name: str, partitions: int = KAFKA_PARTITIONS) -> None:
+        """Make a topic that is not there, and wait for its leaders."""
+        make_topics(self.config, {name: partitions})
+        topic = LogTopic(self.config, name, SystemClock())
+        give_up_at_s = time.monotonic() + ANSWER_TIMEOUT_S
+        while not topic.look(ANSWER_TIMEOUT_S).answered:
+            assert time.monotonic() < give_up_at_s, f"{name} has no leaders"
+            threading.Event().wait(0.05)

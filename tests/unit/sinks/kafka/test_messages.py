@@ -1,0 +1,92 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from utility_ts_analytics.reading.lines import LineBlock
+from utility_ts_analytics.reading.ndjson import NdjsonDecoder
+from utility_ts_analytics.records.event_id import assign_event_ids
+from utility_ts_analytics.records.streams import STREAMS, MeterUsage
+from utility_ts_analytics.sinks.kafka.messages import (
+    FORMAT_VERSION,
+    REQUEST_IDS_MAX,
+    Headers,
+    MessageHead,
+    head_of,
+    headers_of,
+    value_of,
+)
+
+SPEC = STREAMS["meter_usage"]
+END = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def readings() -> list[MeterUsage]:
+    east = timezone(timedelta(hours=5, minutes=45))
+    return [
+        MeterUsage(ts=datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=east), meter_id="m", kwh=0.1),
+        MeterUsage(
+            ts=datetime(2026, 1, 1, tzinfo=UTC),
+            meter_id='a\n"\\\u2028é😀\x7f\x01',
+            kwh=1.7976931348623157e308,
+            kvarh=-0.0,
+            kva_demand=5e-324,
+            quality_flag="",
+            event_id="0a1b2c3d-0a1b-4c2d-9a1b-0a1b2c3d4e5f",
+        ),
+    ]
+
+
+def test_lines_read_by_the_service_s_own_rules_are_the_same_readings() -> None:
+    rows = readings()
+    assign_event_ids(rows, stream_number=SPEC.number)
+    value = value_of(rows)
+    assert value.count(b"\n") == len(rows)
+    decoded = NdjsonDecoder(SPEC, SPEC.record_type).decode(
+        LineBlock(value, 1, len(rows)), ts_end=END
+    )
+    assert not decoded.errors
+    assert list(decoded.rows) == rows
+    assert [str(row.kvarh) for row in decoded.rows] == ["None", "-0.0"]  # type: ignore[attr-defined]
+
+
+def test_event_id_of_a_line_without_one_comes_out_the_same() -> None:
+    rows = readings()
+    lines = value_of(rows)
+    decoded = NdjsonDecoder(SPEC, SPEC.record_type).decode(LineBlock(lines, 1, 2), ts_end=END)
+    assign_event_ids(rows, stream_number=SPEC.number)
+    assert [row.event_id for row in decoded.rows] == [row.event_id for row in rows]
+
+
+def test_headers_are_read_as_they_were_written() -> None:
+    headers = headers_of("meter_usage", 12, ["r1", "", "r2", "r1"])
+    assert head_of(headers) == MessageHead("meter_usage", FORMAT_VERSION, 12, ("r1", "r2"))
+    assert head_of(headers_of("meter_usage", 1, [])) == MessageHead("meter_usage", 1, 1, ())
+
+
+def test_request_ids_are_bounded() -> None:
+    head = head_of(headers_of("meter_usage", 1, [f"r{number}" for number in range(1000)]))
+    assert head is not None
+    assert head.request_ids == tuple(f"r{number}" for number in range(REQUEST_IDS_MAX))
+
+
+def without(name: str) -> Headers:
+    return [one for one in headers_of("meter_usage", 1, []) if one[0] != name]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        [],
+        *[without(name) for name in ("content-type", "stream", "format-version", "rows")],
+        [*without("rows"), ("rows", b"0")],
+        [*without("rows"), ("rows", b"-1")],
+        [*without("rows"), ("rows", b"9" * 5000)],
+        [*without("rows"), ("rows", None)],
+        [*without("content-type"), ("content-type", b"application/json")],
+    ],
+)
+def test_message_of_somebody_else_is_told_apart(
+    headers: Headers | None,
+) -> None:
+    assert head_of(headers) is None
