@@ -22,7 +22,7 @@ _READY_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 45.0
 """Longer than the drain timeout of the service, so that a clean end is not cut off."""
 
-Value = str | int | bool
+Value = str | int | bool | list[str]
 
 
 class Database(Protocol):
@@ -63,6 +63,7 @@ class ServiceSettings:
         sink: Further keys of `[meter_usage.sink]`.
         spool: Keys of `[meter_usage.spool]`; without any there is no such table.
         server: Keys of `[server]`.
+        tables: Further tables by their names, such as "kafka".
     """
 
     workers: int = 0
@@ -70,6 +71,7 @@ class ServiceSettings:
     sink: Mapping[str, Value] = field(default_factory=dict)
     spool: Mapping[str, Value] = field(default_factory=dict)
     server: Mapping[str, Value] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -95,9 +97,19 @@ def running_service(
 
 
 class ServiceProcess:
-    """A service that may be started, ended in any way, and started again on the same ports."""
+    """A service that may be started, ended in any way, and started again on the same ports.
 
-    def __init__(self, directory: Path, database: Database, settings: ServiceSettings) -> None:
+    Args:
+        directory: For its config and log; exists.
+        database: Its QuestDB.
+        settings: Of its config.
+        verb: Of the command: "serve" or "consume".
+    """
+
+    def __init__(
+        self, directory: Path, database: Database, settings: ServiceSettings, verb: str = "serve"
+    ) -> None:
+        self._verb = verb
         ports = _free_ports(3)
         self.meter_usage_port, _, self.operations_port = ports
         self.log_path = directory / "service.log"
@@ -138,7 +150,7 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                command("serve", "--config", str(self._config)),
+                command(self._verb, "--config", str(self._config)),
                 env=environment(),
                 cwd=self._config.parent,
                 stdin=subprocess.DEVNULL,
@@ -256,6 +268,7 @@ def _config_text(database: Database, settings: ServiceSettings, ports: list[int]
         "generation_output.source": {"http_bind_addr": f"127.0.0.1:{ports[1]}"},
         "metrics": {"bind_addr": f"127.0.0.1:{ports[2]}"},
         "server": settings.server,
+        **settings.tables,
     }
     lines: list[str] = []
     for name, values in tables.items():

@@ -3,13 +3,13 @@
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka
 from utility_ts_analytics.clock import Clock
@@ -28,6 +28,8 @@ from utility_ts_analytics.sinks.kafka.topic import make_topics
 _PARTITIONS: Final = 4
 _RETENTION_MIB: Final = 64
 _PORT_MAX: Final = 65_535
+
+_log = structlog.get_logger("dev")
 
 
 class DemoLog:
@@ -134,9 +136,9 @@ def _consume(config: Config, clock: Clock, parent_pid: int) -> int:
 
 
 def _told(work: Callable[[], int]) -> int:
-    """Return what `work` does; an error for the operator is printed."""
+    """Return what `work` does; an error for the operator is logged."""
     try:
         return work()
     except OperatorError as error:
-        print(f"ingestion-service: {error}", file=sys.stderr)
+        _log.error("the log cannot run", error=str(error))
         return error.exit_code
