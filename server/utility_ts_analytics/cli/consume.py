@@ -6,6 +6,7 @@ import os
 from utility_ts_analytics.cli.command import Command
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import load_config
+from utility_ts_analytics.consume.shard_map import check_shards_or_raise
 from utility_ts_analytics.errors import EXIT_CRASH_LOOP, EXIT_FAILED, EXIT_OK
 from utility_ts_analytics.service.consume_assembly import consume_plan
 from utility_ts_analytics.service.plans import ServicePlan
@@ -29,7 +30,9 @@ def _run(options: argparse.Namespace) -> int:
     environ = dict(os.environ)
 
     def load() -> ServicePlan:
-        return consume_plan(load_config(options.config, environ))
+        config = load_config(options.config, environ)
+        check_shards_or_raise(config)
+        return consume_plan(config)
 
     plan = load()
     configure_logs(level=plan.log_level, log_format=plan.log_format)

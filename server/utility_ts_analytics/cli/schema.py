@@ -12,8 +12,9 @@ from utility_ts_analytics.database.schema import apply_schema, specs_for
 from utility_ts_analytics.database.table_spec import schema_text
 from utility_ts_analytics.database.view_spec import views_text
 from utility_ts_analytics.database.views import apply_views
-from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError
+from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK, ConfigError, QuestDBUnavailable
 from utility_ts_analytics.service.monitoring.checks import CheckLine
+from utility_ts_analytics.service.monitoring.stores_watch import named
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
@@ -50,16 +51,30 @@ def _run(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace, views_zone: str | None) -> int:
     config = load_config(options.config, os.environ)
+    lines = []
+    for shard, one in config.databases.items():
+        try:
+            found = asyncio.run(_applied(one, views_zone))
+        except QuestDBUnavailable as error:
+            if not shard:
+                raise
+            found = [CheckLine(str(error), ok=False)]  # the others are still done
+        lines += [CheckLine(named(shard, line.text), ok=line.ok) for line in found]
+    return print_checks(lines, as_json=options.json)
+
+
+async def _applied(config: Config, views_zone: str | None) -> list[CheckLine]:
+    """Create what is missing in one QuestDB."""
     uri = config.questdb.pgwire_uri
-    differences = asyncio.run(apply_schema(uri, specs_for(config.stream_tables)))
+    differences = await apply_schema(uri, specs_for(config.stream_tables))
     lines = [CheckLine(str(difference), ok=not difference.is_error) for difference in differences]
     if not lines:
         lines = [CheckLine("every table is there as sql/schema says", ok=True)]
     if views_zone is not None:
         table = config.streams["meter_usage"].table
-        views = asyncio.run(apply_views(uri, meter_table=table, zone=views_zone))
+        views = await apply_views(uri, meter_table=table, zone=views_zone)
         lines += [CheckLine(view.text, ok=view.ok) for view in views]
-    return print_checks(lines, as_json=options.json)
+    return lines
 
 
 def _show(options: argparse.Namespace, views_zone: str | None) -> int:

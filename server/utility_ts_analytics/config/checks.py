@@ -34,6 +34,8 @@ def conflicts(config: Config) -> Iterator[Conflict]:
     yield from _table_conflicts(config)
     yield from _listener_conflicts(config)
     yield from _login_conflicts(config)
+    for index, key, message in config.questdb.shards.problems():
+        yield Conflict((f"questdb.shards[{index}].{key}",), message)
 
 
 def _source_conflicts(path: str, source: SourceConfig) -> Iterator[Conflict]:
@@ -163,7 +165,8 @@ def _login_conflicts(config: Config) -> Iterator[Conflict]:
             ("questdb.ilp_token", "questdb.ilp_user"),
             "cannot stand beside ilp_user: a request carries one login",
         )
-    if questdb.tls_ca_file is not None and not questdb.ca_files:
+    used = any(one.questdb.ca_files for one in config.databases.values())
+    if questdb.tls_ca_file is not None and not used:
         yield Conflict(
             ("questdb.tls_ca_file", "questdb.ilp_http_addr", "questdb.uri"),
             "is used by nothing: write ilp_http_addr as https://host:port, or add "

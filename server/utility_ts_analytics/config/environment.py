@@ -1,5 +1,6 @@
 """Values from the environment: `INGESTION__SECTION__KEY=value`, or `..._FILE=path` for secrets.
 
+`INGESTION__QUESTDB__SHARDS__NORTH__URI` is a key of the shard that the file names "north".
 `INGESTION__KAFKA__CLIENT__SASL_PASSWORD` is `sasl.password` of `[kafka.client]`, whose keys are
 librdkafka's and not the model's.
 """
@@ -13,12 +14,14 @@ from msgspec.inspect import type_info
 from utility_ts_analytics.config.leaf import EnvironmentText
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems, join_path, unknown_key
+from utility_ts_analytics.config.shards import Shard
 from utility_ts_analytics.config.tree import Leaf, leaves
 
 PREFIX = "INGESTION__"
 FILE_SUFFIX = "_FILE"
 FILE_BYTES_MAX = 65_536
 
+_SHARDS = f"{PREFIX}QUESTDB__SHARDS__"
 _CLIENT = f"{PREFIX}KAFKA__CLIENT__"
 
 
@@ -42,6 +45,7 @@ def with_environment(
         if name.startswith(_CLIENT):
             setting = name.removesuffix(FILE_SUFFIX)
             variables[setting] = _client_leaf(setting)
+    variables |= _shard_variables(tables)
     files = {name + FILE_SUFFIX: name for name in variables}
     merged = dict(tables)
     for name in sorted(name for name in environ if name.startswith(PREFIX)):
@@ -70,6 +74,22 @@ def _client_leaf(name: str) -> Leaf:
     return Leaf(("kafka", "client", setting), type_info(str), None)
 
 
+def _shard_variables(tables: Mapping[str, object]) -> dict[str, Leaf]:
+    """Return the keys of the shards that the file has, by their variables."""
+    questdb = tables.get("questdb")
+    shards = questdb.get("shards") if isinstance(questdb, dict) else None
+    found = {}
+    for index, table in enumerate(shards if isinstance(shards, list) else ()):
+        name = table.get("name") if isinstance(table, dict) else None
+        if isinstance(name, str):
+            for leaf in leaves(Shard(), ("questdb", "shards", str(index))):
+                key = leaf.keys[-1]
+                if key != "name":
+                    variable = f"{_SHARDS}{name}__{key}".upper().replace("-", "_")
+                    found[variable] = leaf
+    return found
+
+
 def _with_value(
     table: Mapping[str, object], keys: tuple[str, ...], value: EnvironmentText
 ) -> dict[str, object]:
@@ -78,6 +98,13 @@ def _with_value(
     if not rest:
         return {**table, key: value}
     inner = table.get(key, {})
+    if isinstance(inner, list):  # shards; `rest` begins with an index
+        index, last = rest
+        shards = [
+            {**shard, last: value} if number == int(index) else shard
+            for number, shard in enumerate(inner)
+        ]
+        return {**table, key: shards}
     if not isinstance(inner, dict):  # reported when the tables are read
         return dict(table)
     return {**table, key: _with_value(inner, tuple(rest), value)}

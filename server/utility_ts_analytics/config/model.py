@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, field
 
 from utility_ts_analytics.config.kafka import KafkaConfig
 from utility_ts_analytics.config.listeners import FilePath, MetricsConfig, SourceConfig
 from utility_ts_analytics.config.questdb_values import DatabaseUri, HttpAddress
+from utility_ts_analytics.config.shards import Shard, ShardName, Shards
 from utility_ts_analytics.config.values import (
     Address,
     BearerToken,
@@ -33,13 +35,6 @@ TableName = Annotated[
     Meta(
         pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,126}\Z",
         description="up to 127 letters, digits and underscores, the first one no digit",
-    ),
-]
-ShardName = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z",
-        description="up to 64 letters, digits, - and _, the first one a letter or digit",
     ),
 ]
 UserName = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -60,6 +55,8 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
         ilp_token: Sent as bearer token instead of user and password.
         tls_ca_file: Authorities that sign the certificates of QuestDB, over HTTP and pgwire; None
             takes the system's.
+        shards: Several servers, each for some partitions; `uri` and `ilp_http_addr` are not used
+            then.
     """
 
     uri: DatabaseUri = DatabaseUri("postgresql://admin:quest@localhost:8812/qdb")
@@ -72,6 +69,7 @@ class QuestDBConfig(Section, frozen=True, kw_only=True):
 
     ilp_token: BearerToken | None = None
     tls_ca_file: FilePath | None = None
+    shards: Shards = Shards()
 
     @property
     def pgwire_uri(self) -> str:
@@ -169,7 +167,8 @@ class ArchiveConfig(Section, frozen=True, kw_only=True):
 
     Attributes:
         dir: Where it is; must exist. None is no archive.
-        shard: File name in each day's folder; each QuestDB of one archive has its own.
+        shard: File name in each day's folder; each QuestDB of one archive has its own. Not used
+            where `[[questdb.shards]]` have names.
         event_ids: Whether tables by day keep `event_id`, as text.
         final_after_hours: A day (UTC) is final so long after its end, 0..8760.
         memory_mib: What sorting and comparing may take before it spills to the disk, 128..1048576.
@@ -212,6 +211,21 @@ class Config(Section, frozen=True, kw_only=True):
     def stream_tables(self) -> Mapping[str, str]:
         """The table in QuestDB of every stream, by the stream's name."""
         return MappingProxyType({name: stream.table for name, stream in self.streams.items()})
+
+    @property
+    def databases(self) -> Mapping[str, "Config"]:
+        """The configuration for each shard alone, by its name; "" and this one without shards."""
+        if not self.questdb.shards:
+            return MappingProxyType({"": self})
+        return MappingProxyType({shard.name: self._on(shard) for shard in self.questdb.shards})
+
+    def _on(self, shard: Shard) -> "Config":
+        replace = msgspec.structs.replace
+        questdb = replace(
+            self.questdb, uri=shard.uri, ilp_http_addr=shard.ilp_http_addr, shards=Shards()
+        )
+        archive = replace(self.archive, shard=shard.name)
+        return replace(self, questdb=questdb, archive=archive)
 
     def streams_into(self, store: Literal["questdb", "kafka"]) -> list[str]:
         """Return the names of the streams whose rows this service writes there."""

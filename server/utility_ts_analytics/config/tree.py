@@ -16,6 +16,7 @@ from utility_ts_analytics.config.kafka import ClientSettings
 from utility_ts_analytics.config.leaf import read_leaf
 from utility_ts_analytics.config.model import Config
 from utility_ts_analytics.config.problems import Problems, join_path, shown_value, unknown_key
+from utility_ts_analytics.config.shards import Partitions, Shard, Shards
 from utility_ts_analytics.config.values import Address, AllowedHost, Origin, Secret, Section
 
 _SectionT = TypeVar("_SectionT", bound=Section)
@@ -53,7 +54,7 @@ def leaves(section: Section, keys: tuple[str, ...] = ()) -> Iterator[Leaf]:
         where = (*keys, info.encode_name)
         if isinstance(value, Section):
             yield from leaves(value, where)
-        elif not isinstance(value, ClientSettings):  # its keys are not the model's
+        elif not isinstance(value, ClientSettings | Shards):  # their keys are not the model's
             yield Leaf(where, type_info(info.type), value)
 
 
@@ -78,7 +79,9 @@ def overlay(
         where = join_path(path, key)
         info = infos[key]
         current = getattr(defaults, info.name)
-        if not isinstance(current, Section | ClientSettings):
+        if isinstance(current, Shards):
+            changes[info.name] = _read_shards(value, problems, where)
+        elif not isinstance(current, Section | ClientSettings):
             read = read_leaf(type_info(info.type), value, where, problems)
             if read is not None:
                 changes[info.name] = read
@@ -89,6 +92,23 @@ def overlay(
         else:
             changes[info.name] = overlay(current, value, problems, where)
     return msgspec.structs.replace(defaults, **changes)
+
+
+def _read_shards(value: object, problems: Problems, path: str) -> Shards:
+    """Return the shards of an array of tables; every key of each of them has to be there."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        problems.add(path, "must be tables, each one under [[questdb.shards]]")
+        return Shards()
+    shards = []
+    for index, table in enumerate(value):
+        where = f"{path}[{index}]"
+        numbers = table.get("partitions")
+        if isinstance(numbers, list):
+            table = {**table, "partitions": ",".join(map(str, numbers))}
+        shards.append(overlay(Shard(), table, problems, where))
+        for missing in (key for key in Shard.__struct_fields__ if key not in table):
+            problems.add(f"{where}.{missing}", "is missing: every shard has one")
+    return Shards(shards)
 
 
 def _unknown_path(path: str, key: str, keys: Iterable[str]) -> str:
@@ -122,7 +142,7 @@ def redacted(section: Section) -> dict[str, object]:
     shown: dict[str, object] = {}
     for info in msgspec.structs.fields(section):
         value = getattr(section, info.name)
-        if value is not None and value != ClientSettings():
+        if value is not None and value not in (ClientSettings(), Shards()):
             shown[info.encode_name] = _shown(value)
     return shown
 
@@ -133,9 +153,9 @@ def _shown(value: object) -> object:
             return redacted(value)
         case ClientSettings():
             return value.masked()
-        case tuple():
+        case tuple() | Shards():
             return [_shown(item) for item in value]
-        case Secret() | Address() | Origin() | AllowedHost():
+        case Secret() | Address() | Origin() | AllowedHost() | Partitions():
             return str(value)
         case _:
             return value

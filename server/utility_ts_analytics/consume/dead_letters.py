@@ -41,11 +41,13 @@ class Letter:
         key: Of its message.
         value: The record.
         headers: Why, and where it was.
+        partition: Of the topic where it was at first; -1 if its letter does not say.
     """
 
     key: bytes | None
     value: bytes
     headers: Headers
+    partition: int
 
 
 def letters_of(
@@ -84,7 +86,11 @@ def letters_of(
         }
         ours = [] if head_of(message.headers) is None else headers_of(stream, 1, ())
         headers = [(PREFIX + name, value) for name, value in (why | source).items()]
-        yield Letter(message.key, record, ours + headers)
+        yield Letter(message.key, record, ours + headers, _number(source.get("partition")))
+
+
+def _number(text: str | bytes | None) -> int:
+    return int(text) if isinstance(text, bytes) and text.isdigit() else -1
 
 
 Delivered = Callable[[int, KafkaError | None], None]
@@ -97,13 +103,16 @@ class DeadLetterTopic:
     Args:
         kafka: The configuration.
         topic: Name of the topic.
+        by_partition: Whether each letter goes to the partition that its record was in, so that a
+            replay finds its shard; the topic has as many partitions as the stream's.
 
     Attributes:
         trouble: Why letters cannot be written just now; empty if they can.
     """
 
-    def __init__(self, kafka: KafkaConfig, topic: str) -> None:
+    def __init__(self, kafka: KafkaConfig, topic: str, *, by_partition: bool) -> None:
         self.trouble = ""
+        self._by_partition = by_partition
         self._topic = topic
         self._last_trouble = LastTrouble()
         self._options = _producer_options(kafka, self._last_trouble)
@@ -169,6 +178,7 @@ class DeadLetterTopic:
                 key=letter.key,
                 headers=letter.headers,
                 on_delivery=lambda error, _: delivered(index, error),
+                partition=letter.partition if self._by_partition else -1,
             )
         except BufferError:
             return False

@@ -141,17 +141,25 @@ class GroupMember:
         """
         return await self._in_polling(lambda: self._poll(wait_s, bytes_max))
 
-    async def pause(self) -> None:
-        """Fetch nothing for the partitions that are assigned now; polls go on."""
-        await self._in_polling(lambda: self._consumer.pause(self._partitions()))
+    async def pause(self, which: Callable[[int], bool]) -> None:
+        """Fetch nothing for the partitions that are assigned now; polls go on.
 
-    async def resume(self) -> None:
-        """Undo `pause`."""
-        await self._in_polling(lambda: self._consumer.resume(self._partitions()))
+        Args:
+            which: Tells whether a partition is meant.
+        """
+        await self._in_polling(lambda: self._consumer.pause(self._partitions(which)))
 
-    async def read_again(self) -> None:
-        """Replace every claim that has ended, and read its partition from what is not settled."""
-        await self._in_polling(self._read_again)
+    async def resume(self, which: Callable[[int], bool]) -> None:
+        """Undo `pause`; the same argument."""
+        await self._in_polling(lambda: self._consumer.resume(self._partitions(which)))
+
+    async def read_again(self, which: Callable[[int], bool]) -> None:
+        """Replace every claim that has ended, and read its partition from what is not settled.
+
+        Args:
+            which: Tells whether a partition is meant; nothing of it is in flight.
+        """
+        await self._in_polling(lambda: self._read_again(which))
 
     async def commit(self, claims: Sequence[Claim]) -> dict[Claim, int]:
         """Commit what is settled of claims.
@@ -200,16 +208,16 @@ class GroupMember:
             message = self._consumer.poll(0)
         return found
 
-    def _read_again(self) -> None:
+    def _read_again(self, which: Callable[[int], bool]) -> None:
         for partition, claim in list(self._claims.items()):
-            if claim.held:
+            if claim.held or not which(partition):
                 continue
             self._claims[partition] = Claim(partition, claim.next_offset)
             if claim.next_offset is not None:
                 self._consumer.seek(TopicPartition(self._topic, partition, claim.next_offset))
 
-    def _partitions(self) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, partition) for partition in self._claims]
+    def _partitions(self, which: Callable[[int], bool]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, number) for number in self._claims if which(number)]
 
     def _assigned(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.rebalances += 1

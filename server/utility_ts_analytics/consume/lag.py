@@ -16,7 +16,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # `admin` has it without saying so
 
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.config import KafkaConfig
+from utility_ts_analytics.config import Config
+from utility_ts_analytics.consume.shard_map import shard_problems
 from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
 
 INTERVAL_S: Final = 3.0
@@ -44,16 +45,17 @@ class LogWatch:
     """Asks the brokers every few seconds. One event loop; a thread asks.
 
     Args:
-        kafka: The configuration.
+        config: All of it.
         clock: For the waits, and the wall time that ages count from.
 
     Attributes:
         lags: By stream and partition, as of the last answer; empty before.
     """
 
-    def __init__(self, kafka: KafkaConfig, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock) -> None:
         self.lags: Lags = {}
-        self._kafka = kafka
+        self._config = config
+        self._kafka = config.kafka
         self._clock = clock
         self._troubles: list[str] = ["the brokers were not asked yet"]
         self._caught_up_ms: dict[tuple[str, int], float] = {}
@@ -101,7 +103,9 @@ class LogWatch:
             brokers = ", ".join(map(str, self._kafka.brokers))
             cause = self._last_trouble.cause or cause_of(error.args[0])
             return [f"the brokers do not answer: {cause} (kafka.brokers: {brokers})"]
-        return [f"the topic {topic} does not exist: create it (docs/KAFKA.md)" for topic in missing]
+        absent = [f"the topic {name} does not exist: create it (docs/KAFKA.md)" for name in missing]
+        counts = {name: len(topic.partitions) for name, topic in found.items()}
+        return absent + shard_problems(self._config, counts)
 
     def _note(self, topics: Mapping[str, str], partitions: list[TopicPartition]) -> None:
         now_ms = self._clock.wall_ns() / 1e6

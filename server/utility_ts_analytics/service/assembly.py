@@ -30,6 +30,7 @@ from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.delivery.assembly import make_lanes
 from utility_ts_analytics.delivery.lane import shared_refusal
 from utility_ts_analytics.delivery.order import StreamOrder
+from utility_ts_analytics.errors import ConfigError
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
@@ -39,6 +40,7 @@ from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
+from utility_ts_analytics.service.monitoring.stores_watch import StoresWatch
 from utility_ts_analytics.service.plans import Listener, ServerPlan, ServicePlan
 from utility_ts_analytics.service.shared_worker_state import WorkerStateFile
 from utility_ts_analytics.service.stream_worker import DrainState, StreamWorker
@@ -55,9 +57,18 @@ def service_plan(config: Config) -> ServicePlan:
     """Return what the supervisor has to run.
 
     Raises:
-        ConfigError: A certificate or key cannot be used.
+        ConfigError: A certificate or key cannot be used, or a stream would go into shards.
     """
     check_tls_or_raise(config)
+    into_shards = config.streams_into("questdb") if config.questdb.shards else []
+    if into_shards:
+        raise ConfigError(
+            [
+                f'{name}.sink.kind: must be "kafka" where there are questdb.shards: only consume'
+                " writes each reading to its shard"
+                for name in into_shards
+            ]
+        )
     server = config.server
     return ServicePlan(
         servers=server_plans(config),
@@ -131,7 +142,12 @@ def operations_app(
         config,
         WorkerStateFile(runtime_dir, OPERATIONS),
         runtime_dir,
-        watch=database_watch(config, config.streams_into("questdb")),
+        watch=StoresWatch(
+            {
+                shard: database_watch(one, config.streams_into("questdb"))
+                for shard, one in config.databases.items()
+            }
+        ),
         brokers=BrokerWatch(
             {
                 name: LogTopic(config.kafka, config.kafka.topics.of(name), clock)
@@ -140,7 +156,7 @@ def operations_app(
             clock,
         ),
         ports=PortWatch(servers, runtime_dir, clock, worker_silent_s=config.server.worker_silent_s),
-        maps=MapWatch(config, clock),
+        maps=MapWatch(config.databases, clock),
         listening=partial(until_listening, config.metrics.bind_address.port, clock),
         clock=clock,
         log=log,

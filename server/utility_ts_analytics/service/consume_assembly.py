@@ -17,21 +17,24 @@ from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Config, url_of
 from utility_ts_analytics.consume.claims import Lease
 from utility_ts_analytics.consume.dead_letters import DeadLetterTopic
+from utility_ts_analytics.consume.feed import Feed
 from utility_ts_analytics.consume.fence import Fence, FencedSink
 from utility_ts_analytics.consume.group import GroupMember
 from utility_ts_analytics.consume.lag import LogWatch
 from utility_ts_analytics.consume.pieces import Reshape
 from utility_ts_analytics.consume.reader import Reader
 from utility_ts_analytics.consume.rules import Rules
+from utility_ts_analytics.consume.shard_map import dead_letter_topic
 from utility_ts_analytics.delivery.assembly import make_lanes
 from utility_ts_analytics.delivery.lane import shared_refusal
 from utility_ts_analytics.delivery.order import StreamOrder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.assembly import database_watch, operations_app, operations_plan
-from utility_ts_analytics.service.consume_worker import ConsumeWorker
+from utility_ts_analytics.service.consume_worker import ConsumeWorker, Store
 from utility_ts_analytics.service.plans import ConsumerPlan, ServicePlan
 from utility_ts_analytics.service.shared_worker_state import WorkerStateFile
 from utility_ts_analytics.telemetry.logs import name_process
+from utility_ts_analytics.telemetry.measures import Measures
 
 _RETRIES_MAX: Final = 100
 """So that only `delivery_timeout_ms` bounds a delivery: nobody waits for an answer."""
@@ -91,50 +94,75 @@ def make_worker(
     """
     clock, stream = SystemClock(), config.streams[name]
     state_file = WorkerStateFile(runtime_dir, name)
-    watch = database_watch(_into_questdb(config), [name])
     lease = Lease(config.kafka.consumer.session_timeout_ms / 1000, clock.boot_s)
-
-    def trouble() -> Failure | None:
-        return watch.failure_of(stream.table)
-
-    def refusal() -> Failure | None:
-        return shared_refusal(lanes, trouble)
 
     async def prove() -> None:
         await reader.prove()
 
     fence = Fence(lease, prove)
-    lanes = make_lanes(
-        _into_questdb(config),
-        name,
-        state_file.measures,
-        trouble=trouble,
-        spools=False,
-        order=StreamOrder(runtime_dir / f"{name}.order", clock, lambda: watch.answered_s),
-        guard=lambda sink: FencedSink(sink, fence),
+    reshape = Reshape(name, config.kafka.fields.of(name))
+    letters = DeadLetterTopic(
+        config.kafka,
+        dead_letter_topic(config.kafka, name),
+        by_partition=bool(config.questdb.shards),
     )
+    stores = [
+        _store(shard, one, name, runtime_dir, state_file.measures, fence)
+        for shard, one in _into_questdb(config).databases.items()
+    ]
+    feeds = [
+        Feed(
+            store.lanes,
+            partitions=config.questdb.shards.partitions_of(store.shard),
+            rules=Rules(STREAMS[name], stream.source, clock),
+            reshape=reshape,
+            letters=letters,
+            refusal=store.refusal,
+            stream=name,
+            topic=topic,
+            shard=store.shard,
+            measures=state_file.measures,
+            clock=clock,
+        )
+        for store in stores
+    ]
     reader = Reader(
-        lanes,
-        rules=Rules(STREAMS[name], stream.source, clock),
-        reshape=Reshape(name, config.kafka.fields.of(name)),
-        letters=DeadLetterTopic(config.kafka, dead_letter_topic(config, name)),
+        feeds,
+        reshape=reshape,
+        letters=letters,
         lease=lease,
-        refusal=refusal,
-        stream=name,
         topic=topic,
         measures=state_file.measures,
         clock=clock,
     )
-    reader.member = GroupMember(
-        config.kafka, group, topic, release=reader.release, clock=clock, ends=ends
+    reader.join_as(
+        GroupMember(config.kafka, group, topic, release=reader.release, clock=clock, ends=ends)
     )
     drain_timeout_s = config.server.drain_timeout_s
-    return ConsumeWorker(lanes, reader, watch, refusal, state_file, drain_timeout_s, clock)
+    return ConsumeWorker(stores, reader, state_file, drain_timeout_s, clock)
 
 
-def dead_letter_topic(config: Config, name: str) -> str:
-    """Return the topic of a stream's refused records."""
-    return config.kafka.topics.of(name) + config.kafka.consumer.dead_letter_suffix
+def _store(
+    shard: str, config: Config, name: str, runtime_dir: Path, measures: Measures, fence: Fence
+) -> Store:
+    """Build what stores the rows of one database; `config` is that of this database alone."""
+    clock, stream = SystemClock(), config.streams[name]
+    watch = database_watch(config, [name])
+
+    def trouble() -> Failure | None:
+        return watch.failure_of(stream.table)
+
+    order_file = f"{name}.{shard}.order" if shard else f"{name}.order"
+    lanes = make_lanes(
+        config,
+        name,
+        measures,
+        trouble=trouble,
+        spools=False,
+        order=StreamOrder(runtime_dir / order_file, clock, lambda: watch.answered_s),
+        guard=lambda sink: FencedSink(sink, fence),
+    )
+    return Store(shard, lanes, watch, lambda: shared_refusal(lanes, trouble))
 
 
 def _into_questdb(config: Config) -> Config:
@@ -167,5 +195,5 @@ def _operations(config: Config, runtime_dir: Path) -> AsgiApp:
     into_questdb = _into_questdb(config)
     own = operations_plan(config, partial(_operations, config))
     openapi = openapi_document([], url_of(config.metrics), PATHS)
-    log = LogWatch(config.kafka, SystemClock())
+    log = LogWatch(config, SystemClock())
     return operations_app(into_questdb, runtime_dir, [own], openapi, log=log)

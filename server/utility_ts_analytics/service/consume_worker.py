@@ -31,25 +31,38 @@ _BEAT_S = 0.5
 _log = structlog.get_logger("worker")
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One database of the worker's stream.
+
+    Attributes:
+        shard: Its name; empty if there is one only.
+        lanes: Store the rows.
+        watch: Polls the database.
+        refusal: Returns why the table takes no rows just now.
+    """
+
+    shard: str
+    lanes: Sequence[Lane]
+    watch: DatabaseWatch
+    refusal: Callable[[], Failure | None]
+
+
 @dataclass(slots=True)
 class ConsumeWorker:
     """A worker from its start to its end. One event loop.
 
     Attributes:
-        lanes: Store the rows.
-        reader: Fills the lanes.
-        watch: Polls the database.
-        refusal: Returns why the table takes no rows just now.
+        stores: The databases.
+        reader: Fills their lanes.
         state_file: Gets beats, gauges and counts.
         drain_timeout_s: From the signal to stop until rows that are not stored are dropped: they
             are read again. Seconds.
         clock: For beats.
     """
 
-    lanes: Sequence[Lane]
+    stores: Sequence[Store]
     reader: Reader
-    watch: DatabaseWatch
-    refusal: Callable[[], Failure | None]
     state_file: WorkerStateFile
     drain_timeout_s: float
     clock: Clock
@@ -65,28 +78,34 @@ class ConsumeWorker:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._stop.set)
         self.state_file.measures.held = self._held
-        for lane in self.lanes:
+        for lane in self._lanes:
             await lane.start(self._ended)
-        await self.watch.poll()
-        watching = asyncio.create_task(self.watch.run())
+        await asyncio.gather(*(store.watch.poll() for store in self.stores))
+        watching = [asyncio.create_task(store.watch.run()) for store in self.stores]
         await self.reader.start(self._ended)
         while not self._stop.is_set() and not await asyncio.to_thread(until):
-            self._publish(REFUSING if self.refusal() is not None else SERVING)
+            refuses = any(store.refusal() is not None for store in self.stores)
+            self._publish(REFUSING if refuses else SERVING)
             report_left_out()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_BEAT_S):
                     await self._stop.wait()
         self._stop.set()
         await self._drain()
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await asyncio.gather(*(lane.close() for lane in self.lanes))
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        await asyncio.gather(*(lane.close() for lane in self._lanes))
         self._publish(STOPPED)
+
+    @property
+    def _lanes(self) -> list[Lane]:
+        return [lane for store in self.stores for lane in store.lanes]
 
     async def _drain(self) -> None:
         self._publish(DRAINING)
         self.reader.stop_reading()
-        await asyncio.gather(*(lane.drain(self.drain_timeout_s / 2) for lane in self.lanes))
+        await asyncio.gather(*(lane.drain(self.drain_timeout_s / 2) for lane in self._lanes))
         await self.reader.stop()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -99,7 +118,7 @@ class ConsumeWorker:
     def _publish(self, state: int) -> None:
         member = self.reader.member
         gauges = (
-            (BUFFER_ROWS_MAX, sum(lane.queue.rows_max for lane in self.lanes)),
+            (BUFFER_ROWS_MAX, sum(lane.queue.rows_max for lane in self._lanes)),
             (WORKER_MEMORY, resident_bytes()),
             (PARTITIONS_ASSIGNED, len(member.claims)),
             (REBALANCES, member.rebalances),
@@ -107,6 +126,6 @@ class ConsumeWorker:
         self.state_file.publish(state, self.clock.monotonic_s(), gauges)
 
     def _held(self) -> tuple[int, int]:
-        queues = [lane.queue for lane in self.lanes]
+        queues = [lane.queue for lane in self._lanes]
         rows = sum(queue.put_rows - queue.settled_rows for queue in queues)
         return rows, sum(queue.held_bytes for queue in queues)

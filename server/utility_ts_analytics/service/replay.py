@@ -9,9 +9,10 @@ import uvloop
 
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.consume.progress import GroupProgress
+from utility_ts_analytics.consume.shard_map import dead_letter_topic
 from utility_ts_analytics.errors import EXIT_FAILED, EXIT_OK
 from utility_ts_analytics.owned_folder import make_owned_folder
-from utility_ts_analytics.service.consume_assembly import dead_letter_topic, make_worker
+from utility_ts_analytics.service.consume_assembly import make_worker
 from utility_ts_analytics.telemetry.layout import offset_of
 from utility_ts_analytics.telemetry.registry import DEAD_LETTERS, ROWS_STORED, SINKS
 
@@ -42,7 +43,7 @@ def replay_dead_letters(config: Config, *, tell: Callable[[str], None]) -> int:
 def _replay(config: Config, folder: Path, tell: Callable[[str], None]) -> int:
     code = EXIT_OK
     for name in config.streams:
-        topic = dead_letter_topic(config, name)
+        topic = dead_letter_topic(config.kafka, name)
         progress = GroupProgress(config.kafka, topic, config.kafka.group + _GROUP_SUFFIX)
         try:
             if not progress.exists():

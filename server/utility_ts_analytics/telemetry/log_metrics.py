@@ -6,6 +6,8 @@ from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
 PARTITION: Final = Label("partition", (), "the partitions of the stream's topic")
 
+SHARD: Final = Label("shard", (), "the names of `[[questdb.shards]]`")
+
 MESSAGES_READ = Metric(
     "ingestion_log_messages_read_total",
     "counter",
@@ -42,6 +44,15 @@ LAG_SECONDS = Metric(
     "How long ago everything in the partition was stored: 0 without lag, else the age of what was "
     "stored last.",
     (STREAM, PARTITION),
+    per_worker=False,
+)
+SHARD_UP = Metric(
+    "ingestion_shard_up",
+    "gauge",
+    "yes/no",
+    "1 if the QuestDB of the shard answered the last health check (once a second); absent without "
+    "shards. `ingestion_questdb_up` is 1 if all of them did.",
+    (SHARD,),
     per_worker=False,
 )
 KAFKA_UP = Metric(

@@ -13,6 +13,7 @@ from utility_ts_analytics.telemetry.log_metrics import (
     MESSAGES_READ,
     PARTITIONS_ASSIGNED,
     REBALANCES,
+    SHARD_UP,
 )
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
@@ -294,7 +295,7 @@ METRICS: Final = (
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
     *(MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, LAG_MESSAGES, LAG_SECONDS),
     *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY),
-    *(QUESTDB_UP, KAFKA_UP, TABLE_SUSPENDED, TABLE_WAL_LAG),
+    *(QUESTDB_UP, SHARD_UP, KAFKA_UP, TABLE_SUSPENDED, TABLE_WAL_LAG),
     *(READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

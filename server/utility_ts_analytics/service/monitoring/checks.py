@@ -1,5 +1,6 @@
 """The checks of `ingestion-service check`: causes of trouble before their effects."""
 
+import asyncio
 import os
 import resource
 import socket
@@ -10,6 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from utility_ts_analytics.config import Address, Config, QuestDBConfig
+from utility_ts_analytics.consume.shard_map import (
+    all_topics,
+    count_partitions,
+    shard_problems,
+)
 from utility_ts_analytics.database.access import access_of, login_trouble, ping_trouble
 from utility_ts_analytics.database.live_table import auto_creation
 from utility_ts_analytics.database.pool import address_of, connected
@@ -32,6 +38,7 @@ from utility_ts_analytics.service.monitoring.map_watch import (
     partitions_text,
     warnings,
 )
+from utility_ts_analytics.service.monitoring.stores_watch import named
 
 _CONNECT_TIMEOUT_S = 3.0
 _PGWIRE_LIMIT = 64
@@ -73,13 +80,43 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines += _limits(config)
     lines.append(_pgwire_connections(config))
     lines += _folders(config)
-    lines += await _listeners(config)
     lines += [CheckLine(text, ok=ok) for text, ok in await look_at_topics(config)]
-    if config.streams_into("questdb"):
+    if config.questdb.shards:
+        lines += await asyncio.to_thread(_shards, config)
+    for shard, one in config.databases.items():
+        found = await _database(one, is_shard=bool(shard))
+        lines += [CheckLine(named(shard, line.text), ok=line.ok) for line in found]
+    return lines
+
+
+async def _database(config: Config, *, is_shard: bool) -> list[CheckLine]:
+    """Check one QuestDB: `consume` writes into a shard, whatever the sinks of posts are."""
+    lines = await _listeners(config, is_shard=is_shard)
+    if is_shard or config.streams_into("questdb"):
         lines += _authorities(config)
         lines += await _schema(config)
         lines += await _memory_maps(config)
     return lines
+
+
+def _shards(config: Config) -> Iterator[CheckLine]:
+    """Check that the shards have every partition of the topics, and that nothing goes past them."""
+    for name in config.streams_into("questdb"):
+        text = (
+            f'{name}.sink.kind: serve refuses to start: with questdb.shards it must be "kafka"'
+            " there; consume does not need it"
+        )
+        yield CheckLine(text, ok=True)
+    try:
+        counts = count_partitions(config.kafka, all_topics(config))
+    except OperatorError as error:
+        yield CheckLine(str(error), ok=False)
+        return
+    problems = shard_problems(config, counts)
+    yield from (CheckLine(problem, ok=False) for problem in problems)
+    if not problems:
+        shares = ", ".join(f"{one.name} {one.partitions}" for one in config.questdb.shards)
+        yield CheckLine(f"questdb.shards: every partition has one shard: {shares}", ok=True)
 
 
 def _compiled_module() -> CheckLine:
@@ -216,12 +253,12 @@ def _folders(config: Config) -> Iterator[CheckLine]:
                 yield CheckLine(text, ok=False)
 
 
-async def _listeners(config: Config) -> list[CheckLine]:
-    """Connect to the ILP addresses that the streams use."""
+async def _listeners(config: Config, *, is_shard: bool) -> list[CheckLine]:
+    """Connect to the ILP addresses that the streams use; `consume` uses that of a shard."""
     questdb = config.questdb
     sinks = [stream.sink for stream in config.streams.values() if stream.sink.kind == "ilp"]
     lines = []
-    if any(sink.transport == "http" for sink in sinks):
+    if is_shard or any(sink.transport == "http" for sink in sinks):
         where, access = questdb.ilp_http_addr, access_of(questdb)
         trouble = None
         for asks in (ping_trouble, login_trouble):
@@ -229,7 +266,7 @@ async def _listeners(config: Config) -> list[CheckLine]:
                 where.host, where.port, timeout_s=_CONNECT_TIMEOUT_S, access=access
             )
         lines.append(_listener("questdb.ilp_http_addr", questdb.ilp_http_addr, trouble))
-    if any(sink.transport == "tcp" for sink in sinks):
+    if not is_shard and any(sink.transport == "tcp" for sink in sinks):
         trouble = _connect_trouble(questdb.ilp_tcp_addr)
         lines.append(_listener("questdb.ilp_tcp_addr", questdb.ilp_tcp_addr, trouble))
     return lines

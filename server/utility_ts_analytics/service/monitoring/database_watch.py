@@ -7,7 +7,6 @@ cannot be inspected while readings are still stored.
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
-from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.database.health import (
@@ -124,22 +123,6 @@ class DatabaseWatch:
     def warnings(self) -> list[str]:
         """Return one line per setting of QuestDB that should be changed; they refuse no rows."""
         return list(self._polled.warnings)
-
-    def facts(self) -> dict[str, Json] | None:
-        """Return the member `questdb` of the status (`documents`)."""
-        health = self.health
-        if health is None:
-            return None
-        tables: dict[str, Json] = {
-            name: {
-                "exists": table.exists,
-                "suspended": table.suspended,
-                "dedup": table.dedup,
-                "wal_lag_transactions": table.wal_lag_transactions,
-            }
-            for name, table in health.tables.items()
-        }
-        return {"up": health.up, "reason": health.reason, "tables": tables}
 
     def _lagging(self) -> list[str]:
         return [

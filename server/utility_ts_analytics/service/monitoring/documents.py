@@ -5,7 +5,8 @@
     version, uptime_s, now, ready, reasons[]
     warnings[]       what to correct in QuestDB although readings are stored
     questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions};
-                     null where no stream goes there
+                     null where no stream goes there. With shards: shards{name: up}, tables are
+                     named shard/table, and up is true if all of them are
     kafka            up, reason, topics{name: partitions, reason}; null where no stream goes there
     streams{name}
       table          name of its table in `questdb.tables`, while that is known
@@ -52,6 +53,7 @@ from utility_ts_analytics.telemetry.log_metrics import (
     MESSAGES_READ,
     PARTITIONS_ASSIGNED,
     REBALANCES,
+    SHARD_UP,
 )
 from utility_ts_analytics.telemetry.log_stream import DROPS
 from utility_ts_analytics.telemetry.metric import Metric
@@ -105,6 +107,7 @@ def scrape_figures(
     streams: Sequence[str],
     health: QuestDBHealth | None,
     *,
+    shards_up: Mapping[str, bool] = MappingProxyType({}),
     kafka_up: bool | None,
     ready: bool,
     lags: Lags = MappingProxyType({}),
@@ -115,6 +118,7 @@ def scrape_figures(
         totals: Of all workers.
         streams: Names of all streams.
         health: Result of the last poll of QuestDB; None where no stream goes there.
+        shards_up: Whether each shard answered; empty without shards.
         kafka_up: Whether every topic can be written to; None where no stream goes to Kafka.
         ready: Whether readings are being stored.
         lags: Of the log; empty where nothing is consumed.
@@ -134,6 +138,7 @@ def scrape_figures(
     found: Mapping[str, Samples] = {
         registry.WORKERS.name: _workers_by_state(alive, streams),
         registry.QUESTDB_UP.name: {} if health is None else {(): float(health.up)},
+        SHARD_UP.name: {(shard,): float(up) for shard, up in shards_up.items()},
         KAFKA_UP.name: {} if kafka_up is None else {(): float(kafka_up)},
         registry.TABLE_SUSPENDED.name: {
             (name,): float(table.suspended) for name, table in tables.items()

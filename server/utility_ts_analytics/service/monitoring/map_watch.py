@@ -5,7 +5,7 @@ A warning, not a reason to be unready: rows are stored until the limit is reache
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from utility_ts_analytics.database.memory_maps import (
 )
 from utility_ts_analytics.database.pool import DEFAULT_PORT, StatementRefused, connected
 from utility_ts_analytics.errors import QuestDBUnavailable
+from utility_ts_analytics.service.monitoring.stores_watch import named
 
 INTERVAL_S = 60.0
 _TIMEOUT_S = 10.0
@@ -147,29 +148,37 @@ class MapWatch:
     """Looks once a minute and keeps the warnings. One event loop.
 
     Args:
-        config: Where QuestDB is.
+        databases: Where each QuestDB is, by the name of its shard (`Config.databases`).
         clock: For the waits.
+
+    Attributes:
+        found: Warnings of the last look at each of them; empty before the first.
     """
 
-    def __init__(self, config: Config, clock: Clock) -> None:
-        self.warnings: Sequence[str] = ()
-        """Warnings of the last look; empty before the first."""
-        self._config = config
+    def __init__(self, databases: Mapping[str, Config], clock: Clock) -> None:
+        self.found: dict[str, Sequence[str]] = dict.fromkeys(databases, ())
+        self._databases = databases
         self._clock = clock
+
+    @property
+    def warnings(self) -> list[str]:
+        """All of them, with the names of shards."""
+        return [named(shard, line) for shard, lines in self.found.items() for line in lines]
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self.look()
+            await asyncio.gather(*map(self.look, self._databases))
             await self._clock.sleep(INTERVAL_S)
 
-    async def look(self) -> None:
-        """Look now; the last warnings stay if QuestDB does not answer."""
+    async def look(self, shard: str = "") -> None:
+        """Look at one QuestDB now; the last warnings stay if it does not answer."""
         try:
-            found = warnings(await look(self._config))
+            found = warnings(await look(self._databases[shard]))
         except (QuestDBUnavailable, StatementRefused):
             return  # `DatabaseWatch` reports that
-        if found != self.warnings:
+        if found != self.found[shard]:
             for warning in found:
-                _log.warning("QuestDB comes near a limit of the kernel", warning=warning)
-        self.warnings = found
+                text = named(shard, warning)
+                _log.warning("QuestDB comes near a limit of the kernel", warning=text)
+        self.found[shard] = found

@@ -13,10 +13,10 @@ from utility_ts_analytics.config import Config
 from utility_ts_analytics.consume.lag import Lags, LogWatch
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
-from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.documents import scrape_figures, stream_status
 from utility_ts_analytics.service.monitoring.history import SAMPLE_EVERY_S, History
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
+from utility_ts_analytics.service.monitoring.stores_watch import StoresWatch
 from utility_ts_analytics.service.shared_worker_state import (
     REFUSING,
     SERVING,
@@ -44,7 +44,7 @@ class OperationsFacts:
         config: Of the streams.
         state_file: Of this worker.
         runtime_dir: Where all workers keep their state.
-        watch: Polls QuestDB.
+        watch: Polls every QuestDB.
         brokers: Polls Kafka.
         ports: Asks the service's own ports.
         maps: Watches QuestDB's memory maps.
@@ -59,7 +59,7 @@ class OperationsFacts:
         state_file: WorkerStateFile,
         runtime_dir: Path,
         *,
-        watch: DatabaseWatch,
+        watch: StoresWatch,
         brokers: BrokerWatch,
         ports: PortWatch,
         maps: MapWatch,
@@ -123,6 +123,7 @@ class OperationsFacts:
             totals,
             list(self._streams),
             self._watch.health,
+            shards_up=self._watch.shards_up,
             kafka_up=self._brokers.up,
             ready=not self._unready_reasons(totals),
             lags=self._lags,

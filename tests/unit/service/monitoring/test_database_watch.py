@@ -11,6 +11,7 @@ from utility_ts_analytics.database.health import LAG_WINDOW_S
 from utility_ts_analytics.database.table_compare import create_sql
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
+from utility_ts_analytics.service.monitoring.stores_watch import StoresWatch
 
 METERS, PLANTS = table_specs()["meter_usage"], table_specs()["generation_output"]
 
@@ -50,7 +51,7 @@ def test_before_the_first_poll_rows_are_refused_for_a_moment() -> None:
     assert failure is not None
     assert (failure.code, failure.retry_after_s) == ("sink-unavailable", 1)
     assert not watch.known
-    assert watch.facts() == {"up": False, "reason": failure.detail, "tables": {}}
+    assert StoresWatch({"": watch}).facts() == {"up": False, "reason": failure.detail, "tables": {}}
 
 
 def test_questdb_away_refuses_every_table_with_one_reason_and_no_password() -> None:
@@ -60,7 +61,7 @@ def test_questdb_away_refuses_every_table_with_one_reason_and_no_password() -> N
     assert [failure and failure.retry_after_s for failure in failures] == [5, 5]
     [reason] = watch.reasons()
     assert "check questdb.uri" in reason
-    assert "hidden-4d1a" not in f"{reason}{watch.facts()}"
+    assert "hidden-4d1a" not in f"{reason}{StoresWatch({'': watch}).facts()}"
     assert watch.known
 
 
@@ -86,7 +87,7 @@ def test_tables_as_the_schema_says_refuse_nothing(questdb: Database) -> None:
     watch = polled(DatabaseWatch(questdb.pg_uri, [METERS, PLANTS], ManualClock()))
     assert watch.failure_of("meter_usage") is None
     assert watch.reasons() == []
-    facts = watch.facts()
+    facts = StoresWatch({"": watch}).facts()
     assert facts is not None
     assert (facts["up"], facts["reason"]) == (True, "")
     tables = facts["tables"]

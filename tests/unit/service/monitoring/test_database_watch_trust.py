@@ -20,6 +20,7 @@ from utility_ts_analytics.database.health import (
 from utility_ts_analytics.database.live_table import LiveTable
 from utility_ts_analytics.database.table_spec import TableSpec, table_specs
 from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
+from utility_ts_analytics.service.monitoring.stores_watch import StoresWatch
 
 METERS, PLANTS = table_specs()["meter_usage"], table_specs()["generation_output"]
 DOWN = QuestDBHealth(False, "pgwire is away", MappingProxyType({}))
@@ -102,7 +103,7 @@ def test_rows_over_http_go_on_while_pgwire_alone_is_away_and_it_is_reported(rig:
     assert unwatched.startswith("the tables cannot be watched")
     assert "300 s" in unwatched
     assert unwatched.endswith(": pgwire is away")
-    facts = rig.watch.facts()
+    facts = StoresWatch({"": rig.watch}).facts()
     assert facts is not None
     assert not facts["up"]
     assert rig.poll(seen()) == {}

@@ -88,7 +88,9 @@ def test_maps_of_a_questdb_of_this_user_are_counted(questdb: TestQuestDB) -> Non
 
 
 def test_warnings_stay_while_questdb_is_away() -> None:
-    watch = MapWatch(config_for("postgresql://admin:quest@127.0.0.1:1/qdb"), ManualClock())
-    watch.warnings = ["before"]
+    watch = MapWatch(
+        config_for("postgresql://admin:quest@127.0.0.1:1/qdb").databases, ManualClock()
+    )
+    watch.found[""] = ["before"]
     asyncio.run(watch.look())
     assert watch.warnings == ["before"]

@@ -11,9 +11,9 @@ from utility_ts_analytics.database.health import UNKNOWN, QuestDBHealth
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
-from utility_ts_analytics.service.monitoring.database_watch import DatabaseWatch
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.operations import OperationsFacts
+from utility_ts_analytics.service.monitoring.stores_watch import StoresWatch
 from utility_ts_analytics.service.shared_worker_state import (
     DRAINING,
     REFUSING,
@@ -27,10 +27,11 @@ from utility_ts_analytics.service.shared_worker_state import (
 NOW_S = 100.0
 
 
-class HealthyWatch(DatabaseWatch):
+class HealthyWatch(StoresWatch):
     """A database without trouble, or with the trouble told."""
 
     def __init__(self, *troubles: str) -> None:
+        super().__init__({})
         self.troubles = list(troubles)
 
     def reasons(self) -> list[str]:
@@ -65,8 +66,8 @@ def facts_of(
     folder: Path, *troubles: str, ports: Sequence[str] = (), warnings: Sequence[str] = ()
 ) -> OperationsFacts:
     config, clock = parse_config({}, {}), ManualClock(NOW_S)
-    maps = MapWatch(config, clock)
-    maps.warnings = warnings
+    maps = MapWatch(config.databases, clock)
+    maps.found[""] = warnings
     return OperationsFacts(
         config,
         WorkerStateFile(folder, "operations"),
@@ -196,7 +197,7 @@ def test_shutdown_says_that_the_worker_stopped(tmp_path: Path) -> None:
 
     config, clock = parse_config({}, {}), ManualClock(NOW_S)
     ports = PortWatch([], tmp_path, clock, worker_silent_s=15)
-    maps = IdleMaps(config, clock)
+    maps = IdleMaps(config.databases, clock)
     state_file = WorkerStateFile(tmp_path, "operations")
     listens = asyncio.Event()
 
