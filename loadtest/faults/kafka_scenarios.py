@@ -17,7 +17,7 @@ _ANSWER_BYTES = 500
 
 def _stage(scene: Scene) -> KafkaStage:
     if not isinstance(scene.stage, KafkaStage):
-        raise AssertionError("a fault of the log on a stage without one")
+        raise TypeError("a fault of the log on a stage without one")
     return scene.stage
 
 
