@@ -22,7 +22,9 @@ _READY_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 45.0
 """Longer than the drain timeout of the service, so that a clean end is not cut off."""
 
-Value = str | int | bool | list[str]
+Value = str | int | bool
+Table = Mapping[str, Value | list[str]]
+"""A table of the config."""
 
 
 class Database(Protocol):
@@ -71,7 +73,7 @@ class ServiceSettings:
     sink: Mapping[str, Value] = field(default_factory=dict)
     spool: Mapping[str, Value] = field(default_factory=dict)
     server: Mapping[str, Value] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -104,6 +106,9 @@ class ServiceProcess:
         database: Its QuestDB.
         settings: Of its config.
         verb: Of the command: "serve" or "consume".
+
+    Attributes:
+        config: The file.
     """
 
     def __init__(
@@ -113,8 +118,8 @@ class ServiceProcess:
         ports = _free_ports(3)
         self.meter_usage_port, _, self.operations_port = ports
         self.log_path = directory / "service.log"
-        self._config = directory / CONFIG_NAME
-        self._config.write_text(_config_text(database, settings, ports))
+        self.config = directory / CONFIG_NAME
+        self.config.write_text(_config_text(database, settings, ports))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -130,9 +135,9 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             applied = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-                command("schema", "apply", "--config", str(self._config)),
+                command("schema", "apply", "--config", str(self.config)),
                 env=environment(),
-                cwd=self._config.parent,
+                cwd=self.config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -150,9 +155,9 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                command(self._verb, "--config", str(self._config)),
+                command(self._verb, "--config", str(self.config)),
                 env=environment(),
-                cwd=self._config.parent,
+                cwd=self.config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -252,7 +257,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _config_text(database: Database, settings: ServiceSettings, ports: list[int]) -> str:
-    tables: dict[str, Mapping[str, Value]] = {
+    tables: dict[str, Table] = {
         "questdb": {
             "uri": database.pg_uri,
             "ilp_http_addr": f"127.0.0.1:{database.http_port}",

@@ -117,6 +117,24 @@ class Brokers:
             client.close()
         return sum(end - max(0, it.offset) for it, end in zip(committed, ends, strict=True))
 
+    def rewind(self, topic: str, partitions: int, group: str, to_ms: int) -> None:
+        """Have a group without members read again what is in a topic since then.
+
+        Args:
+            topic: Of the log.
+            partitions: Of the topic.
+            group: Has no member.
+            to_ms: Messages with this time stamp (since 1970) or a later one are read again.
+        """
+        client = Consumer({"bootstrap.servers": ",".join(self.addresses), "group.id": group})
+        try:
+            wanted = [TopicPartition(topic, number, to_ms) for number in range(partitions)]
+            found = client.offsets_for_times(wanted, timeout=_ANSWER_S)
+            # -1 is the end: there is no message so late.
+            client.commit(offsets=[it for it in found if it.offset >= 0], asynchronous=False)
+        finally:
+            client.close()
+
     def _node(self, number: int, cluster_id: str) -> EmbeddedKafka:
         client, controller, edge = self._ports[number]
         voters = ",".join(f"{n + 1}@{_HOST}:{it[1]}" for n, it in enumerate(self._ports))

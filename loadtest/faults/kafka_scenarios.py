@@ -11,6 +11,9 @@ from loadtest.faults.scenario import Scenario, Scene
 
 _FROZEN_S = SESSION_S + 4.0
 _BETWEEN_S_MAX = 1.0
+_BEHIND_MS_MAX = 5_000
+"""Time from a message to its row in the table, at most."""
+
 _REQUEST_BYTES = 100_000
 _ANSWER_BYTES = 500
 
@@ -89,6 +92,19 @@ def _rebalance(scene: Scene, seconds: float) -> None:
         scene.wait(scene.rng.random() * 2 * _BETWEEN_S_MAX)
 
 
+def _lose_questdb(scene: Scene) -> None:
+    """Its disk is gone: the archive has what is old, the log what is new."""
+    stage = _stage(scene)
+    scene.wait(scene.scale.seconds)
+    archived_ms = time.time_ns() // 1_000_000
+    stage.archive()
+    scene.wait(scene.scale.seconds / 2)
+    with scene.fault():
+        stage.lose_questdb()
+        scene.wait(scene.scale.seconds / 2)
+        stage.recover_questdb(archived_ms - _BEHIND_MS_MAX)
+
+
 Strike = Callable[[Scene, float], None]
 """Does a fault that lasts about so many seconds, and ends it."""
 
@@ -133,6 +149,7 @@ KAFKA_SCENARIOS = {
                 "rebalances": _rebalance,
             }.items()
         ),
+        Scenario("log-questdb-lost", _lose_questdb),
         Scenario("log-storm", _storm),
     )
 }

@@ -2,14 +2,23 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 from loadtest.faults.brokers import Brokers
 from loadtest.faults.proxy import Proxy
 from loadtest.faults.stage import Scale, Setup, Stage
 from loadtest.processes import family, wait_until
-from loadtest.service import DatabasePorts, ServiceProcess, ServiceSettings, Value
+from loadtest.service import (
+    DatabasePorts,
+    ServiceProcess,
+    ServiceSettings,
+    Value,
+    command,
+    environment,
+)
 
 SESSION_S = 6.0
 """Silence after which a consumer's partitions go to others: the least that brokers allow."""
@@ -19,6 +28,7 @@ _PARTITIONS = 6
 _GROUP = "faults"
 _CONSUMERS = 2
 _DRAINED_S_MAX = 180.0
+_ARCHIVE_S_MAX = 180.0
 
 
 class KafkaStage(Stage):
@@ -148,6 +158,45 @@ class KafkaStage(Stage):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._frozen.clear()
+
+    def archive(self, *options: str) -> None:
+        """Run `archive` with the consumers' configuration.
+
+        Raises:
+            RuntimeError: It failed; the message has what it said.
+        """
+        folder = self.directory / "archive"
+        folder.mkdir(exist_ok=True)
+        config = str(self._consumers[0].config)
+        done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+            command("archive", "--config", config, "--dir", str(folder), *options),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=_ARCHIVE_S_MAX,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"archive {' '.join(options)}: {done.stdout}{done.stderr}")
+
+    def lose_questdb(self) -> None:
+        """End the consumers and QuestDB, and delete all that QuestDB had."""
+        for number in self.consumers:
+            self.stop_consumer(number)
+        self.kill_questdb()
+        shutil.rmtree(self.directory / "questdb" / "db")
+
+    def recover_questdb(self, from_ms: int) -> None:
+        """Start an empty QuestDB and fill it from archive and log (docs/KAFKA_OPERATIONS.md).
+
+        Args:
+            from_ms: Everything that was in the log before, since 1970, is in the archive.
+        """
+        self.start_questdb()
+        self._consumers[0].apply_schema()
+        self.archive("--restore")
+        self.brokers.rewind(_TOPIC, _PARTITIONS, _GROUP, from_ms)
+        self.start_consumers()
 
     def _new_consumer(self, number: int) -> ServiceProcess:
         if self._running is None:

@@ -13,12 +13,13 @@ import structlog
 
 from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.config import Address, BindAddress, Config, KafkaConfig, url_of
+from utility_ts_analytics.config import Address, BindAddress, Config, url_of
 from utility_ts_analytics.config.kafka import ClientSettings
+from utility_ts_analytics.consume.shard_map import dead_letter_topic
 from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 from utility_ts_analytics.errors import EXIT_OK, OperatorError
 from utility_ts_analytics.service.child_process import start_child
-from utility_ts_analytics.service.consume_assembly import consume_plan, dead_letter_topic
+from utility_ts_analytics.service.consume_assembly import consume_plan
 from utility_ts_analytics.service.generations import STOP_MARGIN_S
 from utility_ts_analytics.service.listeners.ports import claim_or_raise
 from utility_ts_analytics.service.plans import Listener
@@ -108,9 +109,9 @@ def _into_log(config: Config, broker: Address) -> Config:
 
 
 def _make_topics(config: Config) -> int:
-    kafka: KafkaConfig = config.kafka
+    kafka = config.kafka
     partitions = {kafka.topics.of(name): _PARTITIONS for name in config.streams}
-    letters = {dead_letter_topic(config, name): 1 for name in config.streams}
+    letters = {dead_letter_topic(kafka, name): 1 for name in config.streams}
     make_topics(kafka, partitions | letters)
     return EXIT_OK
 
