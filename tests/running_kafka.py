@@ -15,7 +15,7 @@ from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Address, KafkaConfig
 from utility_ts_analytics.sinks.kafka.topic import LogTopic, make_topics
 
-ANSWER_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 90.0
 KAFKA_PARTITIONS = 4
 
 
@@ -51,10 +51,15 @@ class TestKafka:
         """Stop the broker; `start` brings it back."""
         self.server.stop()
 
-    def kill(self) -> None:
-        """Kill the broker as a lost machine would; `start` brings it back."""
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill the broker as a lost machine would, and start it again after a `with` block."""
         os.kill(self.pid, signal.SIGKILL)
         self.server.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -65,23 +70,26 @@ class TestKafka:
         finally:
             os.kill(self.pid, signal.SIGCONT)
 
-    def read(self, topic: str, rows: int) -> list[Message]:
-        """Return the messages of a topic from its beginning, by partition, up to `rows` lines."""
+    def read(self, topic: str, rows: int = 0) -> list[Message]:
+        """Return all messages of a topic, by partition; fail with fewer than `rows` lines."""
         consumer = Consumer(
             {"bootstrap.servers": self.addr, "group.id": "reads", "enable.auto.commit": False}
         )
         try:
             partitions = consumer.list_topics(topic, ANSWER_TIMEOUT_S).topics[topic].partitions
-            consumer.assign([TopicPartition(topic, n, OFFSET_BEGINNING) for n in partitions])
+            places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions]
+            bounds = [consumer.get_watermark_offsets(place, ANSWER_TIMEOUT_S) for place in places]
+            count = sum(high - low for low, high in bounds)
+            consumer.assign(places)
             messages: list[Message] = []
-            lines = 0
             give_up_at_s = time.monotonic() + ANSWER_TIMEOUT_S
-            while lines < rows:
-                assert time.monotonic() < give_up_at_s, f"{lines} of {rows} lines in {topic}"
+            while len(messages) < count:
+                assert time.monotonic() < give_up_at_s, f"{len(messages)} of {count} messages"
                 message = consumer.poll(0.2)
                 if message is not None and message.error() is None:
                     messages.append(message)
-                    lines += (message.value() or b"").count(b"\n")
+            lines = sum((message.value() or b"").count(b"\n") for message in messages)
+            assert lines >= rows, f"{topic} has {lines} lines"
         finally:
             consumer.close()
         return sorted(messages, key=lambda one: (one.partition() or 0, one.offset() or 0))

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.kafka
 
 SPEC = STREAMS["meter_usage"]
 TS = datetime(2026, 1, 1, tzinfo=UTC)
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 
 def reading(number: int, meter_id: str | None = None, **fields: Any) -> MeterUsage:

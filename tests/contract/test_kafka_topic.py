@@ -10,7 +10,7 @@ from utility_ts_analytics.sinks.kafka.topic import LogTopic, TopicLook, make_top
 
 pytestmark = pytest.mark.kafka
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 
 def look(config: KafkaConfig, topic: str, timeout_s: float = TIMEOUT_S) -> TopicLook:

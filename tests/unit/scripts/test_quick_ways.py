@@ -10,7 +10,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 WHOLE = "pytest -n 2 --dist loadfile"
-UNIT = "pytest tests/unit -m not questdb and not process -n 2 --dist loadfile"
+UNIT = "pytest tests/unit -m not questdb and not kafka and not process -n 2 --dist loadfile"
 
 
 def run(script: Path, *arguments: str, ci: bool = False) -> subprocess.CompletedProcess[str]:
