@@ -122,15 +122,15 @@ def _repeated(scene: Scene, *, strike: Strike) -> None:
 
 
 def _storm(scene: Scene) -> None:
-    """All of them at random, one behind the other, until the time is up."""
+    """Each of them once, then any of them, until the time is up."""
     end_s = time.monotonic() + scene.scale.seconds
     with scene.fault():
-        while True:
-            for strike in scene.rng.sample(_STRIKES, len(_STRIKES)):
-                strike(scene, scene.rng.random() * _BETWEEN_S_MAX)
-                scene.wait(scene.rng.random() * _BETWEEN_S_MAX)
-                if time.monotonic() > end_s:
-                    return
+        strikes = scene.rng.sample(_STRIKES, len(_STRIKES))
+        while strikes:
+            strikes.pop()(scene, scene.rng.random() * _BETWEEN_S_MAX)
+            scene.wait(scene.rng.random() * _BETWEEN_S_MAX)
+            if not strikes and time.monotonic() < end_s:
+                strikes = [scene.rng.choice(_STRIKES)]
 
 
 KAFKA_SCENARIOS = {
