@@ -30,7 +30,7 @@ class Summary(msgspec.Struct):
     accepted: int = 0
     parse_errors: int = 0
     rejected: int = 0
-    ack: Literal["committed", "spooled"] | None = None
+    ack: Literal["committed", "spooled", "replicated"] | None = None
     errors: list[LineError] = msgspec.field(default_factory=list)
     code: str = ""
 
@@ -65,9 +65,9 @@ def judge(answer: Answer) -> Acknowledged | Again | Wrong:
     if answer.status == 400 and summary.code == "truncated-body":
         # A proxy cut the body: for the client that is a broken connection.
         return Again(0.0)
-    acks = {200: "committed", 202: "spooled"}
+    acks = {200: ["committed"], 202: ["spooled", "replicated"]}
     counts = (summary.accepted, summary.parse_errors, summary.rejected)
-    if summary.ack == acks.get(answer.status, "none") and counts == (answer.body.rows, 0, 0):
+    if summary.ack in acks.get(answer.status, []) and counts == (answer.body.rows, 0, 0):
         return Acknowledged()
     return Wrong(_described(answer))
 

@@ -23,6 +23,8 @@ _STOP_TIMEOUT_S = 45.0
 """Longer than the drain timeout of the service, so that a clean end is not cut off."""
 
 Value = str | int | bool
+Table = Mapping[str, Value | list[str]]
+"""A table of the config."""
 
 
 class Database(Protocol):
@@ -63,6 +65,7 @@ class ServiceSettings:
         sink: Further keys of `[meter_usage.sink]`.
         spool: Keys of `[meter_usage.spool]`; without any there is no such table.
         server: Keys of `[server]`.
+        tables: Further tables by their names, such as "kafka".
     """
 
     workers: int = 0
@@ -70,6 +73,7 @@ class ServiceSettings:
     sink: Mapping[str, Value] = field(default_factory=dict)
     spool: Mapping[str, Value] = field(default_factory=dict)
     server: Mapping[str, Value] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -95,14 +99,27 @@ def running_service(
 
 
 class ServiceProcess:
-    """A service that may be started, ended in any way, and started again on the same ports."""
+    """A service that may be started, ended in any way, and started again on the same ports.
 
-    def __init__(self, directory: Path, database: Database, settings: ServiceSettings) -> None:
+    Args:
+        directory: For its config and log; exists.
+        database: Its QuestDB.
+        settings: Of its config.
+        verb: Of the command: "serve" or "consume".
+
+    Attributes:
+        config: The file.
+    """
+
+    def __init__(
+        self, directory: Path, database: Database, settings: ServiceSettings, verb: str = "serve"
+    ) -> None:
+        self._verb = verb
         ports = _free_ports(3)
         self.meter_usage_port, _, self.operations_port = ports
         self.log_path = directory / "service.log"
-        self._config = directory / CONFIG_NAME
-        self._config.write_text(_config_text(database, settings, ports))
+        self.config = directory / CONFIG_NAME
+        self.config.write_text(_config_text(database, settings, ports))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,9 +135,9 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             applied = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-                command("schema", "apply", "--config", str(self._config)),
+                command("schema", "apply", "--config", str(self.config)),
                 env=environment(),
-                cwd=self._config.parent,
+                cwd=self.config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -138,9 +155,9 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                command("serve", "--config", str(self._config)),
+                command(self._verb, "--config", str(self.config)),
                 env=environment(),
-                cwd=self._config.parent,
+                cwd=self.config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -240,7 +257,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _config_text(database: Database, settings: ServiceSettings, ports: list[int]) -> str:
-    tables: dict[str, Mapping[str, Value]] = {
+    tables: dict[str, Table] = {
         "questdb": {
             "uri": database.pg_uri,
             "ilp_http_addr": f"127.0.0.1:{database.http_port}",
@@ -256,6 +273,7 @@ def _config_text(database: Database, settings: ServiceSettings, ports: list[int]
         "generation_output.source": {"http_bind_addr": f"127.0.0.1:{ports[1]}"},
         "metrics": {"bind_addr": f"127.0.0.1:{ports[2]}"},
         "server": settings.server,
+        **settings.tables,
     }
     lines: list[str] = []
     for name, values in tables.items():

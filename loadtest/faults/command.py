@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from loadtest.command_line import Table, add_choice, command_parser
+from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
+from loadtest.faults.kafka_stage import KafkaStage
 from loadtest.faults.scenario import Report, Scenario, play
 from loadtest.faults.scenarios import SCENARIOS
 from loadtest.faults.sequence_play import Outcome, play_sequence
@@ -13,6 +15,7 @@ from loadtest.faults.sequences import NAMED, FaultSequence, by_service, draw
 from loadtest.faults.stage import Scale, Stage
 
 NAMES = [*SCENARIOS, *NAMED]
+ALL_NAMES = [*NAMES, *KAFKA_SCENARIOS]
 
 FAULT_TABLE = Table(
     ("fault", 22),
@@ -53,22 +56,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play the chosen faults and sequences and return the exit code."""
     options = _parser().parse_args(arguments)
     if options.list:
-        print("\n".join(NAMES))
+        print("\n".join(ALL_NAMES))
         return 0
-    names = options.only or ([] if options.sequences else NAMES)
+    names = options.only or _all_names(options)
     scenarios = [SCENARIOS[name] for name in names if name in SCENARIOS]
+    through_log = [KAFKA_SCENARIOS[name] for name in names if name in KAFKA_SCENARIOS]
     sequences = [NAMED[name] for name in names if name in NAMED]
     sequences += by_service(map(draw, range(options.seed, options.seed + options.sequences)))
-    rows = rows_needed(options.seconds) if scenarios else 1
+    rows = rows_needed(options.seconds) if scenarios or through_log else 1
     scale = Scale(seconds=options.seconds, rows=rows)
-    with (
-        tempfile.TemporaryDirectory(prefix="faults-") as directory,
-        Stage(Path(directory), scale) as stage,
-    ):
-        failed = _play_scenarios(stage, scenarios, options.seed)
-        failed |= _play_sequences(stage, sequences)
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        if scenarios or sequences:
+            with Stage(Path(name), scale) as stage:
+                failed |= _play_scenarios(stage, scenarios, options.seed)
+                failed |= _play_sequences(stage, sequences)
+        if through_log:
+            (directory := Path(name, "log")).mkdir()
+            with KafkaStage(directory, scale, brokers=options.brokers) as stage:
+                failed |= _play_scenarios(stage, through_log, options.seed)
     print("FAILED" if failed else "nothing acknowledged was lost, doubled or undone")
     return 1 if failed else 0
+
+
+def _all_names(options: argparse.Namespace) -> list[str]:
+    """Return what is played where no name was given."""
+    if options.kafka:
+        return list(KAFKA_SCENARIOS)
+    return [] if options.sequences else NAMES
 
 
 def rows_needed(seconds: float) -> int:
@@ -155,7 +170,15 @@ def _parser() -> argparse.ArgumentParser:
         " Exit code 0: the books of every run balance; 1: they do not, or a run did not recover.",
         example="--only questdb-killed --only storm --seconds 8",
     )
-    add_choice(parser, NAMES, "fault or named sequence")
+    add_choice(parser, ALL_NAMES, "fault or named sequence")
+    parser.add_argument(
+        "--kafka",
+        action="store_true",
+        help="play the faults of the log instead: edge, Kafka, two consumers, QuestDB",
+    )
+    parser.add_argument(
+        "--brokers", type=int, choices=(1, 3), default=3, help="of the log (default: 3)"
+    )
     parser.add_argument(
         "--sequences",
         type=_sequences,

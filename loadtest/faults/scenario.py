@@ -14,7 +14,6 @@ from loadtest.faults.proxy import ProxyThread
 from loadtest.faults.stage import Scale, Setup, Stage
 from loadtest.ledger import Ledger
 from loadtest.processes import wait_until
-from loadtest.service_counts import wait_calm
 from loadtest.stored import TABLE
 from loadtest.versions import VERSIONS_END, VersionLedger, enter_versions
 
@@ -198,8 +197,7 @@ def _await_spooled(scene: Scene, database: QuestDBRest) -> None:
                 "spooled rows are stored",
                 timeout_s=scene.scale.recovery_s_max,
             )
-    if scene.stage.has_service:
-        wait_calm(scene.stage.service.operations_port, timeout_s=scene.scale.recovery_s_max)
+    scene.stage.await_drained()
 
 
 def answered_in_fault(ledger: Ledger, spans_s: Sequence[Span]) -> int:

@@ -16,6 +16,7 @@ from loadtest.faults.small_disk import small_disk
 from loadtest.processes import family, listeners
 from loadtest.readings import Body, produce, split_bodies
 from loadtest.service import Database, DatabasePorts, ServiceProcess, ServiceSettings, Value
+from loadtest.service_counts import wait_calm
 from loadtest.versions import VersionLedger
 
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
@@ -179,6 +180,16 @@ class Stage:
         if self._running is None:
             self.start_questdb()
 
+    def await_drained(self) -> None:
+        """Return once nothing that was taken is on its way.
+
+        Raises:
+            RuntimeError: Something is for too long.
+        """
+        if self._service is not None:
+            port = self._service.operations_port
+            wait_calm(port, timeout_s=self.scale.recovery_s_max)
+
     def mend(self) -> None:
         """End the faults of every line."""
         self.ilp.do(Proxy.mend)
@@ -267,6 +278,10 @@ class Stage:
         """Send SIGHUP."""
         os.kill(self.service.pid, signal.SIGHUP)
 
+    def settings_of(self, setup: Setup, **spool: Value) -> ServiceSettings:
+        """Return the settings of a service for this stage."""
+        return setup.settings(**spool)
+
     def _start_service(self, setup: Setup) -> None:
         running = self._running
         if running is None:
@@ -282,7 +297,7 @@ class Stage:
             disk_bytes, limits = setup.spool_disk_bytes, {}
             if disk_bytes and not stack.enter_context(small_disk(directory / "spool", disk_bytes)):
                 limits["max_bytes"] = disk_bytes
-            service = ServiceProcess(directory, ports, setup.settings(**limits))
+            service = ServiceProcess(directory, ports, self.settings_of(setup, **limits))
             service.apply_schema()
             stack.callback(self._forget_service)
             stack.callback(service.end)

@@ -61,6 +61,8 @@ class EmbeddedKafka:
     Args:
         data_dir: Created if missing. One instance per directory; holds data and `log/`.
         retention_mib: Of each partition, MiB; older messages are deleted.
+        ports: For clients and for controllers; None takes free ones.
+        cluster_id: The same for all nodes of a cluster, which `settings` join; None makes one.
         settings: Further settings of the broker, by their names; they win over ours.
         environ: Of the JVM, and where JAVA_HOME is looked up; None takes this process's.
         notify: Told in one line when something slow begins, such as the download of the jars.
@@ -72,6 +74,8 @@ class EmbeddedKafka:
         data_dir: Path,
         *,
         retention_mib: int = 256,
+        ports: tuple[int, int] | None = None,
+        cluster_id: str | None = None,
         settings: Mapping[str, str] | None = None,
         environ: Mapping[str, str] | None = None,
         notify: Callable[[str], None] = lambda _: None,
@@ -83,7 +87,8 @@ class EmbeddedKafka:
         self._environ = dict(os.environ if environ is None else environ)
         self._notify = notify
         self._clock = clock or SystemClock()
-        self._ports: list[int] = []
+        self._ports = list(ports or ())
+        self._cluster_id = cluster_id or new_cluster_id()
         self._jvm = JvmProcess(self._directory, self._clock)
 
     @property
@@ -197,9 +202,9 @@ class EmbeddedKafka:
 
     def _format(self, command: list[str]) -> None:
         """Make the data folder of a new cluster."""
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One argument: an id may begin with a dash.
-        arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(self._properties_path)]
+        named = f"--cluster-id={self._cluster_id}"
+        arguments = ["format", named, "--config", str(self._properties_path)]
         try:
             done = subprocess.run(  # noqa: S603 - our own arguments
                 [*command, "kafka.tools.StorageTool", *arguments],
@@ -215,6 +220,11 @@ class EmbeddedKafka:
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
             raise OperatorError(f"cannot start Kafka: cannot format its data: {said}")
+
+
+def new_cluster_id() -> str:
+    """Return an id for a new cluster."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 _LOG = """\

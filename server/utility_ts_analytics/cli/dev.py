@@ -20,7 +20,13 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(".questdb"),
         metavar="DIR",
-        help="where the embedded QuestDB keeps its data (default: %(default)s)",
+        help="where the embedded QuestDB, and the broker, keep their data (default: %(default)s)",
+    )
+    command.add_argument(
+        "--kafka",
+        action="store_true",
+        help="send the readings through a log: an embedded Kafka broker on a free port, and"
+        " `consume` with an operations port of its own",
     )
     command.add_argument(
         "--once",
@@ -36,6 +42,7 @@ def _run(options: argparse.Namespace) -> int:
         data_dir=options.data_dir,
         samples_dir=_SAMPLES_DIR,
         once=options.once,
+        with_kafka=options.kafka,
     )
 
 
@@ -48,6 +55,7 @@ COMMAND = Command(
     examples={
         "": "run until Ctrl-C",
         "--once": "start, store and count the samples, stop",
+        "--kafka": "the same by way of Kafka and consume",
         "--data-dir tmp/questdb": "keep QuestDB's data somewhere else",
     },
     exit_codes={

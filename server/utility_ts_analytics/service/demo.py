@@ -1,9 +1,9 @@
 """Everything on one machine: an embedded QuestDB, the schema, the server, and `data-samples/`."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -24,6 +24,8 @@ from utility_ts_analytics.database.schema import apply_schema, specs_for
 from utility_ts_analytics.database.table_spec import table_specs
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.service.assembly import server_plans, service_plan
+from utility_ts_analytics.service.demo_log import DemoLog
+from utility_ts_analytics.service.demo_samples import Samples
 from utility_ts_analytics.service.listeners.ports import claim_or_raise
 from utility_ts_analytics.service.local_http import ask_listener
 from utility_ts_analytics.service.standard_files import stdout_failed
@@ -52,6 +54,7 @@ def run_demo(
     data_dir: Path,
     samples_dir: Path,
     once: bool,
+    with_kafka: bool,
 ) -> int:
     """Start QuestDB, apply the schema, serve, and store the samples if they are missing.
 
@@ -61,12 +64,14 @@ def run_demo(
         data_dir: Of the embedded QuestDB.
         samples_dir: The checkout's `data-samples/`.
         once: Stop when the samples are stored and counted, instead of at a signal.
+        with_kafka: Send the readings through a Kafka broker, whose data is in `data_dir`, and
+            `consume`.
 
     Returns:
         The exit code.
 
     Raises:
-        OperatorError: A port of the service is in use, or QuestDB does not start.
+        OperatorError: A port of the service is in use, or QuestDB or Kafka does not start.
     """
     config = parse_config(tables, environ)
     config.refuse_shards("dev")
@@ -74,10 +79,10 @@ def run_demo(
     for plan in server_plans(config):
         claim_or_raise(plan.listener).close()  # before a JVM is started in vain
     ports = ports_of(config.questdb)
-    questdb = EmbeddedQuestDB(
-        data_dir, ports=ports, free_if_taken=True, notify=lambda line: print(line, flush=True)
-    )
-    with questdb as running:
+    clock = SystemClock()
+    with ExitStack() as stack:
+        questdb = EmbeddedQuestDB(data_dir, ports=ports, free_if_taken=True, notify=_say)
+        running = stack.enter_context(questdb)
         here = {
             "uri": running.pg_uri,
             "ilp_http_addr": running.http_addr,
@@ -93,11 +98,19 @@ def run_demo(
                 "INGESTION__QUESTDB__ILP_HTTP_ADDR": running.http_addr,
                 "INGESTION__QUESTDB__URI": running.pg_uri,
             }
-        clock = SystemClock()
-        demo = Demo(config, f"http://{running.http_addr}/", samples_dir, clock, moved)
+        log = DemoLog(data_dir / "kafka", config, clock, notify=_say) if with_kafka else None
+        if log is not None:
+            config = stack.enter_context(log.broker())
+        addresses = {"QuestDB console": f"http://{running.http_addr}/"}
+        addresses |= log.addresses if log is not None else {}
+        demo = Demo(config, addresses, samples_dir, clock, moved)
         supervisor = Supervisor(service_plan(config), load=None, clock=clock)
         with LogRelay():
-            return supervisor.run(demo.run, once=once)
+            if log is None:
+                return supervisor.run(demo.run, once=once)
+            with log.consumer():
+                code = supervisor.run(demo.run, once=once)
+            return code or log.exit_code
 
 
 def ports_of(questdb: QuestDBConfig) -> Ports | None:
@@ -111,53 +124,19 @@ def ports_of(questdb: QuestDBConfig) -> Ports | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
-    """The facts of `data-samples/expected.json`.
-
-    Attributes:
-        folder: Where the files are.
-        rows: Rows of each table.
-        start: First interval, as SQL reads it.
-        end: End of the last one.
-    """
-
-    folder: Path
-    rows: Mapping[str, int]
-    start: str
-    end: str
-
-    @classmethod
-    def read(cls, folder: Path) -> "Samples":
-        """Read the folder's `expected.json`.
-
-        Raises:
-            OperatorError: It is not there.
-        """
-        path = folder / "expected.json"
-        try:
-            document = json.loads(path.read_text())
-        except OSError as error:
-            raise OperatorError(
-                f"cannot read {path}: {error.strerror}; run this in a checkout of the project"
-            ) from error
-        period = document["period"]
-        return cls(folder, document["rows"], period["start"], period["end"])
-
-
-@dataclass(frozen=True, slots=True)
 class Demo:
     """Stores the samples and prints the addresses while the service serves, in its own process.
 
     Attributes:
         config: Of the service that runs beside it.
-        console_url: QuestDB's own console.
+        others: Further addresses to print, by what is there.
         samples_dir: The checkout's `data-samples/`.
         clock: For waits.
         moved: Environment variables with QuestDB's ports, if they differ from the configuration.
     """
 
     config: Config
-    console_url: str
+    others: Mapping[str, str]
     samples_dir: Path
     clock: Clock
     moved: Mapping[str, str] = field(default_factory=dict)
@@ -255,7 +234,7 @@ class Demo:
                 f"post {stream} to": f"{url_of(settings.source)}/ingest/{stream}/ndjson"
                 for stream, settings in self.config.streams.items()
             },
-            "QuestDB console": self.console_url,
+            **self.others,
         }
         width = max(map(len, addresses))
         yield from (f"{name:{width}} {address}" for name, address in addresses.items())
@@ -292,5 +271,5 @@ def _post_sample(source: SourceConfig, stream: str, body: bytes) -> None:
         body=body,
         headers=headers,
     )
-    if status != HTTPStatus.OK:
+    if status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
         raise OperatorError(f"cannot post the sample of {stream}: {status} {answer.decode()}")

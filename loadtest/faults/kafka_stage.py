@@ -1,0 +1,224 @@
+"""The stage of the log: the service writes to Kafka, and two `consume` fill QuestDB from there."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from loadtest.faults.brokers import Brokers
+from loadtest.faults.proxy import Proxy
+from loadtest.faults.stage import Scale, Setup, Stage
+from loadtest.processes import family, wait_until
+from loadtest.service import (
+    DatabasePorts,
+    ServiceProcess,
+    ServiceSettings,
+    Value,
+    command,
+    environment,
+)
+
+SESSION_S = 6.0
+"""Silence after which a consumer's partitions go to others: the least that brokers allow."""
+
+_TOPIC = "meter_usage"
+_PARTITIONS = 6
+_GROUP = "faults"
+_CONSUMERS = 2
+_DRAINED_S_MAX = 180.0
+_ARCHIVE_S_MAX = 180.0
+
+
+class KafkaStage(Stage):
+    """Edge, brokers, consumers and QuestDB.
+
+    Args:
+        directory: For data, configs and logs; exists.
+        scale: Of every fault played here.
+        brokers: 1 or 3.
+
+    Attributes:
+        brokers: The log.
+    """
+
+    brokers: Brokers
+
+    def __init__(self, directory: Path, scale: Scale, *, brokers: int = 1) -> None:
+        super().__init__(directory, scale)
+        self._broker_count = brokers
+        self._consumers: list[ServiceProcess] = []
+        self._frozen: list[int] = []
+        self._log_stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "KafkaStage":
+        with contextlib.ExitStack() as stack:
+            super().__enter__()
+            stack.callback(super().__exit__)
+            self.brokers = stack.enter_context(
+                Brokers(self.directory / "kafka", self._broker_count)
+            )
+            self.brokers.make_topics(
+                {
+                    _TOPIC: _PARTITIONS,
+                    f"{_TOPIC}.dead-letters": 1,
+                    "generation_output": 1,
+                    "generation_output.dead-letters": 1,
+                }
+            )
+            stack.callback(self._end_processes)
+            self._log_stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._log_stack.close()
+
+    @property
+    def consumers(self) -> range:
+        """Numbers of the consumers."""
+        return range(_CONSUMERS)
+
+    def settings_of(self, setup: Setup, **spool: Value) -> ServiceSettings:
+        """Return the settings of the edge: the setup's, but into the log."""
+        given = setup.settings(**spool)
+        into_log: dict[str, Value] = {"kind": "kafka", "fallback": "none"}
+        return ServiceSettings(
+            workers=given.workers,
+            source=given.source,
+            sink={**given.sink, **into_log},
+            spool=given.spool,
+            server=given.server,
+            tables={
+                "generation_output.sink": into_log,
+                "kafka": {"brokers": self.brokers.edge_addresses},
+            },
+        )
+
+    def set_up(self, setup: Setup) -> None:
+        """Have an edge of this kind ready, all else in order, and the log empty."""
+        super().set_up(setup)
+        self.start_consumers()
+        self.await_drained()
+
+    def set_right(self) -> None:
+        """Have all brokers, consumers and QuestDB running and all lines in order."""
+        self.brokers.start()
+        super().set_right()
+        self.thaw_consumers()
+        if self._consumers:
+            self.start_consumers()
+
+    def mend(self) -> None:
+        """End the faults of every line."""
+        super().mend()
+        self.brokers.on_lines(Proxy.mend)
+
+    def await_drained(self) -> None:
+        """Return once everything in the log is stored."""
+        super().await_drained()
+        wait_until(
+            lambda: self.brokers.lag(_TOPIC, _PARTITIONS, _GROUP) == 0,
+            "consumers have stored everything in the log",
+            timeout_s=_DRAINED_S_MAX,
+            every_s=0.2,
+        )
+
+    def start_consumers(self) -> None:
+        """Start the consumers that do not run."""
+        if not self._consumers:
+            self._consumers = [self._new_consumer(number) for number in self.consumers]
+        for consumer in self._consumers:
+            if not consumer.runs:
+                consumer.start(ready=False)
+
+    def kill_consumer(self, number: int) -> None:
+        """End all processes of a consumer with SIGKILL, as the loss of its machine would."""
+        consumer = self._consumers[number]
+        for one in family(consumer.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGKILL)
+        consumer.kill()
+
+    def stop_consumer(self, number: int) -> None:
+        """End a consumer with SIGTERM, if it runs."""
+        if self._consumers[number].runs:
+            self._consumers[number].stop()
+
+    def freeze_consumer(self, number: int) -> None:
+        """Stop all processes of a consumer from running."""
+        self._frozen += [one.pid for one in family(self._consumers[number].pid)]
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    def thaw_consumers(self) -> None:
+        """Let frozen consumers run on."""
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._frozen.clear()
+
+    def archive(self, *options: str) -> None:
+        """Run `archive` with the consumers' configuration.
+
+        Raises:
+            RuntimeError: It failed; the message has what it said.
+        """
+        folder = self.directory / "archive"
+        folder.mkdir(exist_ok=True)
+        config = str(self._consumers[0].config)
+        done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+            command("archive", "--config", config, "--dir", str(folder), *options),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=_ARCHIVE_S_MAX,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"archive {' '.join(options)}: {done.stdout}{done.stderr}")
+
+    def lose_questdb(self) -> None:
+        """End the consumers and QuestDB, and delete all that QuestDB had."""
+        for number in self.consumers:
+            self.stop_consumer(number)
+        self.kill_questdb()
+        shutil.rmtree(self.directory / "questdb" / "db")
+
+    def recover_questdb(self, from_ms: int) -> None:
+        """Start an empty QuestDB and fill it from archive and log (docs/KAFKA_OPERATIONS.md).
+
+        Args:
+            from_ms: Everything that was in the log before, since 1970, is in the archive.
+        """
+        self.start_questdb()
+        self._consumers[0].apply_schema()
+        self.archive("--restore")
+        self.brokers.rewind(_TOPIC, _PARTITIONS, _GROUP, from_ms)
+        self.start_consumers()
+
+    def _new_consumer(self, number: int) -> ServiceProcess:
+        if self._running is None:
+            raise AssertionError("QuestDB was not started")
+        running = self._running
+        ports = DatabasePorts(running.http_port, running.ilp_port, running.pg_uri)
+        directory = self.directory / f"consumer-{number + 1}"
+        directory.mkdir()
+        settings = Setup().settings()
+        settings = ServiceSettings(
+            sink=settings.sink,
+            server=settings.server,
+            tables={
+                "kafka": {"brokers": self.brokers.addresses, "group": _GROUP},
+                "kafka.consumer": {"session_timeout_ms": int(SESSION_S * 1000)},
+            },
+        )
+        return ServiceProcess(directory, ports, settings, verb="consume")
+
+    def _end_processes(self) -> None:
+        """End consumers and edge while the brokers are still there."""
+        self.thaw_consumers()
+        for consumer in self._consumers:
+            consumer.end()
+        self._service_stack.close()
