@@ -92,7 +92,8 @@ async def fill_shards(
     Raises:
         ConfigError: A database that is a shard of both gives partitions away.
         QuestDBUnavailable: A server is away; run it again.
-        OperatorError: A table is not as sql/schema says, or a server refuses rows.
+        OperatorError: A table is not as sql/schema says, a row has no key, or a server refuses
+            rows.
     """
     sources = _sources(old, new, max(partitions.values(), default=1))
     reports = []
@@ -212,6 +213,11 @@ def _missing(copy: _Copy, day: date) -> Iterator[dict[str, list[str]]]:
                 _export(server, copy.table, keys, day, there[-1])
         for batch in engine.stream(_lines_sql(copy, there), raw, batch_rows=POST_ROWS):
             lines, names = batch.column(0).to_pylist(), batch.column(1).to_pylist()
+            if None in names:  # another client wrote it
+                raise OperatorError(
+                    f"cannot fill shards: {copy.table.name} {day} of {copy.server.address} has rows"
+                    " without a key, which belong to no shard"
+                )
             numbers = as_numbers(key_partitions(names, len(copy.shard_of)))
             rows: dict[str, list[str]] = {}
             for line, number in zip(lines, numbers, strict=True):
