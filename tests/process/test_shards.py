@@ -1,4 +1,7 @@
-"""Several QuestDBs as shards: `consume`, the commands over all of them, and a range that moves."""
+"""Several QuestDBs as shards: `consume`, the commands over all of them, and a range that moves.
+
+One story, to share two consumers and three QuestDBs: each test goes on from the one before.
+"""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -13,11 +16,9 @@ from tests.process.running_consumer import run_consumer
 from tests.process.running_service import (
     RunningService,
     Section,
-    ServicePorts,
-    free_ports,
     run_command,
-    write_config,
 )
+from tests.process.shard_configs import config_of, shards
 from tests.process.stored_tables import until
 
 from utility_ts_analytics.sinks.kafka.partitioning import partition_of
@@ -43,31 +44,6 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
 def topics(kafka_addr: str) -> LogTopics:
     name = uuid.uuid4().hex[:8]
     return LogTopics(kafka_addr, name, PARTITIONS, letter_partitions=PARTITIONS)
-
-
-def shards(databases: Mapping[str, OwnQuestDB], ranges: Mapping[str, object]) -> Section:
-    """Return the section `[questdb]` with these shards."""
-    return {
-        "shards": [
-            {
-                "name": name,
-                "partitions": partitions,
-                "uri": databases[name].addresses.pg_uri,
-                "ilp_http_addr": f"127.0.0.1:{databases[name].addresses.http_port}",
-            }
-            for name, partitions in ranges.items()
-        ]
-    }
-
-
-def config_of(
-    place: Path, databases: Mapping[str, OwnQuestDB], topics: LogTopics, ranges: Section
-) -> Path:
-    """Write a configuration with these shards."""
-    settings = {"kafka": topics.settings(), "questdb": shards(databases, ranges)}
-    place.mkdir(exist_ok=True)
-    ports = ServicePorts(*free_ports(3))
-    return write_config(place / "config.toml", databases["north"].addresses, ports, settings)
 
 
 BEFORE: Section = {"north": "0-2", "south": [3, "4-5"]}
@@ -290,7 +266,6 @@ def test_range_moves_to_another_shard(
         assert databases[wrong].tables.count_meter(meter) == 0
 
 
-@pytest.mark.usefixtures("consumer")
 def test_keys_in_a_wrong_shard_are_named(
     databases: Mapping[str, OwnQuestDB], topics: LogTopics, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from utility_ts_analytics.archive.contents import engine_trouble
@@ -102,14 +103,22 @@ async def fill_shards(
             for table in archive_tables(new.stream_tables):
                 if table.stream is None or table.stream not in partitions:
                     continue
-                count = partitions[table.stream]
-                copy = await _prepared(one, new, table, count, Path(folder), clock)
+                prepared = partial(
+                    _prepared,
+                    one,
+                    new,
+                    table,
+                    partitions=partitions[table.stream],
+                    folder=Path(folder),
+                    clock=clock,
+                )
+                copy = await prepared()
                 report = FillReport(copy.server.address, table.stream, len(copy.live.days))
                 for day in copy.live.days:
                     progress(f"copying {table.name} {day} of {copy.server.address}")
                     await asyncio.to_thread(_copy_day, copy, day, report)
                 # Again from the databases: rows that were sent are visible now.
-                copy = await _prepared(one, new, table, count, Path(folder), clock)
+                copy = await prepared()
                 for day in copy.live.days:
                     progress(f"comparing {table.name} {day} of {copy.server.address}")
                     await asyncio.to_thread(_compare_day, copy, day, report)
@@ -146,6 +155,7 @@ async def _prepared(
     source: Config,
     new: Config,
     table: ArchiveTable,
+    *,
     partitions: int,
     folder: Path,
     clock: Clock,
