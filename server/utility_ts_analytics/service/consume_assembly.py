@@ -1,6 +1,6 @@
 """Builds from a config the plan of `consume`, its workers and its operations port."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -117,17 +117,8 @@ def make_worker(
         measures=state_file.measures,
         clock=clock,
     )
-    shards = config.questdb.shards
     reader = Reader(
-        [
-            make_feed(
-                one.lanes,
-                partitions=shards.partitions_of(one.shard),
-                refusal=one.refusal,
-                shard=one.shard,
-            )
-            for one in stores
-        ],
+        [_feed(one, config, make_feed) for one in stores],
         reshape=reshape,
         letters=letters,
         lease=lease,
@@ -140,6 +131,16 @@ def make_worker(
     )
     drain_timeout_s = config.server.drain_timeout_s
     return ConsumeWorker(stores, reader, state_file, drain_timeout_s, clock)
+
+
+def _feed(store: Store, config: Config, make_feed: Callable[..., Feed]) -> Feed:
+    """Build the feed of one database; `make_feed` has what it shares with the others."""
+    return make_feed(
+        store.lanes,
+        partitions=config.questdb.shards.partitions_of(store.shard),
+        refusal=store.refusal,
+        shard=store.shard,
+    )
 
 
 def _store(
