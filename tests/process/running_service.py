@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from tests.process.forked_commands import run_forked
 from tests.process.process_family import descendants
 from tests.process.raw_http import JSON, NDJSON, Answer, Connection, ask, post
 from tests.process.stored_tables import until
+from tests.process.toml_text import toml_lines
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
@@ -25,7 +25,6 @@ PROJECT = Path(__file__).parents[2]
 
 Section = Mapping[str, object]
 """A table of the config: settings and further tables by their TOML keys."""
-
 
 MakeId = Callable[[str], str]
 
@@ -82,7 +81,7 @@ def write_config(
         },
         "metrics": {"bind_addr": f"127.0.0.1:{ports.operations}"},
     }
-    path.write_text("\n".join(_toml_lines(merged(settings, overrides), ())) + "\n")
+    path.write_text("\n".join(toml_lines(merged(settings, overrides), ())) + "\n")
     return path
 
 
@@ -96,28 +95,6 @@ def merged(base: Section, changes: Section) -> Section:
         else:
             both[key] = change
     return both
-
-
-def _toml_lines(section: Section, path: tuple[str, ...]) -> list[str]:
-    lines = [f"[{'.'.join(path)}]"] if path else []
-    tables = {key: value for key, value in section.items() if isinstance(value, Mapping)}
-    arrays = {key: value for key, value in section.items() if _is_array_of_tables(value)}
-    # JSON writes these scalars and lists of texts just as TOML does.
-    lines += [
-        f"{key} = {json.dumps(value)}"
-        for key, value in section.items()
-        if key not in tables and key not in arrays
-    ]
-    for key, table in tables.items():
-        lines += _toml_lines(table, (*path, key))
-    for key, array in arrays.items():
-        for table in array if isinstance(array, list) else []:
-            lines += [f"[[{'.'.join((*path, key))}]]", *_toml_lines(table, ())]
-    return lines
-
-
-def _is_array_of_tables(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def command(*arguments: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""Several QuestDBs as shards: `consume`, the commands over all of them, and a range that moves."""
+"""Several QuestDBs as shards: `consume`, the commands over all of them, and a range that moves.
+
+One story, to share two consumers and three QuestDBs: each test goes on from the one before.
+"""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -13,11 +16,9 @@ from tests.process.running_consumer import run_consumer
 from tests.process.running_service import (
     RunningService,
     Section,
-    ServicePorts,
-    free_ports,
     run_command,
-    write_config,
 )
+from tests.process.shard_configs import config_of, shards
 from tests.process.stored_tables import until
 
 from utility_ts_analytics.sinks.kafka.partitioning import partition_of
@@ -43,31 +44,6 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str,
 def topics(kafka_addr: str) -> LogTopics:
     name = uuid.uuid4().hex[:8]
     return LogTopics(kafka_addr, name, PARTITIONS, letter_partitions=PARTITIONS)
-
-
-def shards(databases: Mapping[str, OwnQuestDB], ranges: Mapping[str, object]) -> Section:
-    """Return the section `[questdb]` with these shards."""
-    return {
-        "shards": [
-            {
-                "name": name,
-                "partitions": partitions,
-                "uri": databases[name].addresses.pg_uri,
-                "ilp_http_addr": f"127.0.0.1:{databases[name].addresses.http_port}",
-            }
-            for name, partitions in ranges.items()
-        ]
-    }
-
-
-def config_of(
-    place: Path, databases: Mapping[str, OwnQuestDB], topics: LogTopics, ranges: Section
-) -> Path:
-    """Write a configuration with these shards."""
-    settings = {"kafka": topics.settings(), "questdb": shards(databases, ranges)}
-    place.mkdir(exist_ok=True)
-    ports = ServicePorts(*free_ports(3))
-    return write_config(place / "config.toml", databases["north"].addresses, ports, settings)
 
 
 BEFORE: Section = {"north": "0-2", "south": [3, "4-5"]}
@@ -170,6 +146,31 @@ def test_each_partition_goes_to_its_shard(
     assert 'ingestion_table_suspended{table="north/meter_usage"} 0.0' in metrics
 
 
+def test_archive_and_answers_have_the_rows_of_all_shards(
+    consumer: RunningService, config: Path
+) -> None:
+    """`consumer` has stored one reading per meter by now."""
+
+    def meters() -> set[str]:
+        words = ("meter_peaks", "--from", "2024-05-01", "--to", "2024-05-02", "--format", "json")
+        folder = ("--dir", str(archive))
+        answer = msgspec.json.decode(run_well("analyze", *words, *folder, config=config))
+        assert len(answer) == len(METERS)
+        return {row["meter_id"] for row in answer}
+
+    archive = config.parent / "archive"
+    archive.mkdir()
+    assert meters() == set(METERS)
+    done = run_well("archive", "--dir", str(archive), config=config)
+    assert "north/meter_usage: 1 files, 1 written" in done
+    assert "south/meter_usage: 1 files, 1 written" in done
+    files = sorted(path.name for path in archive.glob("meter_usage/day=2024-05-01/*.parquet"))
+    assert files == ["north.parquet", "south.parquet"]
+    assert meters() == set(METERS)
+    verified = run_well("archive", "--dir", str(archive), "--verify", config=config)
+    assert "2 files with 60 rows read: 2 as in QuestDB" in verified
+
+
 def test_refused_record_is_replayed_into_its_shard(
     consumer: RunningService, databases: Mapping[str, OwnQuestDB], topics: LogTopics, tmp_path: Path
 ) -> None:
@@ -195,6 +196,10 @@ def test_shard_that_is_away_holds_up_its_own_partitions_only(
     south.server.stop()
     try:
         until(lambda: "shard south: " in consumer.unreadiness(), "the status names the shard")
+        # More than the backlog holds, so that partitions are paused.
+        far = next(meter for meter in METERS if partition_of(meter, PARTITIONS) == 3)
+        wide = [reading(far, minute, padding="x" * 600_000) for minute in range(100, 114)]
+        topics.put(*wide, partition=3)
         for meter in METERS:
             put(topics, meter, 1)
         until(
@@ -210,6 +215,7 @@ def test_shard_that_is_away_holds_up_its_own_partitions_only(
         south.server.start()
     wait_committed(topics)
     consumer.wait_ready()
+    assert south.tables.count_meter(far) == 2 + len(wide)
 
 
 def test_range_moves_to_another_shard(
@@ -230,8 +236,14 @@ def test_range_moves_to_another_shard(
         put(topics, meter, 2)
         put(topics, meter, 0, kwh=9.0)
     run_well("schema", "apply", config=after)
-    assert "1 rows" not in run_well(*fill, config=after)
-    run_well(*fill, config=after)  # again: changes nothing
+    sent = run_well(*fill, config=after)
+    assert "to north2" in sent
+    assert "to south" in sent
+    assert "rows sent: none" in run_well(*fill, config=after).partition("generation")[0]
+    for meter in METERS:
+        if partition_of(meter, PARTITIONS) < 3:  # all values, event ids included
+            now = "north2" if partition_of(meter, PARTITIONS) < 2 else "south"
+            assert databases[now].tables.meter(meter) == databases["north"].tables.meter(meter)
     assert run_well("shards", "check", config=after).count("each of its partitions") == 4
 
     kept = config_of(tmp_path / "kept", databases, topics, {"north": "0-1", "south": "2-5"})
@@ -253,7 +265,12 @@ def test_range_moves_to_another_shard(
         assert rows[:3] == [9.0, 1.0, 1.0], meter
         assert databases[wrong].tables.count_meter(meter) == 0
 
-    # A key in two shards, and one in the wrong one alone.
+
+def test_keys_in_a_wrong_shard_are_named(
+    databases: Mapping[str, OwnQuestDB], topics: LogTopics, tmp_path: Path
+) -> None:
+    """After the move. A key in two shards, and one in the wrong one alone."""
+    after = config_of(tmp_path / "after", databases, topics, AFTER)
     stray = next(meter for meter in METERS if partition_of(meter, PARTITIONS) == 5)
     lone = next(f"lone-{n}" for n in range(99) if partition_of(f"lone-{n}", PARTITIONS) == 5)
     north2 = databases["north2"].tables

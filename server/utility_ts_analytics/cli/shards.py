@@ -77,12 +77,13 @@ def _fill(config: Config, old: Config, partitions: dict[str, int]) -> list[Check
     with extra_needed("fill shards", "files"):
         from utility_ts_analytics.service.shards.fill import fill_shards
 
-    members = count_members(config.kafka)
-    if members:
-        raise OperatorError(
-            f"cannot fill shards: the consumer group {config.kafka.group} has {members} members;"
-            " stop consume everywhere first: readings wait in the log"
-        )
+    for kafka in (old.kafka, config.kafka):
+        members = count_members(kafka)
+        if members:
+            raise OperatorError(
+                f"cannot fill shards: the consumer group {kafka.group} has {members} members; stop"
+                " consume everywhere first: readings wait in the log"
+            )
     with progress_line():
         reports = asyncio.run(
             fill_shards(old, config, partitions, clock=SystemClock(), progress=show_progress)

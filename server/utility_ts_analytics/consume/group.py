@@ -142,11 +142,7 @@ class GroupMember:
         return await self._in_polling(lambda: self._poll(wait_s, bytes_max))
 
     async def pause(self, which: Callable[[int], bool]) -> None:
-        """Fetch nothing for the partitions that are assigned now; polls go on.
-
-        Args:
-            which: Tells whether a partition is meant.
-        """
+        """Fetch nothing for those of the assigned partitions that are meant; polls go on."""
         await self._in_polling(lambda: self._consumer.pause(self._partitions(which)))
 
     async def resume(self, which: Callable[[int], bool]) -> None:
@@ -156,8 +152,7 @@ class GroupMember:
     async def read_again(self, which: Callable[[int], bool]) -> None:
         """Replace every claim that has ended, and read its partition from what is not settled.
 
-        Args:
-            which: Tells whether a partition is meant; nothing of it is in flight.
+        Only of partitions that are meant; nothing of them is in flight.
         """
         await self._in_polling(lambda: self._read_again(which))
 

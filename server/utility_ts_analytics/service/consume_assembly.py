@@ -1,6 +1,6 @@
 """Builds from a config the plan of `consume`, its workers and its operations port."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -92,7 +92,7 @@ def make_worker(
         group: The consumer group.
         ends: By partition, the offset from which on messages are left alone.
     """
-    clock, stream = SystemClock(), config.streams[name]
+    clock = SystemClock()
     state_file = WorkerStateFile(runtime_dir, name)
     lease = Lease(config.kafka.consumer.session_timeout_ms / 1000, clock.boot_s)
 
@@ -101,33 +101,24 @@ def make_worker(
 
     fence = Fence(lease, prove)
     reshape = Reshape(name, config.kafka.fields.of(name))
-    letters = DeadLetterTopic(
-        config.kafka,
-        dead_letter_topic(config.kafka, name),
-        by_partition=bool(config.questdb.shards),
-    )
+    letters_topic = dead_letter_topic(config.kafka, name)
+    letters = DeadLetterTopic(config.kafka, letters_topic, by_partition=bool(config.questdb.shards))
     stores = [
-        _store(shard, one, name, runtime_dir, state_file.measures, fence)
+        _store(shard, one, name, runtime_dir, measures=state_file.measures, fence=fence)
         for shard, one in _into_questdb(config).databases.items()
     ]
-    feeds = [
-        Feed(
-            store.lanes,
-            partitions=config.questdb.shards.partitions_of(store.shard),
-            rules=Rules(STREAMS[name], stream.source, clock),
-            reshape=reshape,
-            letters=letters,
-            refusal=store.refusal,
-            stream=name,
-            topic=topic,
-            shard=store.shard,
-            measures=state_file.measures,
-            clock=clock,
-        )
-        for store in stores
-    ]
+    make_feed = partial(
+        Feed,
+        rules=Rules(STREAMS[name], config.streams[name].source, clock),
+        reshape=reshape,
+        letters=letters,
+        stream=name,
+        topic=topic,
+        measures=state_file.measures,
+        clock=clock,
+    )
     reader = Reader(
-        feeds,
+        [_feed(one, config, make_feed) for one in stores],
         reshape=reshape,
         letters=letters,
         lease=lease,
@@ -142,8 +133,18 @@ def make_worker(
     return ConsumeWorker(stores, reader, state_file, drain_timeout_s, clock)
 
 
+def _feed(store: Store, config: Config, make_feed: Callable[..., Feed]) -> Feed:
+    """Build the feed of one database; `make_feed` has what it shares with the others."""
+    return make_feed(
+        store.lanes,
+        partitions=config.questdb.shards.partitions_of(store.shard),
+        refusal=store.refusal,
+        shard=store.shard,
+    )
+
+
 def _store(
-    shard: str, config: Config, name: str, runtime_dir: Path, measures: Measures, fence: Fence
+    shard: str, config: Config, name: str, runtime_dir: Path, *, measures: Measures, fence: Fence
 ) -> Store:
     """Build what stores the rows of one database; `config` is that of this database alone."""
     clock, stream = SystemClock(), config.streams[name]

@@ -9,6 +9,12 @@ from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.config import Config
+from utility_ts_analytics.consume.shard_map import (
+    all_topics,
+    count_partitions,
+    shard_problems,
+)
+from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.sinks.kafka.client import on_thread
 from utility_ts_analytics.sinks.kafka.topic import LogTopic, TopicLook
 
@@ -109,3 +115,28 @@ async def look_at_topics(config: Config) -> list[tuple[str, bool]]:
         text = f"{stream}: the topic {topic.name} with {look.partitions} partitions takes messages"
         found += [(line, True) for line in (text, *look.warnings)]
     return found
+
+
+async def look_at_shards(config: Config) -> list[tuple[str, bool]]:
+    """Compare the shards once with the topics, and say what goes past them; for `check`.
+
+    Returns:
+        As `look_at_topics`.
+    """
+    found = [
+        (
+            f'{name}.sink.kind: serve refuses to start: with questdb.shards it must be "kafka"'
+            " there; consume does not need it",
+            True,
+        )
+        for name in config.streams_into("questdb")
+    ]
+    try:
+        counts = await on_thread(partial(count_partitions, config.kafka, all_topics(config)))
+    except OperatorError as error:
+        return [*found, (str(error), False)]
+    problems = shard_problems(config, counts)
+    if not problems:
+        shares = ", ".join(f"{one.name} {one.partitions}" for one in config.questdb.shards)
+        found.append((f"questdb.shards: every partition has one shard: {shares}", True))
+    return [*found, *((problem, False) for problem in problems)]

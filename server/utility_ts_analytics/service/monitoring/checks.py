@@ -1,6 +1,5 @@
 """The checks of `ingestion-service check`: causes of trouble before their effects."""
 
-import asyncio
 import os
 import resource
 import socket
@@ -11,11 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from utility_ts_analytics.config import Address, Config, QuestDBConfig
-from utility_ts_analytics.consume.shard_map import (
-    all_topics,
-    count_partitions,
-    shard_problems,
-)
 from utility_ts_analytics.database.access import access_of, login_trouble, ping_trouble
 from utility_ts_analytics.database.live_table import auto_creation
 from utility_ts_analytics.database.pool import address_of, connected
@@ -31,7 +25,7 @@ from utility_ts_analytics.service.listeners.tls import (
     valid_until,
     weaknesses,
 )
-from utility_ts_analytics.service.monitoring.broker_watch import look_at_topics
+from utility_ts_analytics.service.monitoring.broker_watch import look_at_shards, look_at_topics
 from utility_ts_analytics.service.monitoring.map_watch import (
     limit_text,
     look,
@@ -82,7 +76,7 @@ async def run_checks(config: Config) -> list[CheckLine]:
     lines += _folders(config)
     lines += [CheckLine(text, ok=ok) for text, ok in await look_at_topics(config)]
     if config.questdb.shards:
-        lines += await asyncio.to_thread(_shards, config)
+        lines += [CheckLine(text, ok=ok) for text, ok in await look_at_shards(config)]
     for shard, one in config.databases.items():
         found = await _database(one, is_shard=bool(shard))
         lines += [CheckLine(named(shard, line.text), ok=line.ok) for line in found]
@@ -97,26 +91,6 @@ async def _database(config: Config, *, is_shard: bool) -> list[CheckLine]:
         lines += await _schema(config)
         lines += await _memory_maps(config)
     return lines
-
-
-def _shards(config: Config) -> Iterator[CheckLine]:
-    """Check that the shards have every partition of the topics, and that nothing goes past them."""
-    for name in config.streams_into("questdb"):
-        text = (
-            f'{name}.sink.kind: serve refuses to start: with questdb.shards it must be "kafka"'
-            " there; consume does not need it"
-        )
-        yield CheckLine(text, ok=True)
-    try:
-        counts = count_partitions(config.kafka, all_topics(config))
-    except OperatorError as error:
-        yield CheckLine(str(error), ok=False)
-        return
-    problems = shard_problems(config, counts)
-    yield from (CheckLine(problem, ok=False) for problem in problems)
-    if not problems:
-        shares = ", ".join(f"{one.name} {one.partitions}" for one in config.questdb.shards)
-        yield CheckLine(f"questdb.shards: every partition has one shard: {shares}", ok=True)
 
 
 def _compiled_module() -> CheckLine:

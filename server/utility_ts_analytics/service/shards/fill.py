@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from utility_ts_analytics.archive.contents import engine_trouble
@@ -92,7 +93,8 @@ async def fill_shards(
     Raises:
         ConfigError: A database that is a shard of both gives partitions away.
         QuestDBUnavailable: A server is away; run it again.
-        OperatorError: A table is not as sql/schema says, or a server refuses rows.
+        OperatorError: A table is not as sql/schema says, a row has no key, or a server refuses
+            rows.
     """
     sources = _sources(old, new, max(partitions.values(), default=1))
     reports = []
@@ -101,14 +103,22 @@ async def fill_shards(
             for table in archive_tables(new.stream_tables):
                 if table.stream is None or table.stream not in partitions:
                     continue
-                count = partitions[table.stream]
-                copy = await _prepared(one, new, table, count, Path(folder), clock)
+                prepared = partial(
+                    _prepared,
+                    one,
+                    new,
+                    table,
+                    partitions=partitions[table.stream],
+                    folder=Path(folder),
+                    clock=clock,
+                )
+                copy = await prepared()
                 report = FillReport(copy.server.address, table.stream, len(copy.live.days))
                 for day in copy.live.days:
                     progress(f"copying {table.name} {day} of {copy.server.address}")
                     await asyncio.to_thread(_copy_day, copy, day, report)
                 # Again from the databases: rows that were sent are visible now.
-                copy = await _prepared(one, new, table, count, Path(folder), clock)
+                copy = await prepared()
                 for day in copy.live.days:
                     progress(f"comparing {table.name} {day} of {copy.server.address}")
                     await asyncio.to_thread(_compare_day, copy, day, report)
@@ -145,6 +155,7 @@ async def _prepared(
     source: Config,
     new: Config,
     table: ArchiveTable,
+    *,
     partitions: int,
     folder: Path,
     clock: Clock,
@@ -212,6 +223,11 @@ def _missing(copy: _Copy, day: date) -> Iterator[dict[str, list[str]]]:
                 _export(server, copy.table, keys, day, there[-1])
         for batch in engine.stream(_lines_sql(copy, there), raw, batch_rows=POST_ROWS):
             lines, names = batch.column(0).to_pylist(), batch.column(1).to_pylist()
+            if None in names:  # another client wrote it
+                raise OperatorError(
+                    f"cannot fill shards: {copy.table.name} {day} of {copy.server.address} has rows"
+                    " without a key, which belong to no shard"
+                )
             numbers = as_numbers(key_partitions(names, len(copy.shard_of)))
             rows: dict[str, list[str]] = {}
             for line, number in zip(lines, numbers, strict=True):
