@@ -187,7 +187,7 @@ class KafkaStage(Stage):
         shutil.rmtree(self.directory / "questdb" / "db")
 
     def recover_questdb(self, from_ms: int) -> None:
-        """Start an empty QuestDB and fill it from archive and log (docs/KAFKA_OPERATIONS.md).
+        """Start an empty QuestDB and fill it from archive and log (docs/LOG.md).
 
         Args:
             from_ms: Everything that was in the log before, since 1970, is in the archive.
