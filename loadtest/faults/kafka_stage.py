@@ -9,7 +9,8 @@ from pathlib import Path
 
 from loadtest.faults.brokers import Brokers
 from loadtest.faults.proxy import Proxy
-from loadtest.faults.stage import Scale, Setup, Stage
+from loadtest.faults.scale import Scale
+from loadtest.faults.stage import Setup, Stage
 from loadtest.processes import family, wait_until
 from loadtest.service import (
     DatabasePorts,
