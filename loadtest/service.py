@@ -18,7 +18,8 @@ _PROJECT = Path(__file__).parents[1]
 CONFIG_NAME = "ingestion-config.toml"
 """Name of the config file in a service's directory."""
 
-_READY_TIMEOUT_S = 30.0
+_READY_TIMEOUT_S = 90.0
+"""Servers of a fault suite start beside each other, on whatever machine there is."""
 _STOP_TIMEOUT_S = 45.0
 """Longer than the drain timeout of the service, so that a clean end is not cut off."""
 

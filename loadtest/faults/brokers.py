@@ -22,6 +22,7 @@ from utility_ts_analytics.sinks.kafka.topic import make_topics
 _HOST = "127.0.0.1"
 _ANSWER_S = 10.0
 _TOPICS_S = 120.0
+_START_S = 300.0
 _PORTS_PER_NODE = 3
 _RETENTION_MIB = 64
 _IN_SYNC_MIN = 2
@@ -81,7 +82,9 @@ class Brokers:
         if not missing:
             return
         with ThreadPoolExecutor(len(missing)) as pool:
-            started = pool.map(lambda number: self._nodes[number].start(), missing)
+            started = pool.map(
+                lambda number: self._nodes[number].start(timeout_s=_START_S), missing
+            )
             self._running |= dict(zip(missing, started, strict=True))
 
     def kill(self, numbers: Collection[int]) -> None:
@@ -149,9 +152,6 @@ class Brokers:
                 "PLAINTEXT:PLAINTEXT,EDGE:PLAINTEXT,CONTROLLER:PLAINTEXT"
             ),
             "offsets.topic.replication.factor": str(self.count),
-            # A dead broker is noticed sooner than by default (9 s).
-            "broker.session.timeout.ms": "4000",
-            "broker.heartbeat.interval.ms": "1000",
         }
         return EmbeddedKafka(
             self._directory / f"broker-{number + 1}",

@@ -8,11 +8,12 @@ from pathlib import Path
 from loadtest.command_line import Table, add_choice, command_parser
 from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
 from loadtest.faults.kafka_stage import KafkaStage
+from loadtest.faults.scale import Scale
 from loadtest.faults.scenario import Report, Scenario, play
 from loadtest.faults.scenarios import SCENARIOS
 from loadtest.faults.sequence_play import Outcome, play_sequence
 from loadtest.faults.sequences import NAMED, FaultSequence, by_service, draw
-from loadtest.faults.stage import Scale, Stage
+from loadtest.faults.stage import Stage
 
 NAMES = [*SCENARIOS, *NAMED]
 ALL_NAMES = [*NAMES, *KAFKA_SCENARIOS]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from loadtest.faults.brokers import Brokers
 from loadtest.faults.proxy import Proxy
-from loadtest.faults.stage import Scale, Setup, Stage
+from loadtest.faults.scale import Scale
+from loadtest.faults.stage import Setup, Stage
 from loadtest.processes import family, wait_until
 from loadtest.service import (
     DatabasePorts,
@@ -187,7 +188,7 @@ class KafkaStage(Stage):
         shutil.rmtree(self.directory / "questdb" / "db")
 
     def recover_questdb(self, from_ms: int) -> None:
-        """Start an empty QuestDB and fill it from archive and log (docs/KAFKA_OPERATIONS.md).
+        """Start an empty QuestDB and fill it from archive and log (docs/LOG.md).
 
         Args:
             from_ms: Everything that was in the log before, since 1970, is in the archive.

@@ -11,7 +11,8 @@ from loadtest.books import Books, balance
 from loadtest.database import QuestDBRest
 from loadtest.faults.producers import Load
 from loadtest.faults.proxy import ProxyThread
-from loadtest.faults.stage import Scale, Setup, Stage
+from loadtest.faults.scale import Scale
+from loadtest.faults.stage import Setup, Stage
 from loadtest.ledger import Ledger
 from loadtest.processes import wait_until
 from loadtest.stored import TABLE

@@ -5,13 +5,13 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from loadtest.database import QuestDBRest
-from loadtest.faults.producers import Pace
 from loadtest.faults.proxy import Proxy, ProxyThread
+from loadtest.faults.scale import Scale
 from loadtest.faults.small_disk import small_disk
 from loadtest.processes import family, listeners
 from loadtest.readings import Body, produce, split_bodies
@@ -24,29 +24,6 @@ from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestD
 _HOST = "127.0.0.1"
 _HEAP_MIB = 256
 _START_AGAIN_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How long and how hard.
-
-    Attributes:
-        seconds: Length of one fault that lasts, such as QuestDB away.
-        repetitions: How often a fault that has no length strikes, such as a kill.
-        rows: Readings made ready; no run may need more.
-        body_rows: Readings of one body.
-        slow_connections: Connections that send next to nothing.
-        pace: Of the producers.
-        recovery_s_max: A run that takes longer to its first acknowledgement has failed.
-    """
-
-    seconds: float = 30.0
-    repetitions: int = 3
-    rows: int = 600_000
-    body_rows: int = 200
-    slow_connections: int = 2_000
-    pace: Pace = field(default_factory=Pace)
-    recovery_s_max: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)

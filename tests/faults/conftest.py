@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from loadtest.faults.producers import Pace
-from loadtest.faults.stage import Scale, Stage
+from loadtest.faults.scale import Scale
+from loadtest.faults.stage import Stage
 
 SCALE = Scale(
     seconds=2.0,

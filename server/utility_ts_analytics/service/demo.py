@@ -16,7 +16,7 @@ from utility_ts_analytics.config import (
     parse_config,
     url_of,
 )
-from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.embedded_questdb.server_settings import HTTP_LOGIN, Ports
 from utility_ts_analytics.database.pool import Connection, address_of, connected
 from utility_ts_analytics.database.reference_csv import insert_csv
@@ -92,17 +92,12 @@ def run_demo(
         others = {k: v for k, v in environ.items() if not k.startswith("INGESTION__QUESTDB__")}
         config = parse_config({**tables, "questdb": here}, others)
         asyncio.run(apply_schema(running.pg_uri, specs_for(config.stream_tables)))
-        moved = {}
-        if running.ports != ports:
-            moved = {
-                "INGESTION__QUESTDB__ILP_HTTP_ADDR": running.http_addr,
-                "INGESTION__QUESTDB__URI": running.pg_uri,
-            }
         log = DemoLog(data_dir / "kafka", config, clock, notify=_say) if with_kafka else None
         if log is not None:
             config = stack.enter_context(log.broker())
         addresses = {"QuestDB console": f"http://{running.http_addr}/"}
         addresses |= log.addresses if log is not None else {}
+        moved = {} if running.ports == ports else _environment_of(running)
         demo = Demo(config, addresses, samples_dir, clock, moved)
         supervisor = Supervisor(service_plan(config), load=None, clock=clock)
         with LogRelay():
@@ -111,6 +106,13 @@ def run_demo(
             with log.consumer():
                 code = supervisor.run(demo.run, once=once)
             return code or log.exit_code
+
+
+def _environment_of(questdb: RunningQuestDB) -> dict[str, str]:
+    return {
+        "INGESTION__QUESTDB__ILP_HTTP_ADDR": questdb.http_addr,
+        "INGESTION__QUESTDB__URI": questdb.pg_uri,
+    }
 
 
 def ports_of(questdb: QuestDBConfig) -> Ports | None:

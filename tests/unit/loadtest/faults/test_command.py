@@ -13,17 +13,18 @@ from loadtest.faults.command import (
     sequence_row,
     sequence_summary,
 )
+from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
+from loadtest.faults.scale import Scale
 from loadtest.faults.scenario import Report
 from loadtest.faults.scenarios import SCENARIOS
 from loadtest.faults.sequence_play import Outcome
 from loadtest.faults.sequences import NAMED, FaultSequence, service
-from loadtest.faults.stage import Scale
 
 
 def test_list_names_every_scenario_and_sequence_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
-    assert capsys.readouterr().out.split() == [*SCENARIOS, *NAMED]
-    assert SCENARIOS.keys().isdisjoint(NAMED)
+    assert capsys.readouterr().out.split() == [*SCENARIOS, *NAMED, *KAFKA_SCENARIOS]
+    assert SCENARIOS.keys().isdisjoint([*NAMED, *KAFKA_SCENARIOS])
 
 
 @pytest.mark.parametrize(
