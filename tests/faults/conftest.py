@@ -18,7 +18,7 @@ SCALE = Scale(
 """Small: what a fault breaks, it breaks at once. `python -m loadtest faults` is the large one."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """QuestDB, proxies, readings, and the service that each fault asks for."""
     with Stage(tmp_path_factory.mktemp("faults"), SCALE) as stage:

@@ -33,8 +33,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         dest="old",
         type=Path,
         metavar="PATH",
-        help="the earlier configuration, with fill only; its databases that are shards now too must"
-        " keep their partitions, and are left as they are",
+        help="the earlier configuration, with fill only (default: none); its databases that are"
+        " shards now too must keep their partitions, and are left as they are",
     )
 
 

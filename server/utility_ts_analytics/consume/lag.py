@@ -1,9 +1,8 @@
 """How far the consumer group is behind, asked of the brokers: for metrics, status and `/readyz`."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from confluent_kafka import (
@@ -18,7 +17,12 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # `admin` has it with
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.consume.shard_map import shard_problems
-from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
+from utility_ts_analytics.sinks.kafka.client import (
+    LastTrouble,
+    cause_of,
+    client_options,
+    on_thread,
+)
 
 INTERVAL_S: Final = 3.0
 _ANSWER_S: Final = 5.0
@@ -61,7 +65,6 @@ class LogWatch:
         self._caught_up_ms: dict[tuple[str, int], float] = {}
         self._last_trouble = LastTrouble()
         self._admin: AdminClient | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-lag")
 
     def reasons(self) -> list[str]:
         """Return one line per reason why nothing can be read from the log."""
@@ -74,13 +77,9 @@ class LogWatch:
             streams: Names of the streams.
         """
         topics = {self._kafka.topics.of(name): name for name in streams}
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                self._troubles = await loop.run_in_executor(self._thread, self._ask, topics)
-                await self._clock.sleep(INTERVAL_S)
-        finally:
-            self._thread.shutdown(wait=False)
+        while True:
+            self._troubles = await on_thread(partial(self._ask, topics))
+            await self._clock.sleep(INTERVAL_S)
 
     def _ask(self, topics: Mapping[str, str]) -> list[str]:
         """Update the lags; return what is wrong."""

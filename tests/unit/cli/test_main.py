@@ -158,8 +158,11 @@ def test_usage_error_ends_with_2_and_shows_the_usage(
     [
         (["serve"], {}),
         (["serve", "--config", "c"], {"config": Path("c")}),
-        (["dev"], {"data_dir": Path(".questdb"), "once": False}),
-        (["dev", "--once", "--data-dir", "d"], {"data_dir": Path("d"), "once": True}),
+        (["dev"], {"data_dir": Path(".questdb"), "once": False, "kafka": False}),
+        (
+            ["dev", "--once", "--data-dir", "d", "--kafka"],
+            {"data_dir": Path("d"), "once": True, "kafka": True},
+        ),
         (["check"], {"json": False}),
         (["check", "--json"], {"json": True}),
         (["schema", "apply"], {"action": "apply", "views": False, "zone": None, "json": False}),

@@ -2,19 +2,19 @@
 
 import errno
 import os
-import struct
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.small_disk import mounted
+from tests.unit.files.replaced.row_oracle import Row, oracle, replaced_pairs, told
 
 from utility_ts_analytics.files.replaced.replacements import (
     FILES_END,
@@ -23,42 +23,10 @@ from utility_ts_analytics.files.replaced.replacements import (
     Replacement,
     ReplacementCounts,
     Replacements,
-    VersionPlace,
 )
 from utility_ts_analytics.files.replaced.sorted_runs import stable_order
 
 NO_MEMORY = 1  # two rows at a time
-
-
-class Row(NamedTuple):
-    file_number: int
-    position: int
-    key: int
-    content: int
-
-    @property
-    def version(self) -> bytes:
-        return struct.pack("=2Q", self.key, self.content)
-
-    @property
-    def place(self) -> VersionPlace:
-        return VersionPlace(self.file_number, self.position, self.version)
-
-
-def oracle(rows: Sequence[Row]) -> dict[int, FileReplacements]:
-    """What an exact comparison in unbounded memory finds."""
-    last: dict[int, Row] = {}
-    found: dict[int, list[tuple[Row, Row]]] = {}
-    for row in rows:
-        before = last.get(row.key)
-        if before is not None and before.content != row.content:
-            found.setdefault(row.file_number, []).append((before, row))
-        last[row.key] = row
-    counted = {}
-    for number, pairs in found.items():
-        before, row = min(pairs, key=lambda pair: (pair[1].position, pair[0][:3]))
-        counted[number] = FileReplacements(len(pairs), Replacement(before.place, row.place))
-    return counted
 
 
 def blocks(rows: Sequence[Row], size: int) -> list[list[Row]]:
@@ -106,12 +74,17 @@ def loads(draw: st.DrawFn) -> list[Row]:
     st.sampled_from([NO_MEMORY, 144 * 5, 144 * 17, 1 << 20]),
     st.integers(1, 50),
 )
+@example([Row(0, 0, 0, 0)] * 3 + [Row(0, 1, 1, content) for content in (0, 1, 0)], 1, 1)
 def test_what_is_found_is_what_a_dictionary_finds(
     rows: list[Row], memory_bytes: int, block: int
 ) -> None:
     counts = compared(rows, memory_bytes, block=block)
     assert counts.incomplete is None
-    assert counts.by_file == oracle(rows)
+    assert told(counts.by_file) == told(oracle(rows))
+    pairs = replaced_pairs(rows)
+    for number, one in counts.by_file.items():
+        places = [(before.place, row.place) for before, row in pairs[number]]
+        assert (one.first.earlier, one.first.later) in places
 
 
 def random_rows(count: int, *, keys: int) -> list[Row]:
