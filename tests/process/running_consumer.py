@@ -50,6 +50,9 @@ def run_consumer(
         yield consumer
     finally:
         consumer.end()
+    # It is replaced at once, so that nothing else would tell.
+    lines = [line for line in consumer.output().splitlines() if '"a worker died"' in line]
+    assert [line for line in lines if '"stream": "operations"' in line] == []
 
 
 def worker_pids(consumer: RunningService, stream: str) -> list[int]:

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # `admin` has it without saying so
 
@@ -65,6 +60,7 @@ class LogWatch:
         self._caught_up_ms: dict[tuple[str, int], float] = {}
         self._last_trouble = LastTrouble()
         self._admin: AdminClient | None = None
+        self._reader: Consumer | None = None
 
     def reasons(self) -> list[str]:
         """Return one line per reason why nothing can be read from the log."""
@@ -83,10 +79,12 @@ class LogWatch:
 
     def _ask(self, topics: Mapping[str, str]) -> list[str]:
         """Update the lags; return what is wrong."""
-        if self._admin is None:
+        if self._admin is None or self._reader is None:
             options = client_options(self._kafka, "ingestion-consume-lag", self._last_trouble)
             self._admin = AdminClient(options)
+            self._reader = Consumer({**options, "group.id": self._kafka.group})
         self._admin.poll(0)  # for its errors and log lines
+        self._reader.poll(0)
         try:
             found = self._admin.list_topics(timeout=_ANSWER_S).topics
             missing = [topic for topic in topics if topic not in found]
@@ -127,14 +125,16 @@ class LogWatch:
     def _committed(
         self, partitions: list[TopicPartition]
     ) -> dict[tuple[str, int], tuple[int, int]]:
-        """Return offset and time stamp that the group has committed, where it has."""
-        assert self._admin is not None  # noqa: S101  made before
-        asked = [ConsumerGroupTopicPartitions(self._kafka.group, partitions)]
-        answers = self._admin.list_consumer_group_offsets(asked, request_timeout=_ANSWER_S)
-        found = answers[self._kafka.group].result(_ANSWER_S).topic_partitions
+        """Return offset and time stamp that the group has committed, where it has.
+
+        By a consumer that never joins: librdkafka 2.16 crashes in `list_consumer_group_offsets`
+        where the coordinator is not known or still loads (a client without a group has no place
+        for that answer).
+        """
+        assert self._reader is not None  # noqa: S101  made before
         return {
             (one.topic, one.partition): (one.offset, _milliseconds(one.metadata))
-            for one in found
+            for one in self._reader.committed(partitions, _ANSWER_S)
             if one.offset >= 0
         }
 
