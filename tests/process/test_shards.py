@@ -87,7 +87,8 @@ def put(topics: LogTopics, meter: str, minute: int, kwh: float = 1.0) -> None:
 def wait_committed(topics: LogTopics) -> None:
     def done() -> bool:
         committed = topics.committed()
-        return all(committed[n] in (topics.end(n), -1001) for n in range(PARTITIONS))
+        ends = {number: topics.end(number) for number in range(PARTITIONS)}
+        return all(committed[number] == end for number, end in ends.items() if end)
 
     until(done, "everything is committed", timeout_s=LONG_S)
 

@@ -135,4 +135,4 @@ def test_killed_appenders_and_deliverers_leave_one_order(tmp_path: Path) -> None
         own = [number for number in delivered if number // 10_000 * 10_000 == first]
         assert own == sorted(own), "an earlier batch came after a later one"
         repeated = len(own) - len(set(own))
-        assert repeated <= 1, "the one that a killed deliverer had in hand"
+        assert repeated <= 3, "the one that a killed deliverer had in hand, in each turn"

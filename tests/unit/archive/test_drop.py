@@ -28,6 +28,7 @@ def test_archived_partitions_before_the_day_are_dropped(rig: ArchiveRig) -> None
     report = rig.drop_before(THIRD)
     assert report.dropped == ["meter_usage 2024-03-01", "meter_usage 2024-03-02"]
     assert (report.days, report.rows, report.refused, report.in_doubt) == (2, 2, [], [])
+    rig.questdb.wait_applied("meter_usage")
     assert rig.questdb.query("SELECT kwh FROM meter_usage") == [(3.0,)]
     assert set(read_state(rig.root, "meter_usage", "main").dropped) == {DAY, SECOND}
     verified = rig.verify()
