@@ -15,6 +15,7 @@ SECOND, THIRD = DAY + timedelta(days=1), DAY + timedelta(days=2)
 
 def days_in_questdb(rig: ArchiveRig) -> int:
     rig.questdb.wait_applied("meter_usage")
+    rig.questdb.wait_applied("meter_usage")
     return len(rig.questdb.query("SELECT ts, count() FROM meter_usage SAMPLE BY 1d"))
 
 
