@@ -33,7 +33,7 @@ from utility_ts_analytics.sinks.ilp.encode import row_encoder
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
-# Settings of whoever runs the tests must not reach the servers under test.
+# QuestDB settings in the environment of the tests must not reach the servers under test.
 for _name in [name for name in os.environ if name.startswith("QDB_")]:
     del os.environ[_name]
 # Most servers of a run live for seconds: code that is compiled once is enough for them, and takes

@@ -162,7 +162,7 @@ def test_wrong_use_is_an_exception(
 
 
 def test_other_threads_go_on_meanwhile() -> None:
-    """Whoever waits for the GIL does not get it by force here: only if it is let go."""
+    """Another thread gets the GIL here only if the compiled code lets it go."""
     rows = 200_000
     columns: list[Any] = [("ts", "t", 0, None, longs(*[TS] * rows), None), IDS]
     goes_on = []
