@@ -13,16 +13,12 @@ import msgspec
 import pytest
 from confluent_kafka import Message
 from tests.running_kafka import KAFKA_PARTITIONS, TestKafka
-from tests.unit.delivery.lane_rig import settler_of
+from tests.unit.delivery.lane_rig import settled_by_a_lane
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Address, KafkaConfig
 from utility_ts_analytics.config.problems import Problems
-from utility_ts_analytics.delivery.batch import BatchLimits
-from utility_ts_analytics.delivery.lane import Lane
-from utility_ts_analytics.delivery.order import StreamOrder
 from utility_ts_analytics.delivery.sending import RetryPolicy
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.reading import Reading
@@ -176,30 +172,12 @@ def test_a_refused_row_does_not_take_others_with_it(kafka: TestKafka) -> None:
     rows[7] = msgspec.structs.replace(rows[7], **large)
 
     async def main() -> Settlement:
-        queue = BlockQueue(rows_max=100, bytes_max=100_000)
-        sink = sink_of(kafka.config, "sink-refused")
-        settler = settler_of(sink, RetryPolicy(2, Backoff(0.01, 0.1), 20.0), SystemClock())
-        order = StreamOrder(None, SystemClock()).lane()
-        limits = BatchLimits(batch_size=1000)
-        lane = Lane(
-            queue,
-            sink,
-            settler,
-            limits=limits,
+        return await settled_by_a_lane(
+            sink_of(kafka.config, "sink-refused"),
+            block_of(rows),
+            RetryPolicy(2, Backoff(0.01, 0.1), 20.0),
             delivery_timeout_s=60.0,
-            order=order,
-            clock=SystemClock(),
         )
-        running = asyncio.ensure_future(lane.run())
-        block = block_of(rows)
-        block.settlement.take(len(rows))
-        await queue.reserve(len(rows), block.size_bytes)
-        queue.put(block)
-        await block.settlement.settled()
-        await lane.drain(5.0)
-        await running
-        await sink.close()
-        return block.settlement
 
     settlement = asyncio.run(main())
     assert settlement.stored_rows == 11

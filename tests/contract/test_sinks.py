@@ -13,14 +13,9 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.delivery.lane_rig import settler_of
+from tests.unit.delivery.lane_rig import settled_by_a_lane
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.buffering.queue import BlockQueue
-from utility_ts_analytics.clock import SystemClock
-from utility_ts_analytics.delivery.batch import BatchLimits
-from utility_ts_analytics.delivery.lane import Lane
-from utility_ts_analytics.delivery.order import StreamOrder
 from utility_ts_analytics.delivery.sending import RetryPolicy
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.reading import Reading
@@ -252,28 +247,12 @@ def test_a_refused_row_does_not_take_others_with_it(questdb: Database, kind: str
         rows[index] = reading(meter_id=f"m-{index}", **BAD_ROW[kind])
 
     async def main() -> Settlement:
-        queue = BlockQueue(rows_max=100, bytes_max=100_000)
-        sink = KINDS[kind](questdb)
-        policy = RetryPolicy(2, Backoff(0.01, 0.1), 5.0)
-        lane = Lane(
-            queue,
-            sink,
-            settler_of(sink, policy, SystemClock()),
-            limits=BatchLimits(batch_size=1000),
+        return await settled_by_a_lane(
+            KINDS[kind](questdb),
+            block_of(rows),
+            RetryPolicy(2, Backoff(0.01, 0.1), 5.0),
             delivery_timeout_s=20.0,
-            order=StreamOrder(None, SystemClock()).lane(),
-            clock=SystemClock(),
         )
-        running = asyncio.ensure_future(lane.run())
-        block = block_of(rows)
-        block.settlement.take(len(rows))
-        await queue.reserve(len(rows), block.size_bytes)
-        queue.put(block)
-        await block.settlement.settled()
-        await lane.drain(5.0)
-        await running
-        await sink.close()
-        return block.settlement
 
     settlement = asyncio.run(main())
     assert settlement.stored_rows == 37

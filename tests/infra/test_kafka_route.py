@@ -4,17 +4,15 @@ The schemas of the API know neither Strimzi's resources nor KEDA's: of those, on
 with our own configuration is checked here.
 """
 
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from tests.infra.promql import INFRA
 from tests.infra.test_compose import resolved
-from tests.infra.test_kubernetes import KUBECTL, VERSIONS, Manifest, of_kind
+from tests.infra.test_kubernetes import VERSIONS, Manifest, built, of_kind
 
 from utility_ts_analytics.config import Config, parse_config
 
@@ -30,16 +28,7 @@ def compose() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def manifests() -> list[Manifest]:
-    """What `kubectl apply -k` would send."""
-    built = subprocess.run(
-        [KUBECTL, "kustomize", str(INFRA / "kubernetes-kafka")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (built.returncode, built.stderr) == (0, "")
-    return list(yaml.safe_load_all(built.stdout))
+    return built("kubernetes-kafka")
 
 
 def named(manifests: list[Manifest], kind: str, name: str) -> Manifest:

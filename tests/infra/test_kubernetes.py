@@ -22,18 +22,22 @@ VERSIONS = ("1.30", "1.34", "1.37")
 Manifest = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def manifests() -> list[Manifest]:
-    """What `kubectl apply -k` would send."""
-    built = subprocess.run(
-        [KUBECTL, "kustomize", str(INFRA / "kubernetes")],
+def built(folder: str) -> list[Manifest]:
+    """Return what `kubectl apply -k` would send."""
+    done = subprocess.run(
+        [KUBECTL, "kustomize", str(INFRA / folder)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (built.returncode, built.stderr) == (0, "")
-    return list(yaml.safe_load_all(built.stdout))
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def manifests() -> list[Manifest]:
+    return built("kubernetes")
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> Manifest:

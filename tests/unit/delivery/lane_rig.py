@@ -8,7 +8,7 @@ from typing import Any
 
 from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
-from utility_ts_analytics.clock import Clock, ManualClock
+from utility_ts_analytics.clock import Clock, ManualClock, SystemClock
 from utility_ts_analytics.delivery.batch import BatchLimits
 from utility_ts_analytics.delivery.counts import LaneCounts
 from utility_ts_analytics.delivery.lane import Lane
@@ -201,3 +201,28 @@ def with_rig(check: Callable[[Rig], Awaitable[None]], **settings: Any) -> None:
             await rig.cancel()
 
     asyncio.run(main())
+
+
+async def settled_by_a_lane(
+    sink: Sink, block: Block, policy: RetryPolicy, *, delivery_timeout_s: float
+) -> Settlement:
+    """Return how the rows of a block ended that went through a whole lane, by the real time."""
+    queue = BlockQueue(rows_max=100, bytes_max=100_000)
+    lane = Lane(
+        queue,
+        sink,
+        settler_of(sink, policy, SystemClock()),
+        limits=BatchLimits(batch_size=1000),
+        delivery_timeout_s=delivery_timeout_s,
+        order=StreamOrder(None, SystemClock()).lane(),
+        clock=SystemClock(),
+    )
+    running = asyncio.ensure_future(lane.run())
+    block.settlement.take(block.row_count)
+    await queue.reserve(block.row_count, block.size_bytes)
+    queue.put(block)
+    await block.settlement.settled()
+    await lane.drain(5.0)
+    await running
+    await sink.close()
+    return block.settlement
