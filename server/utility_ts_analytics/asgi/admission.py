@@ -5,9 +5,7 @@ and as many such clients as there are places would shut out all others (docs/dec
 """
 
 import asyncio
-import contextlib
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container
 from typing import Final
 
 from utility_ts_analytics.asgi.body import RequestBody
@@ -26,13 +24,30 @@ _SPARE_SHARE: Final = 16
 """One holder gets all places but a sixteenth, so that others find one at once."""
 
 
-@dataclass(slots=True, eq=False)
-class _Upload:
-    """An admitted request."""
+class Place:
+    """The place of an admitted request. A context manager that frees it at the end of the block."""
 
-    holder: str
-    body: RequestBody
-    session: IntakeSession
+    __slots__ = ("_forget", "body", "holder", "session")
+
+    def __init__(
+        self,
+        holder: str,
+        body: RequestBody,
+        session: IntakeSession,
+        forget: Callable[[RequestBody], None],
+    ) -> None:
+        self.holder = holder
+        self.body = body
+        self.session = session
+        self._forget = forget
+
+    def __enter__(self) -> IntakeSession:
+        return self.session
+
+    def __exit__(self, *_: object) -> None:
+        self.session.end_of_rows()
+        self.session.leave_place()
+        self._forget(self.body)
 
 
 class Admission:
@@ -42,17 +57,14 @@ class Admission:
         self._intake = intake
         places = intake.max_concurrent_requests
         self._holder_places_max = places - places // _SPARE_SHARE
-        self._admitted: dict[RequestBody, _Upload] = {}  # in the order of their admission
+        self._admitted: dict[RequestBody, Place] = {}  # in the order of their admission
         self._places: dict[str, int] = {}
         self._stop_at_s: float | None = None
         self._found_none_s: dict[int, float] = {}  # by the places of the holder who asked
         self._ticking = False
 
-    @contextlib.contextmanager
-    def admitted_or_raise(
-        self, body: RequestBody, holder: str = "", request_id: str = ""
-    ) -> Iterator[IntakeSession]:
-        """Hold a place for one request; none of its body has been read yet.
+    def admitted_or_raise(self, body: RequestBody, holder: str = "", request_id: str = "") -> Place:
+        """Return a place for one request; none of its body has been read yet.
 
         Args:
             body: Body of the request.
@@ -70,15 +82,11 @@ class Admission:
         if self._stop_at_s is not None:
             body.deadline.set(self._stop_at_s, _draining)
         session.waiting = body.progress
-        self._admitted[body] = _Upload(holder, body, session)
+        place = self._admitted[body] = Place(holder, body, session, self._forget)
         self._places[holder] = self._places.get(holder, 0) + 1
         if not self._ticking:
             self._tick_later()
-        try:
-            with session:
-                yield session
-        finally:
-            self._forget(body)
+        return place
 
     def stop_bodies(self, at_s: float) -> None:
         """Stop the work on bodies at loop time `at_s`, seconds: the worker drains."""
@@ -125,7 +133,7 @@ class Admission:
         self._found_none_s[places] = now_s
         return False
 
-    def _end_one(self, uploads: list[_Upload], places: int) -> bool:
+    def _end_one(self, uploads: list[Place], places: int) -> bool:
         """End one upload that lags: the first one admitted of the holder with the most places.
 
         Args:
@@ -145,7 +153,7 @@ class Admission:
         upload.session.leave_place()
         return True
 
-    def _gives_way(self, upload: _Upload, places: int, now_s: float) -> bool:
+    def _gives_way(self, upload: Place, places: int, now_s: float) -> bool:
         if upload.session.settlement.open_rows:
             return False  # until its rows are stored, its memory would not be free
         patience_s = _PATIENCE_S if upload.body.progress.useful_bytes else _EMPTY_PATIENCE_S
@@ -161,8 +169,9 @@ class Admission:
 
     def _tick(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        for body in self._admitted:
-            body.look_ahead(now_s)
+        for upload in self._admitted.values():
+            upload.body.look(now_s)
+            upload.session.settlement.end_overdue_wait(now_s)
         self._tick_later()
 
     def _forget(self, body: RequestBody) -> None:

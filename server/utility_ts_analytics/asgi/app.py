@@ -1,10 +1,9 @@
 """The ASGI application of one stream's port: routes, health, and the count of every request."""
 
-import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.asgi.body import RequestBody, uncounted
 from utility_ts_analytics.asgi.endpoint import IngestEndpoint
 from utility_ts_analytics.asgi.protocol import (
     Lifecycle,
@@ -16,7 +15,7 @@ from utility_ts_analytics.asgi.protocol import (
     header,
     run_lifespan,
 )
-from utility_ts_analytics.asgi.responses import send_json, send_problem
+from utility_ts_analytics.asgi.responses import new_request_id, send_json, send_problem
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import ClientError, MethodNotAllowed, NotFound
 from utility_ts_analytics.telemetry.measures import Measures
@@ -62,18 +61,13 @@ class StreamApp:
         elif scope["path"] == HEALTH_PATH:
             await send_json(send, 200, {"status": "ok"})
         else:
-            await self._count(scope, receive, send)
+            await self._counted(scope, receive, send)
 
-    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         measures, clock = self._measures, self._clock
         began_s = clock.monotonic_s()
         measures.request_began()
         answered = False
-
-        async def counted_receive() -> Message:
-            message = await receive()
-            measures.request_bytes(len(message.get("body", b"")))
-            return message
 
         def counted_send(message: Message) -> Awaitable[None]:
             nonlocal answered
@@ -84,28 +78,39 @@ class StreamApp:
             return send(message)
 
         try:
-            await self._route(scope, *close_unless_body_asked(scope, counted_receive, counted_send))
+            await self._route(scope, *close_unless_body_asked(scope, receive, counted_send))
         finally:
             if not answered:  # a fault of ours that nothing caught: the server answers 500
                 measures.request_ended(500, clock.monotonic_s() - began_s)
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ndjson = scope["path"] == self._ndjson_path
+    def _route(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        ndjson, count_bytes = scope["path"] == self._ndjson_path, self._measures.request_bytes
         if not ndjson and scope["path"] != self._array_path:
             detail = f"post readings to {self._ndjson_path} or {self._array_path}"
-            await refuse(scope, receive, send, NotFound(detail))
-        elif scope["method"] != "POST":
-            await refuse(scope, receive, send, MethodNotAllowed(_ONLY_POST, "POST"))
-        else:
-            await self._endpoint.handle(scope, receive, send, ndjson=ndjson)
+            return refuse(scope, receive, send, NotFound(detail), count_bytes)
+        if scope["method"] != "POST":
+            error = MethodNotAllowed(_ONLY_POST, "POST")
+            return refuse(scope, receive, send, error, count_bytes)
+        return self._endpoint.handle(scope, receive, send, ndjson=ndjson)
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, error: ClientError) -> None:
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    error: ClientError,
+    count_bytes: Callable[[int], None] = uncounted,
+) -> None:
     """Answer without an endpoint; clients that are still sending get the answer too."""
-    await send_problem(send, error, request_id=uuid.uuid4().hex)
+    await send_problem(send, error, request_id=new_request_id())
     if header(scope, b"expect") is not None:
         return
     rest = RequestBody(
-        receive, bytes_max=0, limit_name="", body_idle_timeout_s=1.0, body_min_rate_bytes=0
+        receive,
+        bytes_max=0,
+        limit_name="",
+        body_idle_timeout_s=1.0,
+        body_min_rate_bytes=0,
+        count_bytes=count_bytes,
     )
     await rest.discard_rest()

@@ -7,7 +7,7 @@ timeout for bodies, so every wait is timed here.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
 from utility_ts_analytics.asgi.protocol import Message, Receive
@@ -32,6 +32,10 @@ _DISCARDS_MAX = 64
 body fits into the buffers of the connection, or if it reads after a failed send."""
 
 
+def uncounted(_bytes: int) -> None:
+    """Count no bytes."""
+
+
 class RequestBody:
     """Reads one body. Used by one task on one event loop.
 
@@ -50,8 +54,19 @@ class RequestBody:
         body_idle_timeout_s: Longest wait for the next bytes, seconds.
         body_min_rate_bytes: Least rate, bytes per second, averaged over `body_idle_timeout_s` of
             waiting for the client; time in which we do not read does not count. 0 = off.
+        count_bytes: Gets the length of each message as it comes.
     """
 
+    received_bytes = 0
+    complete = False
+    compressed = False
+    started = False
+    _window_s = 0.0
+    _window_bytes = 0
+    _asked_s: float | None = None  # since when `whole` waits
+    _came_s: float | None = None  # when the last message came, while it is worked on
+    _asked: asyncio.Future[Message] | None = None
+    _lost = False
     _discards: ClassVar[int] = 0  # under way in this process, which has one event loop
 
     def __init__(
@@ -62,24 +77,17 @@ class RequestBody:
         limit_name: str,
         body_idle_timeout_s: float,
         body_min_rate_bytes: int,
+        count_bytes: Callable[[int], None] = uncounted,
     ) -> None:
         self.deadline = Deadline()
         self.progress = Progress(body_min_rate_bytes, body_idle_timeout_s)
-        self.received_bytes = 0
-        self.complete = False
-        self.compressed = False
-        self.started = False
         self._receive = receive
         self._bytes_max = bytes_max
         self._limit_name = limit_name
         self._body_idle_timeout_s = body_idle_timeout_s
         self._body_min_rate_bytes = body_min_rate_bytes
-        self._window_s = 0.0
-        self._window_bytes = 0
-        self._came_s: float | None = None  # when the last message came, while it is worked on
-        self._asked: asyncio.Future[Message] | None = None
+        self._count_bytes = count_bytes
         self._ahead: deque[Message] = deque()
-        self._lost = False
 
     def check_length_or_raise(self, content_length: int | None) -> None:
         """Judge the Content-Length before any of the body is asked for.
@@ -104,12 +112,45 @@ class RequestBody:
             if chunk:
                 yield chunk
 
-    def look_ahead(self, now_s: float) -> None:
+    async def whole(self, length: int) -> bytes | None:
+        """Return the body if its first message is all of it; None leaves everything unread.
+
+        Granian says only in a second, empty message that there is no more. To wait for that would
+        cost another change of threads, 12 us. The wait is bounded as by `chunks`, by the tick that
+        calls `look` instead of by a timer.
+
+        Args:
+            length: The Content-Length. There is no Transfer-Encoding, which would override it.
+
+        Raises:
+            TruncatedBody, BodyTimeout: As `chunks`.
+        """
+        self.progress.begin()
+        self.started, self._asked_s = True, asyncio.get_running_loop().time()
+        self._lost = True  # until it is here: a receive that is cancelled may have swallowed bytes
+        message = await self._message()
+        self._asked_s = None
+        self._check_not_lost(message)
+        content: bytes = message.get("body", b"")
+        if len(content) < length:
+            self._ahead.append(message)
+            return None
+        self.complete = True
+        return content
+
+    def unread(self, content: bytes) -> None:
+        """Take back what `whole` has returned: it is to be read by `chunks`."""
+        self.complete = False
+        self._ahead.append({"type": "http.request", "body": content, "more_body": False})
+
+    def look(self, now_s: float) -> None:
         """Ask for one more message if the work on the last one takes long. Call it regularly.
 
         Args:
             now_s: The loop's time, seconds.
         """
+        if self._asked_s is not None and now_s >= self._asked_s + self._body_idle_timeout_s:
+            self.deadline.set(now_s, self._idle_error)
         if self._came_s is not None and now_s >= self._came_s + _LONG_WORK_S:
             self._ask_ahead()
 
@@ -146,22 +187,24 @@ class RequestBody:
         loop = asyncio.get_running_loop()
         asked_s = loop.time()
         self.started, self._came_s = True, None
-        message: Message | None = None
-        # `asyncio.timeout` takes four times as long, for each message of each small post.
+        self._lost = True  # until it is here: a receive that is cancelled may have swallowed bytes
+        # `asyncio.timeout` takes four times as long, for each message.
         timer = loop.call_later(self._body_idle_timeout_s, self._time_out, loop)
         try:
             message = await self._message()
         finally:
             timer.cancel()
-            # A receive that is cancelled may have swallowed bytes.
-            self._lost = message is None or message["type"] != "http.request"
-        if self._lost:
-            raise TruncatedBody("the connection ended before the body was complete")
+        self._check_not_lost(message)
         chunk: bytes = message.get("body", b"")
         self.complete = not message.get("more_body", False)
         self._came_s = loop.time()
         self._count(len(chunk), self._came_s - asked_s)
         return chunk
+
+    def _check_not_lost(self, message: Message) -> None:
+        if message["type"] != "http.request":
+            raise TruncatedBody("the connection ended before the body was complete")
+        self._lost = False
 
     def _time_out(self, loop: asyncio.AbstractEventLoop) -> None:
         self.deadline.set(loop.time(), self._idle_error)
@@ -175,9 +218,9 @@ class RequestBody:
         if self._ahead:
             return self._ahead.popleft()
         asked, self._asked = self._asked, None
-        if asked is None:
-            return await self._receive()
-        return await asked
+        message = await (self._receive() if asked is None else asked)
+        self._count_bytes(len(message.get("body", b"")))
+        return message
 
     def _ask_ahead(self) -> None:
         ahead_bytes = sum(len(one.get("body", b"")) + _MESSAGE_BYTES for one in self._ahead)
@@ -191,6 +234,7 @@ class RequestBody:
             return  # `_message` waits for it, or the request is answered
         self._asked = None
         message = asked.result()
+        self._count_bytes(len(message.get("body", b"")))
         if message["type"] != "http.request":
             self._lost = True
             self.deadline.set(asyncio.get_running_loop().time(), _client_gone)

@@ -12,11 +12,12 @@ import structlog
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth, check_origin
 from utility_ts_analytics.asgi.body import RequestBody
-from utility_ts_analytics.asgi.exchange import Exchange, client_error, raise_if
+from utility_ts_analytics.asgi.exchange import Exchange, client_error, raise_if, until_settled
 from utility_ts_analytics.asgi.held_bytes import HeldBytes, HeldShare
 from utility_ts_analytics.asgi.protocol import Receive, Scope, Send, header
 from utility_ts_analytics.asgi.request import holder_of, read_head
 from utility_ts_analytics.asgi.settings import IngestSettings
+from utility_ts_analytics.asgi.small_posts import SmallPosts
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import (
@@ -68,6 +69,9 @@ class IngestEndpoint:
         )
         self._auth = auth
         self._clock = clock
+        self._small_posts = SmallPosts(
+            settings, decoder, intake, self._admission, auth=auth, clock=clock
+        )
 
     def stop_bodies(self, at_s: float) -> None:
         """Stop the work on bodies at loop time `at_s`, seconds: the worker drains."""
@@ -76,6 +80,8 @@ class IngestEndpoint:
     async def handle(self, scope: Scope, receive: Receive, send: Send, *, ndjson: bool) -> None:
         """Answer one POST; never raises for anything that a client or the database does."""
         body = self._body(receive, ndjson=ndjson)
+        if ndjson and await self._small_posts.answered(scope, body, send):
+            return
         exchange = Exchange(self._settings, self._intake.measures, body, ndjson=ndjson)
         try:
             # Authorize.
@@ -98,12 +104,7 @@ class IngestEndpoint:
                 f"the log has more under request id {exchange.request_id}"
             )
         # Answer.
-        await exchange.send(send)
-        if exchange.error is not None or exchange.summary.counts:
-            exchange.report(self._clock)
-        # The error's traceback holds this frame, which holds the error: with that cycle the
-        # connection would stay open until the garbage collector runs (test_slow_connections).
-        exchange.error = None
+        await exchange.finish(send, self._clock)
         if body.started or header(scope, b"expect") is None:
             await body.discard_rest()
         body.forget_client()
@@ -116,6 +117,7 @@ class IngestEndpoint:
             limit_name=limit_name,
             body_idle_timeout_s=self._limits.body_idle_timeout_ms / 1000,
             body_min_rate_bytes=self._limits.body_min_rate_bytes,
+            count_bytes=self._intake.measures.request_bytes,
         )
 
     async def _ingest(self, exchange: Exchange) -> None:
@@ -227,10 +229,9 @@ class IngestEndpoint:
         settlement = session.settlement
         if self._settings.ack != "enqueued":
             try:
-                async with asyncio.timeout(2 * self._delivery_timeout_s):
-                    await settlement.settled()
-            except TimeoutError:
-                exchange.error = SinkUnavailable("the rows were not settled in time", 5)
+                await until_settled(settlement, 2 * self._delivery_timeout_s)
+            except SinkUnavailable as error:
+                exchange.error = error
         if settlement.failure is not None and exchange.error is None:
             exchange.error = client_error(settlement.failure)
 

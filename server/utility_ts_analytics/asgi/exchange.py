@@ -1,6 +1,5 @@
 """One ingest request: its state, its answer, and what the log says of it."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,9 +9,15 @@ from utility_ts_analytics.asgi.advice import advised, first_advice
 from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.protocol import Send
 from utility_ts_analytics.asgi.request import RequestHead
-from utility_ts_analytics.asgi.responses import Json, send_json, send_problem
+from utility_ts_analytics.asgi.responses import (
+    NOT_YET_IN_TABLE,
+    Json,
+    new_request_id,
+    send_json,
+    send_problem,
+)
 from utility_ts_analytics.asgi.settings import IngestSettings
-from utility_ts_analytics.buffering.block import Failure, FailureCode
+from utility_ts_analytics.buffering.block import Failure, FailureCode, Settlement
 from utility_ts_analytics.buffering.intake import IntakeSession
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import (
@@ -34,9 +39,6 @@ from utility_ts_analytics.telemetry.error_notes import ErrorNote
 from utility_ts_analytics.telemetry.measures import Measures
 
 _log = structlog.get_logger("ingest")
-
-_NOT_YET_IN_TABLE: Final = frozenset({"spooled", "replicated"})
-"""Rows that nothing but time keeps from their table: status 202."""
 
 _ERRORS: Final[Mapping[FailureCode, type[RetryableError]]] = {
     "sink-unavailable": SinkUnavailable,
@@ -73,7 +75,7 @@ class Exchange:
         self.error: ClientError | None = None
         self.accepted = 0
         self.validate_only = False
-        self.request_id = uuid.uuid4().hex
+        self.request_id = new_request_id()
         self.token_name: str | None = None
         self.holder = ""
         self._settings = settings
@@ -94,6 +96,16 @@ class Exchange:
         }
         return facts | ({"token_name": self.token_name} if self.token_name else {})
 
+    async def finish(self, send: Send, clock: Clock) -> None:
+        """Answer, and report where there is something to report."""
+        await self.send(send)
+        if self.error is not None or self.summary.counts:
+            self.report(clock)
+        # The error's traceback holds the frames of this request, which hold the error: with that
+        # cycle the connection would stay open until the garbage collector runs
+        # (test_slow_connections).
+        self.error = None
+
     async def send(self, send: Send) -> None:
         """Answer with how the rows ended."""
         self.accepted = accepted = self._accepted_rows()
@@ -108,7 +120,7 @@ class Exchange:
         if self.error is None:
             ack = "validated" if self.validate_only else self._ack()
             document = {"accepted": accepted, **counts, "ack": ack, "request_id": self.request_id}
-            await send_json(send, 202 if ack in _NOT_YET_IN_TABLE else 200, document)
+            await send_json(send, 202 if ack in NOT_YET_IN_TABLE else 200, document)
             return
         extra = {"ack": self._ack(), **counts} if self.session is not None else counts
         await send_problem(
@@ -186,6 +198,18 @@ class Exchange:
             "errors": errors,
             "errors_truncated": self.summary.errors_truncated,
         }
+
+
+async def until_settled(settlement: Settlement, within_s: float) -> None:
+    """Return once every row of a request has ended.
+
+    Raises:
+        SinkUnavailable: That took longer than `within_s` seconds.
+    """
+    try:
+        await settlement.settled(within_s=within_s)
+    except TimeoutError:
+        raise SinkUnavailable("the rows were not settled in time", 5) from None
 
 
 def client_error(failure: Failure) -> ClientError:

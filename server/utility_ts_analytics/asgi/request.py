@@ -1,8 +1,9 @@
 """What the head of a request says: media type, encoding, length, parameters. No I/O."""
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from utility_ts_analytics.asgi.advice import other_type
 from utility_ts_analytics.asgi.protocol import Scope, header, headers
@@ -30,8 +31,7 @@ ENCODING_NAMES = tuple(_ENCODINGS)
 _BOOLEANS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True, gc=False):
     """The judged head of one ingest request.
 
     Attributes:

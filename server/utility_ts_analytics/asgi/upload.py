@@ -29,16 +29,20 @@ class Progress:
     Args:
         body_min_rate_bytes: Useful bytes per second below which an upload lags; 0 counts as 1.
         window_s: Time over which the rate is averaged, seconds.
+
+    Attributes:
+        useful_bytes: Brought since the rate was judged last, bytes.
     """
 
+    useful_bytes = 0
+    _began_s: float | None = None
+    _waiting_since_s: float | None = None
+    _over = False
+    _queued = False
+
     def __init__(self, body_min_rate_bytes: int, window_s: float) -> None:
-        self.useful_bytes = 0
         self._rate_bytes_min = max(1, body_min_rate_bytes)
         self._window_s = window_s
-        self._began_s: float | None = None
-        self._waiting_since_s: float | None = None
-        self._over = False
-        self._queued = False
 
     def begin(self) -> None:
         """Start the clock: the body is asked for from now on."""
@@ -101,13 +105,12 @@ class Deadline:
     takes four times as long to enter and leave.
     """
 
-    def __init__(self) -> None:
-        self._at_s: float | None = None
-        self._error: Callable[[], ClientError] | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._cancelling = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._cancelled = False
+    _at_s: float | None = None
+    _error: Callable[[], ClientError] | None = None
+    _task: asyncio.Task[Any] | None = None
+    _cancelling = 0
+    _timer: asyncio.TimerHandle | None = None
+    _cancelled = False
 
     def set(self, at_s: float, error: Callable[[], ClientError]) -> None:
         """End the block at loop time `at_s`, seconds; of several calls the earliest time holds.

@@ -5,6 +5,7 @@ these for one request; the lane reports into it, the request waits on it.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -44,15 +45,17 @@ class Settlement:
         failure: The first failure, if any.
     """
 
+    taken_rows = 0
+    stored_rows = 0
+    spooled_rows = 0
+    failed_rows = 0
+    failure: Failure | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _due_s = math.inf
+
     def __init__(self, request_id: str = "") -> None:
         self.request_id = request_id
-        self.taken_rows = 0
-        self.stored_rows = 0
-        self.spooled_rows = 0
         self.rejected: list[RowError] = []
-        self.failed_rows = 0
-        self.failure: Failure | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     @property
     def open_rows(self) -> int:
@@ -86,14 +89,29 @@ class Settlement:
             self.failure = failure
         self._wake_if_settled()
 
-    async def settled(self) -> None:
+    async def settled(self, *, within_s: float = math.inf) -> None:
         """Return once every row taken so far has ended. One waiter at a time.
 
-        Cancelling the wait has no effect on the rows.
+        The end of the wait, whatever ends it, has no effect on the rows.
+
+        Args:
+            within_s: Longest wait, seconds, if somebody calls `end_overdue_wait` now and then. A
+                timer for each post would cost more than the wait.
+
+        Raises:
+            TimeoutError: Rows are still open then.
         """
+        loop = asyncio.get_running_loop()
+        if within_s < math.inf:
+            self._due_s = loop.time() + within_s
         while self.open_rows:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = loop.create_future()
             await self._waiter
+
+    def end_overdue_wait(self, now_s: float) -> None:
+        """End a wait that takes too long; `now_s` is the loop's time, seconds."""
+        if now_s >= self._due_s and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     def _wake_if_settled(self) -> None:
         if self.open_rows < 0:

@@ -6,11 +6,12 @@ request. A session stays on one lane, so that a request's rows keep the order of
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
-from utility_ts_analytics.buffering.queue import BlockQueue, LeavingRate
+from utility_ts_analytics.buffering.queue import SAMPLE_EVERY_S, BlockQueue, LeavingRate
 from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
@@ -27,6 +28,11 @@ class IntakeSession:
         waiting: A context manager that is entered for each wait for room.
     """
 
+    waiting: AbstractContextManager[None] = nullcontext()
+    _adding = True
+    _placed = True
+    _room = (0, 0)  # rows and bytes reserved for the next block
+
     def __init__(
         self,
         queue: BlockQueue,
@@ -38,14 +44,10 @@ class IntakeSession:
         settlement: Settlement | None = None,
     ) -> None:
         self.settlement = settlement or Settlement(request_id)
-        self.waiting: AbstractContextManager[None] = nullcontext()
         self._measures = measures
         self._clock = clock
         self._queue = queue
         self._closed = closed
-        self._adding = True
-        self._placed = True
-        self._room = (0, 0)  # rows and bytes reserved for the next block
         queue.add_producer()
 
     def __enter__(self) -> "IntakeSession":
@@ -104,6 +106,19 @@ class IntakeSession:
         block = Block(rows, positions, size_bytes, self.settlement, days)
         return await self._submit_block(block, wait_s)
 
+    def try_submit(
+        self,
+        rows: Sequence[Reading],
+        positions: Sequence[int],
+        size_bytes: int,
+        days: frozenset[int],
+    ) -> bool:
+        """Hand rows over, at least one, if there is room for all at once; arguments as `submit`."""
+        if not self._queue.try_reserve(len(rows), size_bytes):
+            return False
+        self._put(Block(rows, positions, size_bytes, self.settlement, days))
+        return True
+
     def refuse(self, errors: Sequence[RowError]) -> None:
         """Count lines that are no record or break a rule."""
         if errors:
@@ -141,16 +156,19 @@ class IntakeSession:
             self._measures.rows_turned_away(rows, "sink-unavailable")
             return _NO_ROOM
         self._give_back_room()
-        self.settlement.take(rows)
+        self._put(block)
+        return None
+
+    def _put(self, block: Block) -> None:
+        """Hand over a block whose room is reserved."""
+        self.settlement.take(block.row_count)
         block.accepted_s = self._clock.monotonic_s()
         self._queue.put(block)
-        self._measures.rows_taken(rows)
-        return None
+        self._measures.rows_taken(block.row_count)
 
     async def _reserved(self, rows: int, size_bytes: int, wait_s: float) -> bool:
         """Reserve room, and tell whether it came in time."""
-        if self._queue.has_room(rows, size_bytes):
-            await self._queue.reserve(rows, size_bytes)  # does not wait; a time-out is not free
+        if self._queue.try_reserve(rows, size_bytes):  # a time-out is not free
             return True
         try:
             with self.waiting:
@@ -197,7 +215,8 @@ class Intake:
         self._sessions_leaving = LeavingRate()
         self._queues = queues
         self.max_concurrent_requests = max_concurrent_requests
-        self._turn = itertools.cycle(range(len(queues)))
+        self._turn = itertools.cycle(queues)
+        self._next_sample_s = -math.inf
 
     def try_open(self, request_id: str = "") -> IntakeSession | None:
         """Admit one request, or return None when the worker is at its limit.
@@ -206,12 +225,14 @@ class Intake:
         room.
         """
         now_s = self._clock.monotonic_s()
-        self._rows_leaving.sample(now_s, self._settled_rows())
-        self._sessions_leaving.sample(now_s, self._closed_sessions)
-        if not self.has_place:
+        if now_s >= self._next_sample_s:
+            self._next_sample_s = now_s + SAMPLE_EVERY_S
+            self._rows_leaving.sample(now_s, self._settled_rows())
+            self._sessions_leaving.sample(now_s, self._closed_sessions)
+        if self.sessions >= self.max_concurrent_requests:
             return None
         for _ in self._queues:
-            queue = self._queues[next(self._turn)]
+            queue = next(self._turn)
             if queue.has_room(1, 0):
                 self.sessions += 1
                 return IntakeSession(

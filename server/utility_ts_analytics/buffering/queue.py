@@ -14,7 +14,7 @@ from utility_ts_analytics.buffering.block import Block
 
 RETRY_AFTER_S_MAX = 60
 _WINDOW_S = 15.0
-_SAMPLE_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 """A rate over less than this is noise; until then the shortest wait is given."""
 
 
@@ -51,6 +51,13 @@ class BlockQueue:
         """Tell whether a reservation of this size would be granted at once."""
         return not self._reservations and self._fits(rows, size_bytes)
 
+    def try_reserve(self, rows: int, size_bytes: int) -> bool:
+        """Hold the room of a block if there is enough now; arguments as `reserve`."""
+        if rows > self.rows_max or not self.has_room(rows, size_bytes):
+            return False
+        self._hold(rows, size_bytes)
+        return True
+
     async def reserve(self, rows: int, size_bytes: int) -> None:
         """Wait until a block of this size fits, then hold that room.
 
@@ -63,8 +70,7 @@ class BlockQueue:
         """
         if not 1 <= rows <= self.rows_max:
             raise AssertionError("a block must be split to the queue's size before it is reserved")
-        if self.has_room(rows, size_bytes):
-            self._hold(rows, size_bytes)
+        if self.try_reserve(rows, size_bytes):
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reservations.append((rows, size_bytes, granted))
@@ -166,7 +172,7 @@ class BlockQueue:
 class LeavingRate:
     """The rate of the last `_WINDOW_S` seconds, from samples of a running total.
 
-    Sampled when requests come, never per row.
+    Sampled when requests come, at most every `SAMPLE_EVERY_S`.
     """
 
     def __init__(self) -> None:
@@ -175,8 +181,7 @@ class LeavingRate:
     def sample(self, now_s: float, total: int) -> None:
         """Note the total that has left so far; it never falls."""
         samples = self._samples
-        if not samples or now_s - samples[-1][0] >= _SAMPLE_EVERY_S:
-            samples.append((now_s, total))
+        samples.append((now_s, total))
         while samples and now_s - samples[0][0] > _WINDOW_S:
             samples.popleft()
 
@@ -199,7 +204,7 @@ def retry_after_s(backlog: int, left: int, observed_s: float) -> int:
         left: How much has left in the observed time, >= 0, in the unit of `backlog`.
         observed_s: The observed time, seconds, >= 0.
     """
-    if backlog <= 0 or observed_s < _SAMPLE_EVERY_S:
+    if backlog <= 0 or observed_s < SAMPLE_EVERY_S:
         return 1
     wait_s = backlog * observed_s / left if left > 0 else 2 * observed_s
     return min(max(1, math.ceil(wait_s)), RETRY_AFTER_S_MAX)

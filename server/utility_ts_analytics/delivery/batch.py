@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from utility_ts_analytics.buffering.block import Block, Failure
 from utility_ts_analytics.delivery.dead_letters import Letter
 from utility_ts_analytics.records.days import day_numbers
@@ -35,8 +37,7 @@ class BatchLimits:
     days_max: int = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True, gc=False):
     """Rows `start`..`stop` of a block; never empty."""
 
     block: Block

@@ -287,8 +287,11 @@ def shared_refusal(lanes: Sequence[Lane], trouble: Callable[[], Failure | None])
     """
     failure = trouble()
     if failure is None:
-        refusals = [lane.refusal() for lane in lanes]
-        failure = refusals[0] if all(refusals) else None
+        for lane in lanes:
+            lane_failure = lane.refusal()
+            if lane_failure is None:
+                return None
+            failure = failure or lane_failure
     spooling = any(lane.takes_rows for lane in lanes)
     if failure is not None and failure.code == "sink-unavailable" and spooling:
         return None

@@ -57,6 +57,8 @@ class Settler:
         New rows are refused for a short while after each sink has failed; then the next rows find
         out whether one works again.
         """
+        if not self._outage.is_open:
+            return None
         wait_s = self._outage.wait_s(self._clock.monotonic_s())
         if wait_s <= 0:
             return None

@@ -8,6 +8,8 @@ their numbers and the over-long lines are the same; only the borders between blo
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 BLOCK_BYTES_MAX = 131_072
 """Default for the largest block, bytes: about 1 ms of decoding at 170 bytes a row."""
 
@@ -17,8 +19,7 @@ BLOCK_LINES_MAX = 1_024
 _HEAD_BYTES = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class LineBlock:
+class LineBlock(Struct, frozen=True, gc=False):
     r"""Whole lines, in order.
 
     Attributes:

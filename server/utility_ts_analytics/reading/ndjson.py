@@ -7,12 +7,12 @@ every text. The quick path is taken where checks on the whole block answer those
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from utility_ts_analytics.reading.decoder_gaps import error_of_offset, is_utf8, needs_plain_path
 from utility_ts_analytics.reading.line_errors import diagnose, invalid_utf8
@@ -36,8 +36,7 @@ sentences, at less cost. More than an answer lists, so that no answer depends on
 _FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True, gc=False):
     """The result for some texts. Every text that is not blank is a row or an error.
 
     Attributes:

@@ -25,6 +25,8 @@ Ends = tuple[datetime, datetime]
 def ends_of(rows: Sequence[Reading]) -> list[Ends]:
     """Return the ends of each `_SLICE_ROWS` rows, in order; empty without rows."""
     instants = [row.ts for row in rows]
+    if 0 < len(instants) <= _SLICE_ROWS:  # most posts, so without the steps below
+        return [(min(instants), max(instants))]
     slices = (instants[at : at + _SLICE_ROWS] for at in range(0, len(instants), _SLICE_ROWS))
     return [(min(part), max(part)) for part in slices]
 

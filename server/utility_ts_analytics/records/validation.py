@@ -5,6 +5,7 @@ the rules that msgspec cannot state: the range of `ts`, no U+0000, and no identi
 (as `str.isspace` defines them).
 """
 
+import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, get_args
@@ -77,15 +78,23 @@ def latest_ts(now_ns: int, max_future_minutes: int) -> datetime:
         now_ns: Wall time, nanoseconds since 1970-01-01 UTC.
         max_future_minutes: How far ahead of it a reading may be, minutes; 0 = no limit.
     """
+    return _latest_ts(now_ns // 1_000_000_000, max_future_minutes)
+
+
+@functools.lru_cache(maxsize=8)
+def _latest_ts(now_s: int, max_future_minutes: int) -> datetime:
     if max_future_minutes == 0:
         return TS_END
-    now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
+    now = datetime.fromtimestamp(now_s, tz=UTC)
     return min(TS_END, now + timedelta(minutes=max_future_minutes, seconds=1))
 
 
 def all_in_range(ends: Sequence[Ends], ts_end: datetime) -> bool:
     """Tell whether the `ts` of all rows with these ends are in [2000-01-01, `ts_end`)."""
-    return all(earliest >= TS_MIN and latest < ts_end for earliest, latest in ends)
+    for earliest, latest in ends:  # noqa: SIM110 - `all` takes 1 us more, for each small post
+        if earliest < TS_MIN or latest >= ts_end:
+            return False
+    return True
 
 
 def range_detail(ts_end: datetime, *, too_late: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from utility_ts_analytics.asgi.app import StreamApp
 from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
 from utility_ts_analytics.asgi.endpoint import IngestEndpoint
+from utility_ts_analytics.asgi.protocol import Receive, Scope
 from utility_ts_analytics.asgi.settings import Ack, IngestLimits, IngestSettings
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import Intake
@@ -46,32 +47,57 @@ class Service:
     max_request_errors: int = 0
     max_request_days: int = 0
     delivery_timeout_ms: int = 5_000
+    body_idle_timeout_ms: int = 5_000
+    rows_max: int = 100
+    announced: int | None = None
     windows_held_bytes: int = 0
     stored: list[Any] = field(default_factory=list)
     measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
 
     def post(self, path: str, *chunks: str | bytes, **options: Any) -> tuple[int, Any]:
-        return asyncio.run(self._post(path, list(chunks), **options))
+        """Return status and document of the answer; options as of `exchange`."""
+        sent = asyncio.run(self.exchange(path, list(chunks), **options))
+        return sent[0]["status"], json.loads(sent[1]["body"])
 
-    async def _post(
+    async def exchange(
         self,
         path: str,
         chunks: list[str | bytes],
+        *,
         query: str = "",
         method: str = "POST",
         cut: bool = False,
+        silent: bool = False,
         token: str | None = None,
         encoding: str | None = None,
-    ) -> tuple[int, Any]:
-        queue = BlockQueue(rows_max=100, bytes_max=10_000)
+        whole: bool = False,
+    ) -> list[Any]:
+        """Post and return the messages of the answer.
+
+        Args:
+            path: Of the request.
+            chunks: The body, a message each.
+            query: Of the request.
+            method: Of the request.
+            cut: Whether the client leaves in place of the end.
+            silent: Whether nothing comes in place of the end.
+            token: For its authorization.
+            encoding: Of its content.
+            whole: Whether the body comes in one message, and its length before it.
+        """
+        queue = BlockQueue(rows_max=self.rows_max, bytes_max=10_000)
         consumer = asyncio.create_task(self._consume(queue))
         sent: list[Any] = []
+        bodies = [chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks]
+        if whole:
+            bodies = [b"".join(bodies)]
+        length = len(bodies[0]) if whole else self.announced
 
         async def receive() -> dict[str, Any]:
-            if chunks:
-                chunk = chunks.pop(0)
-                data = chunk.encode() if isinstance(chunk, str) else chunk
-                return {"type": "http.request", "body": data, "more_body": True}
+            if bodies:
+                return {"type": "http.request", "body": bodies.pop(0), "more_body": True}
+            if silent:
+                await asyncio.Event().wait()
             if cut:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -81,6 +107,7 @@ class Service:
 
         headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
         headers += [(b"content-encoding", encoding.encode())] if encoding else []
+        headers += [] if length is None else [(b"content-length", str(length).encode())]
         scope: dict[str, Any] = {
             "type": "http",
             "path": path,
@@ -88,12 +115,24 @@ class Service:
             "headers": headers,
             "query_string": query.encode(),
         }
-        await self._app(queue)(scope, receive, send)
+        await self.app(queue)(scope, receive, send)
         consumer.cancel()
         assert queue.producers == 0
-        return sent[0]["status"], json.loads(sent[1]["body"])
+        return sent
 
-    def _app(self, queue: BlockQueue) -> StreamApp:
+    def silent_request(self, path: str) -> tuple[Receive, Scope]:
+        """Return `receive` and `scope` of a post whose body does not come."""
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()
+            return {}
+
+        headers = [(b"content-length", str(self.announced).encode())]
+        scope = {"type": "http", "path": path, "method": "POST", "query_string": b""}
+        return receive, {**scope, "headers": headers}
+
+    def app(self, queue: BlockQueue) -> StreamApp:
+        """Return the application whose rows go into `queue`."""
         spec = STREAMS["meter_usage"]
         limits = IngestLimits(
             max_body_bytes=100_000,
@@ -103,7 +142,7 @@ class Service:
             max_request_days=self.max_request_days,
             max_line_bytes=1_000,
             max_future_minutes=0,
-            body_idle_timeout_ms=5_000,
+            body_idle_timeout_ms=self.body_idle_timeout_ms,
             body_min_rate_bytes=0,
             delivery_timeout_ms=self.delivery_timeout_ms,
             max_request_errors=self.max_request_errors,
@@ -133,6 +172,10 @@ class Service:
                 if self.fate == "store":
                     self.stored += block.rows
                     block.settlement.store(rows)
+                elif self.fate == "spool":
+                    block.settlement.spool(rows)
+                elif self.fate == "forget":
+                    continue
                 elif self.fate == "fail":
                     block.settlement.fail(rows, Failure("sink-unavailable", "away", 7))
                 else:

@@ -150,7 +150,7 @@ async def looked_after(body: RequestBody) -> AsyncIterator[None]:
     async def look() -> None:
         while True:
             await asyncio.sleep(0.005)
-            body.look_ahead(asyncio.get_running_loop().time())
+            body.look(asyncio.get_running_loop().time())
 
     looking = asyncio.create_task(look())
     try:

@@ -78,7 +78,7 @@ def test_wait_for_room_ends_with_the_client_and_with_a_drain(
 
     async def run() -> None:
         queue = BlockQueue(rows_max=100, bytes_max=10_000)
-        app = service._app(queue)
+        app = service.app(queue)
         scope = {"type": "http", "path": path, "method": "POST", "headers": [], "query_string": b""}
         async with asyncio.timeout(2.5):
             await queue.reserve(95, 0)  # what others hold: a request is let in, and has to wait
