@@ -81,10 +81,12 @@ class Collector:
         Returns:
             Whether any rows were added.
         """
+        self.behind_others = False
+        if not self._any:  # the lane looks after each change, and most bring no rows
+            return False
         rows_before = batch.rows
         resumed_s = self._clock.monotonic_s()
         limit_s = self._order.limit_s()
-        self.behind_others = False
         while batch.rows < self._limits.batch_size:
             share = self._take(min(self._limits.batch_size - batch.rows, ENCODE_ROWS_MAX))
             if share is None:

@@ -31,6 +31,11 @@ takes about 2.5 ms, so at most 5 ms of each second (decision 0029).
 """
 
 
+_JOINED_BYTES_MAX = 65_536
+"""Up to this length a request goes to the kernel in one part: small posts are many parts, and each
+takes longer than to copy it."""
+
+
 class Transport(Protocol):
     """Carries one batch of lines at a time to one server. One event loop."""
 
@@ -68,18 +73,25 @@ class HttpTransport:
 
     async def send(self, lines: Sequence[LinesPart], *, timeout_s: float) -> Outcome:
         """POST the lines to `/write`; see `Sink.send`."""
-        deadline_s = asyncio.get_running_loop().time() + timeout_s
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                connection = await self._open_connection()
-                table_id = self._table_id or await self._look(connection)
-        except OSError as error:  # a TimeoutError is one too
-            return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
-        if isinstance(table_id, RetryLater):
-            return table_id
-        if not connection.usable:
-            return RetryLater(f"cannot reach QuestDB: {CLOSES_EARLY}")
-        head = f"{self._head}{sum(map(len, lines))}\r\n\r\n".encode()
+        now_s = asyncio.get_running_loop().time()
+        deadline_s = now_s + timeout_s
+        connection, table_id = self._connection, self._table_id
+        if connection is None or table_id is None or not self._is_fresh(now_s):
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    connection = await self._open_connection(now_s)
+                    looked = self._table_id or await self._look(connection)
+            except OSError as error:  # a TimeoutError is one too
+                return RetryLater(f"cannot reach QuestDB: {_cause(error)}")
+            if isinstance(looked, RetryLater):
+                return looked
+            table_id = looked
+            if not connection.usable:
+                return RetryLater(f"cannot reach QuestDB: {CLOSES_EARLY}")
+        length = sum(map(len, lines))
+        head = f"{self._head}{length}\r\n\r\n".encode()
+        if length <= _JOINED_BYTES_MAX:
+            head, lines = b"".join((head, *lines)), ()
         try:
             async with asyncio.timeout_at(deadline_s):
                 outcome = outcome_of(await connection.exchange(head, lines))
@@ -110,12 +122,17 @@ class HttpTransport:
         answer = await connection.exchange(self._looks.table, ())
         return trouble_after(answer, id_before, self._table) or Delivered()
 
-    async def _open_connection(self) -> HttpConnection:
+    def _is_fresh(self, now_s: float) -> bool:
+        """Tell whether the open connection can be used again."""
+        open_ = self._connection is not None and self._connection.usable
+        return open_ and now_s - self._fresh_s <= IDLE_S_MAX
+
+    async def _open_connection(self, now_s: float) -> HttpConnection:
         """Return the open connection, or a new one if the server has closed it or it was idle."""
-        now_s = asyncio.get_running_loop().time()
-        if self._connection is not None and now_s - self._fresh_s > IDLE_S_MAX:
+        if self._connection is not None and not self._is_fresh(now_s):
             self._connection.abort()
-        if self._connection is None or not self._connection.usable:
+            self._connection = None
+        if self._connection is None:
             self._table_id = None
             self._fresh_s = now_s
             context = self._access.context()
