@@ -58,12 +58,10 @@ class StreamApp:
         """Serve one connection scope."""
         if scope["type"] == "lifespan":
             await run_lifespan(receive, send, self._lifecycle)
-        elif scope["path"] == HEALTH_PATH:
+            return
+        if scope["path"] == HEALTH_PATH:
             await send_json(send, 200, {"status": "ok"})
-        else:
-            await self._counted(scope, receive, send)
-
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         measures, clock = self._measures, self._clock
         began_s = clock.monotonic_s()
         measures.request_began()

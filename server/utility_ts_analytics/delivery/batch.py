@@ -54,6 +54,8 @@ class Share(Struct, frozen=True, gc=False):
         """This share of the block's bytes; the shares of a block add up to exactly its size."""
         block = self.block
         row_count = block.row_count
+        if self.start == 0 and self.stop == row_count:
+            return block.size_bytes
         return (
             block.size_bytes * self.stop // row_count - block.size_bytes * self.start // row_count
         )

@@ -104,8 +104,7 @@ class Collector:
                 batch.encode_last()
             if rest is not None:
                 break
-            now_s = self._clock.monotonic_s()
-            if now_s - resumed_s >= _ENCODE_S or not self._any:
+            if not self._any or self._clock.monotonic_s() - resumed_s >= _ENCODE_S:
                 await asyncio.sleep(0)
                 resumed_s = self._clock.monotonic_s()
         return batch.rows > rows_before
