@@ -81,12 +81,10 @@ class Collector:
         Returns:
             Whether any rows were added.
         """
-        self.behind_others = False
-        if not self._any:  # the lane looks after each change, and most bring no rows
-            return False
         rows_before = batch.rows
         resumed_s = self._clock.monotonic_s()
         limit_s = self._order.limit_s()
+        self.behind_others = False
         while batch.rows < self._limits.batch_size:
             share = self._take(min(self._limits.batch_size - batch.rows, ENCODE_ROWS_MAX))
             if share is None:
@@ -104,7 +102,7 @@ class Collector:
                 batch.encode_last()
             if rest is not None:
                 break
-            if not self._any or self._clock.monotonic_s() - resumed_s >= _ENCODE_S:
+            if not self.has_rows or self._clock.monotonic_s() - resumed_s >= _ENCODE_S:
                 await asyncio.sleep(0)
                 resumed_s = self._clock.monotonic_s()
         return batch.rows > rows_before
@@ -116,6 +114,7 @@ class Collector:
     def take_all(self) -> Batch:
         """Return all rows that wait, as one batch that is not encoded."""
         batch = Batch(self._queue.release)
+        self.behind_others = False
         while (share := self._take(self._queue.rows_max)) is not None:
             batch.add(share)
         return batch
@@ -135,7 +134,8 @@ class Collector:
             self._order.say_oldest(self._queue.oldest_accepted_s)
 
     @property
-    def _any(self) -> bool:
+    def has_rows(self) -> bool:
+        """Whether rows wait to be collected."""
         return self._first is not None or self._queue.waiting_rows > 0
 
     def _take(self, rows_max: int) -> Share | None:

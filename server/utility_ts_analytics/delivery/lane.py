@@ -196,7 +196,8 @@ class Lane:
         first_s = send_at_s = math.inf
         try:
             while True:
-                if await self._collector.collect(batch):
+                # It wakes after each change, and most bring no rows.
+                if self._collector.has_rows and await self._collector.collect(batch):
                     now_s = self._clock.monotonic_s()
                     first_s = min(first_s, now_s)
                     send_at_s = min(
