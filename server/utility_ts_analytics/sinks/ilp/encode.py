@@ -110,7 +110,7 @@ def _buffer() -> "Buffer":
     # Imported here: it imports NumPy, 17 MB and a tenth of a second for each worker, which needs
     # neither where the compiled module is. The class is documented, but only a deprecated module
     # exports it.
-    from questdb import _client  # noqa: PLC0415
+    from questdb import _client
 
     return _client.Buffer(protocol_version=2)
 
