@@ -32,6 +32,12 @@ PROMISED = {
     "IngestionSpoolFilling",
     "IngestionDeadLettersLost",
     "IngestionBooksNotBalanced",
+    "IngestionKafkaDown",
+    "IngestionLogLagGrowing",
+    "IngestionLogLagOld",
+    "IngestionConsumerStopped",
+    "IngestionShardDown",
+    "IngestionDeadLetters",
 }
 
 Cases = dict[bool, list[str]]
