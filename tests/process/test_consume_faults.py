@@ -13,6 +13,7 @@ from tests.process.own_questdb import OwnQuestDB
 from tests.process.running_consumer import family_of, run_consumer, signal_all, worker_pids
 from tests.process.running_service import MakeId, QuestDBPorts, run_command
 from tests.process.stored_tables import StoredTables, until
+from tests.running_kafka import TestKafka
 
 LONG_S = 60.0
 
@@ -120,3 +121,23 @@ def test_nothing_is_committed_or_lost_while_questdb_is_away(
             timeout_s=LONG_S,
         )
         assert own.tables.count_meter(meter) == 200
+
+
+def test_worker_ends_within_its_drain_time_while_the_brokers_are_frozen(
+    questdb: QuestDBPorts, kafka: TestKafka, topics: LogTopics, make_id: MakeId, tmp_path: Path
+) -> None:
+    """Each of its threads waits for a broker: to poll, to commit, and to keep a dead letter."""
+    settings = {
+        "kafka": topics.settings({"dead_letter_suffix": ".nowhere"}),
+        "server": {"drain_timeout_s": 8},
+    }
+    with run_consumer(tmp_path, questdb, topics, settings) as consumer:
+        topics.put(reading(make_id("log")), partition=0)
+        until(lambda: topics.committed()[0] == 1, "the first offset is committed")
+        topics.put(b"no json", partition=1)
+        until(lambda: "cannot keep dead letters" in consumer.output(), "a letter is not kept")
+        topics.put(*(reading(make_id("log"), minute) for minute in range(50)), partition=0)
+        with kafka.frozen():
+            assert consumer.terminate() == 0
+        assert "did not stop in time" not in consumer.output()
+        assert topics.committed()[1] <= 0, "the refused record is read again"

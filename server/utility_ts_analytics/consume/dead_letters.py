@@ -7,8 +7,8 @@ ours, so that `consume --replay-dead-letters` reads the record as it was read th
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -19,7 +19,12 @@ from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.pieces import Piece, Reshape
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
+from utility_ts_analytics.sinks.kafka.client import (
+    ClientThread,
+    LastTrouble,
+    cause_of,
+    client_options,
+)
 from utility_ts_analytics.sinks.kafka.messages import Headers, head_of, headers_of
 
 PREFIX: Final = "dead-letter-"
@@ -117,7 +122,7 @@ class DeadLetterTopic:
         self._last_trouble = LastTrouble()
         self._options = _producer_options(kafka, self._last_trouble)
         self._producer: Producer | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-letters")
+        self._thread = ClientThread("kafka-letters")
 
     async def keep(self, letters: Iterable[Letter]) -> None:
         """Write letters; all are on every in-sync replica when this returns.
@@ -129,8 +134,7 @@ class DeadLetterTopic:
         while batch := list(islice(source, _AT_ONCE)):
             attempt_index = 0
             while batch:
-                loop = asyncio.get_running_loop()
-                batch, reason = await loop.run_in_executor(self._thread, self._write, batch)
+                batch, reason = await self._thread.run(partial(self._write, batch))
                 if batch:
                     self.trouble = f"cannot write to the dead-letter topic {self._topic}: {reason}"
                     _log.error("cannot keep dead letters", topic=self._topic, reason=reason)
@@ -139,8 +143,8 @@ class DeadLetterTopic:
             self.trouble = ""
 
     def close(self) -> None:
-        """Release the thread."""
-        self._thread.shutdown(wait=False)
+        """Let thread and client go; nobody waits for them."""
+        self._thread.close()
 
     def _write(self, letters: Sequence[Letter]) -> tuple[list[Letter], str]:
         """Return the letters that were not acknowledged, and why."""

@@ -8,7 +8,7 @@ room, its partitions are paused, and polls go on so that a rebalance does not wa
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from utility_ts_analytics.clock import Clock
@@ -24,7 +24,6 @@ _PAUSE_AFTER_S: Final = 0.5
 """Pausing makes the client fetch again: not for every short wait."""
 
 _COMMIT_S: Final = 1.0
-_END_S: Final = 5.0
 _RELEASE_SHARE: Final = 1 / 4
 """Of the session time-out: longest wait for rows in flight of partitions that are taken away."""
 
@@ -95,24 +94,27 @@ class Reader:
         for feed in self._feeds:
             feed.stop_reading()
 
-    async def stop(self) -> None:
+    async def stop(self, timeout_s: float) -> None:
         """Settle and commit what the lanes have stored, and leave the group.
 
-        The lanes have drained before this is called: every row has ended.
+        The lanes have drained before this is called: every row has ended. What does not answer in
+        time, such as brokers or the dead-letter topic, is left: its messages are read again.
+
+        Args:
+            timeout_s: For all of it, > 0.
         """
+        step_s = timeout_s / 4
         first = [*self._reading, *self._feeding]
-        await asyncio.wait(first, timeout=_END_S)
-        for task in self._feeding:  # it may wait for the dead-letter topic, behind other pieces
+        await asyncio.wait(first, timeout=step_s)
+        for task in first:  # it may wait for the dead-letter topic, behind other pieces
             task.cancel()
         await asyncio.gather(*first, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):  # the dead-letter topic may be away
-            async with asyncio.timeout(self._lease.session_timeout_s * _RELEASE_SHARE):
-                await asyncio.gather(*(feed.all_settled() for feed in self._feeds))
+        await _within(step_s, asyncio.gather(*(feed.all_settled() for feed in self._feeds)))
         for task in self._ending:
             task.cancel()
         await asyncio.gather(*self._ending, return_exceptions=True)
-        await self.prove()
-        await self.member.close()
+        await _within(step_s, self.prove())
+        await _within(step_s, self.member.close())
         self._letters.close()
 
     async def prove(self) -> None:
@@ -189,3 +191,10 @@ class Reader:
     def _is_behind(self, claims: Iterable[Claim]) -> bool:
         """Tell whether anything settled is not committed."""
         return any(claim.next_offset != self._committed.get(claim) for claim in claims)
+
+
+async def _within(timeout_s: float, step: Awaitable[object]) -> None:
+    """Wait for a step of the end, and go on without it where it takes longer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await step

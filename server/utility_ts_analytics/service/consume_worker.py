@@ -22,6 +22,7 @@ from utility_ts_analytics.service.shared_worker_state import (
 )
 from utility_ts_analytics.service.stream_worker import resident_bytes
 from utility_ts_analytics.service.worker_group import STOP_SIGNALS
+from utility_ts_analytics.sinks.kafka.client import on_thread
 from utility_ts_analytics.telemetry.log_metrics import PARTITIONS_ASSIGNED, REBALANCES
 from utility_ts_analytics.telemetry.logs import report_left_out
 from utility_ts_analytics.telemetry.registry import BUFFER_ROWS_MAX, WORKER_MEMORY
@@ -83,7 +84,7 @@ class ConsumeWorker:
         await asyncio.gather(*(store.watch.poll() for store in self.stores))
         watching = [asyncio.create_task(store.watch.run()) for store in self.stores]
         await self.reader.start(self._ended)
-        while not self._stop.is_set() and not await asyncio.to_thread(until):
+        while not self._stop.is_set() and not await on_thread(until):
             refuses = any(store.refusal() is not None for store in self.stores)
             self._publish(REFUSING if refuses else SERVING)
             report_left_out()
@@ -103,10 +104,11 @@ class ConsumeWorker:
         return [lane for store in self.stores for lane in store.lanes]
 
     async def _drain(self) -> None:
+        end_s = self.clock.monotonic_s() + self.drain_timeout_s
         self._publish(DRAINING)
         self.reader.stop_reading()
         await asyncio.gather(*(lane.drain(self.drain_timeout_s / 2) for lane in self._lanes))
-        await self.reader.stop()
+        await self.reader.stop(end_s - self.clock.monotonic_s())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Exit if a part ends before it should: the worker is replaced, and reads again."""
