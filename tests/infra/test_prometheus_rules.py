@@ -38,6 +38,8 @@ PROMISED = {
     "IngestionConsumerStopped",
     "IngestionShardDown",
     "IngestionDeadLetters",
+    "IngestionDeadLettersWaiting",
+    "IngestionLogUnderReplicated",
 }
 
 Cases = dict[bool, list[str]]

@@ -6,12 +6,13 @@ import threading
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.process.late_door import late_door
 from tests.process.log_topics import LogTopics, reading
 from tests.process.own_questdb import OwnQuestDB
 from tests.process.running_consumer import family_of, run_consumer, signal_all, worker_pids
-from tests.process.running_service import MakeId, QuestDBPorts, run_command
+from tests.process.running_service import MakeId, QuestDBPorts, RunningService, run_command
 from tests.process.stored_tables import StoredTables, until
 from tests.running_kafka import TestKafka
 
@@ -98,6 +99,13 @@ def test_killed_and_leaving_consumers_lose_and_undo_nothing(
             ]
 
 
+def lag_of(consumer: RunningService) -> tuple[int, int]:
+    """Return the messages that wait, and the estimate of their rows."""
+    status = msgspec.json.decode(consumer.ask_operations("/status.json").body)
+    log = status["streams"]["meter_usage"]["log"]
+    return log["lag_messages"], log["lag_rows_estimate"]
+
+
 def test_nothing_is_committed_or_lost_while_questdb_is_away(
     own: OwnQuestDB, topics: LogTopics, make_id: MakeId, tmp_path: Path
 ) -> None:
@@ -107,12 +115,14 @@ def test_nothing_is_committed_or_lost_while_questdb_is_away(
         done = run_command("schema", "apply", "--config", str(consumer.config), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         consumer.wait_ready()
-        topics.put(*(reading(meter, minute) for minute in range(100)), partition=0)
+        hours = [b"\n".join(reading(meter, 60 * n + m) for m in range(60)) for n in range(5)]
+        topics.put(*hours[:2], partition=0)
         until(lambda: topics.committed()[0] == topics.end(0), "the first rows are committed")
         os.kill(running.pid, signal.SIGKILL)
-        topics.put(*(reading(meter, minute) for minute in range(100, 200)), partition=0)
+        topics.put(*hours[2:], partition=0)
         until(lambda: "QuestDB" in consumer.unreadiness(), "it is not ready")
-        assert topics.committed()[0] == 100
+        until(lambda: lag_of(consumer) == (3, 180), "messages wait, with as many rows as before")
+        assert topics.committed()[0] == 2
         own.server.stop()
         own.server.start()
         until(
@@ -120,7 +130,8 @@ def test_nothing_is_committed_or_lost_while_questdb_is_away(
             "the others are committed",
             timeout_s=LONG_S,
         )
-        assert own.tables.count_meter(meter) == 200
+        assert own.tables.count_meter(meter) == 300
+        until(lambda: lag_of(consumer) == (0, 0), "nothing waits")
 
 
 def test_worker_ends_within_its_drain_time_while_the_brokers_are_frozen(

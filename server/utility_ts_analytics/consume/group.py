@@ -252,7 +252,7 @@ class GroupMember:
             if claim.next_offset is not None and self.owns(claim)
         }
         offsets = [
-            TopicPartition(self._topic, claim.partition, offset, str(claim.until_ms))
+            TopicPartition(self._topic, claim.partition, offset, claim.progress.text())
             for claim, offset in settled.items()
         ]
         if not offsets:

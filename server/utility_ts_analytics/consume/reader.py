@@ -8,7 +8,7 @@ room, its partitions are paused, and polls go on so that a rebalance does not wa
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from utility_ts_analytics.clock import Clock
@@ -17,6 +17,7 @@ from utility_ts_analytics.consume.dead_letters import DeadLetterTopic
 from utility_ts_analytics.consume.feed import BACKLOG_BYTES_MAX, Feed
 from utility_ts_analytics.consume.group import FatalClientError, GroupMember
 from utility_ts_analytics.consume.pieces import Reshape, pieces_of
+from utility_ts_analytics.telemetry.log_metrics import LetterTrouble
 from utility_ts_analytics.telemetry.measures import Measures
 
 _POLL_S: Final = 0.2
@@ -66,6 +67,17 @@ class Reader:
         self._reading: list[asyncio.Task[None]] = []
         self._ending: list[asyncio.Task[None]] = []
         self._feeding: list[asyncio.Task[None]] = []
+
+    @property
+    def letters_waiting(self) -> Mapping[LetterTrouble, int]:
+        """By reason, how many refused records the dead-letter topic does not take just now."""
+        return self._letters.waiting
+
+    @property
+    def paused_partitions(self) -> int:
+        """How many partitions are held and not fetched just now."""
+        numbers = [claim.partition for claim in self.member.claims]
+        return sum(feed.takes(number) for feed in self._paused for number in numbers)
 
     # From start to stop
 

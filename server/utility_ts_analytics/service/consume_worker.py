@@ -23,7 +23,11 @@ from utility_ts_analytics.service.shared_worker_state import (
 from utility_ts_analytics.service.stream_worker import resident_bytes
 from utility_ts_analytics.service.worker_group import STOP_SIGNALS
 from utility_ts_analytics.sinks.kafka.client import on_thread
-from utility_ts_analytics.telemetry.log_metrics import PARTITIONS_ASSIGNED, REBALANCES
+from utility_ts_analytics.telemetry.log_metrics import (
+    PARTITIONS_ASSIGNED,
+    PARTITIONS_PAUSED,
+    REBALANCES,
+)
 from utility_ts_analytics.telemetry.logs import report_left_out
 from utility_ts_analytics.telemetry.registry import BUFFER_ROWS_MAX, WORKER_MEMORY
 
@@ -123,8 +127,10 @@ class ConsumeWorker:
             (BUFFER_ROWS_MAX, sum(lane.queue.rows_max for lane in self._lanes)),
             (WORKER_MEMORY, resident_bytes()),
             (PARTITIONS_ASSIGNED, len(member.claims)),
+            (PARTITIONS_PAUSED, self.reader.paused_partitions),
             (REBALANCES, member.rebalances),
         )
+        self.state_file.measures.dead_letters_waiting(self.reader.letters_waiting)
         self.state_file.publish(state, self.clock.monotonic_s(), gauges)
 
     def _held(self) -> tuple[int, int]:
