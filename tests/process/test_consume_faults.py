@@ -1,5 +1,6 @@
 """`consume` under faults: frozen, killed, rebalanced, without QuestDB. Nothing lost or undone."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -152,3 +153,33 @@ def test_worker_ends_within_its_drain_time_while_the_brokers_are_frozen(
             assert consumer.terminate() == 0
         assert "did not stop in time" not in consumer.output()
         assert topics.committed()[1] <= 0, "the refused record is read again"
+
+
+def test_consumer_with_shards_waits_for_brokers_and_compares_before_it_reads(
+    questdb: QuestDBPorts, kafka_addr: str, tables: StoredTables, make_id: MakeId, tmp_path: Path
+) -> None:
+    meter = make_id("log")
+    topics = LogTopics(kafka_addr, uuid.uuid4().hex[:8], letter_partitions=3)
+    topics.put(reading(meter), partition=2)
+    one = {
+        "name": "north",
+        "partitions": "0-2",
+        "uri": questdb.pg_uri,
+        "ilp_http_addr": f"127.0.0.1:{questdb.http_port}",
+    }
+    with late_door(int(kafka_addr.rpartition(":")[2])) as door:
+        away = {**topics.settings(), "brokers": [f"127.0.0.1:{door.port}"]}
+        settings = {"kafka": away, "questdb": {"shards": [one]}}
+        with run_consumer(tmp_path, questdb, topics, settings, ready=False) as consumer:
+            until(lambda: "nothing is read yet" in consumer.output(), "it waits", timeout_s=LONG_S)
+            until(lambda: answers_away(consumer), "it says so", timeout_s=LONG_S)
+            door.open()
+            consumer.wait_ready()
+            until(lambda: topics.committed()[2] == 1, "it reads", timeout_s=LONG_S)
+    assert tables.count_meter(meter) == 1
+
+
+def answers_away(consumer: RunningService) -> bool:
+    with contextlib.suppress(ConnectionError):  # its port opens a moment later
+        return "the brokers do not answer" in consumer.unreadiness()
+    return False

@@ -103,7 +103,7 @@ class Reader:
     def stop_reading(self) -> None:
         """Hand nothing more over; rows in flight are still settled."""
         self._stopping = True
-        for feed in self._feeds:
+        for feed in self._feeds if self._reading else ():
             feed.stop_reading()
 
     async def stop(self, timeout_s: float) -> None:
@@ -117,7 +117,8 @@ class Reader:
         """
         step_s = timeout_s / 4
         first = [*self._reading, *self._feeding]
-        await asyncio.wait(first, timeout=step_s)
+        if first:
+            await asyncio.wait(first, timeout=step_s)
         for task in first:  # it may wait for the dead-letter topic, behind other pieces
             task.cancel()
         await asyncio.gather(*first, return_exceptions=True)

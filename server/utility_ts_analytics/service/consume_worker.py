@@ -64,6 +64,8 @@ class ConsumeWorker:
         drain_timeout_s: From the signal to stop until rows that are not stored are dropped: they
             are read again. Seconds.
         clock: For beats.
+        why_not: Returns why no message may be read yet, or nothing; asked in a thread, where it may
+            wait, until it is nothing.
     """
 
     stores: Sequence[Store]
@@ -71,6 +73,7 @@ class ConsumeWorker:
     state_file: WorkerStateFile
     drain_timeout_s: float
     clock: Clock
+    why_not: Callable[[], str] = lambda: ""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -87,7 +90,9 @@ class ConsumeWorker:
             await lane.start(self._ended)
         await asyncio.gather(*(store.watch.poll() for store in self.stores))
         watching = [asyncio.create_task(store.watch.run()) for store in self.stores]
-        await self.reader.start(self._ended)
+        await self._until_allowed()
+        if not self._stop.is_set():
+            await self.reader.start(self._ended)
         while not self._stop.is_set() and not await on_thread(until):
             refuses = any(store.refusal() is not None for store in self.stores)
             self._publish(REFUSING if refuses else SERVING)
@@ -102,6 +107,27 @@ class ConsumeWorker:
         await asyncio.gather(*watching, return_exceptions=True)
         await asyncio.gather(*(lane.close() for lane in self._lanes))
         self._publish(STOPPED)
+
+    async def _until_allowed(self) -> None:
+        """Wait until messages may be read, or for a signal to stop."""
+        asking = asyncio.create_task(self._ask())
+        while not self._stop.is_set():
+            await asyncio.wait([asking], timeout=_BEAT_S)
+            if asking.done():
+                return asking.result()
+            self._publish(REFUSING)
+            report_left_out()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return None
+
+    async def _ask(self) -> None:
+        told = ""
+        while reason := await on_thread(self.why_not):
+            if reason != told:
+                _log.warning("nothing is read yet", reason=reason)
+                told = reason
+            await self.clock.sleep(_BEAT_S)
 
     @property
     def _lanes(self) -> list[Lane]:

@@ -1,7 +1,7 @@
 """Facts for the operations port: readiness, metrics and status; from stores, ports and workers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -210,16 +210,23 @@ class OperationsFacts:
             for worker in totals.workers
             if now_s - worker.beat_s < _SILENT_S and worker.alive
         ]
-        reasons = []
+        reasons: list[str] = []
         for name in self._streams:
             states = {worker.state for worker in workers if worker.stream == name}
             # Workers poll by themselves: ready only when none of them refuses any more.
             if REFUSING in states and not self._stores():
-                store = "Kafka" if self._streams[name].sink.kind == "kafka" else "the database"
-                reasons.append(f"a worker of {name} has yet to see that {store} is back")
+                reasons += self._late_to_see(name)
             elif not states & {SERVING, REFUSING}:
                 reasons.append(f"no worker of {name} is serving")
         return reasons
+
+    def _late_to_see(self, stream: str) -> Iterator[str]:
+        """Say what a worker waits for that is there again, unless other reasons say it."""
+        if self._log is None:
+            store = "Kafka" if self._streams[stream].sink.kind == "kafka" else "the database"
+            yield f"a worker of {stream} has yet to see that {store} is back"
+        elif not self._log.reasons():
+            yield f"a worker of {stream} has yet to see that Kafka and the database are back"
 
     async def _beat(self) -> None:
         await self._listening()
