@@ -102,9 +102,9 @@ class LogWatch:
         return self._troubles
 
     def warnings(self) -> list[str]:
-        """Return one line per thing that will stop partitions with the next refused record."""
+        """Return one line per dead-letter topic that may stop partitions, or lose letters."""
         return [
-            f"the next refused record of {stream} will stop its partition: {trouble}"
+            f"the next refused record of {stream} may stop its partition, or be lost: {trouble}"
             for stream, trouble in self.letter_troubles.items()
         ]
 
