@@ -6,7 +6,7 @@ polling thread alone makes, ends and replaces claims; between two polls nothing 
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -30,7 +30,7 @@ _METADATA_BYTES: Final = 1_048_576
 
 _SAME_TROUBLE_S: Final = 30.0
 
-Release = Callable[[Sequence[Claim]], Awaitable[None]]
+Release = Callable[[Sequence[Claim]], Coroutine[None, None, None]]
 """Finishes what is in flight of claims that go to another consumer, in bounded time."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
@@ -79,7 +79,6 @@ class GroupMember:
 
     Attributes:
         rebalances: How often partitions came, went or were lost.
-        trouble: Why nothing can be read just now; empty if nothing is known to be wrong.
     """
 
     def __init__(
@@ -93,7 +92,6 @@ class GroupMember:
         ends: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.rebalances = 0
-        self.trouble = ""
         self._topic = topic
         self._release = release
         self._clock = clock
@@ -196,7 +194,6 @@ class GroupMember:
                 if read.offset < self._ends.get(claim.partition, math.inf):
                     found.append(read)
                     size_bytes += read.size_bytes
-                self.trouble = ""
             if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
                 break
             message = self._consumer.poll(0)
@@ -215,7 +212,6 @@ class GroupMember:
 
     def _assigned(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.rebalances += 1
-        self.trouble = ""
         for one in partitions:
             self._claims[one.partition] = Claim(one.partition)
         _log.info("partitions were assigned", topic=self._topic, partitions=_numbers(partitions))
@@ -226,7 +222,7 @@ class GroupMember:
         leaving = [self._claims[p.partition] for p in partitions if p.partition in self._claims]
         # Not while closing: the client does not carry out a commit any more, nor refuse it.
         if self._loop is not None and leaving and not self._closing:
-            asyncio.run_coroutine_threadsafe(_awaited(self._release(leaving)), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._release(leaving), self._loop).result()
             self._commit(leaving)
         self._end(partitions)
         _log.info("partitions were released", topic=self._topic, partitions=_numbers(partitions))
@@ -271,8 +267,7 @@ class GroupMember:
     # On any thread
 
     def _note_error(self, error: KafkaError) -> None:
-        self.trouble = cause_of(error)
-        self._log_once("the Kafka client reports an error", self.trouble)
+        self._log_once("the Kafka client reports an error", cause_of(error))
 
     def _log_once(self, event: str, reason: str) -> None:
         now_s = self._clock.monotonic_s()
@@ -288,10 +283,6 @@ def _message(claim: Claim, message: ClientMessage) -> Message:
     assert offset is not None  # noqa: S101  it came from a broker
     key, value = message.key(), message.value()
     return Message(claim, offset, time_ms if kind else 0, key, value, headers)
-
-
-async def _awaited(awaitable: Awaitable[None]) -> None:
-    await awaitable
 
 
 def _numbers(partitions: Iterable[TopicPartition]) -> list[int]:
