@@ -19,7 +19,10 @@ def look(config: KafkaConfig, topic: str, timeout_s: float = TIMEOUT_S) -> Topic
 
 def test_topic_on_one_broker_is_taken_with_a_warning(kafka: TestKafka) -> None:
     found = look(kafka.config, "meter_usage")
-    assert (found.failure, found.answered, found.partitions) == (None, True, KAFKA_PARTITIONS)
+    assert (found.failure, found.answered) == (None, True)
+    where = found.replication
+    assert (where.partitions, where.replicas, where.in_sync_min) == (KAFKA_PARTITIONS, 1, 1)
+    assert (where.under_replicated, where.leaderless, len(where.brokers)) == (0, (), 1)
     (warning,) = found.warnings
     assert "is on one broker only" in warning
 
@@ -41,7 +44,7 @@ def test_topic_that_takes_only_small_messages_is_warned_of(kafka: TestKafka) -> 
 
 def test_topics_that_are_there_stay_as_they_are(kafka: TestKafka) -> None:
     make_topics(kafka.config, {"meter_usage": 9})
-    assert look(kafka.config, "meter_usage").partitions == KAFKA_PARTITIONS
+    assert look(kafka.config, "meter_usage").replication.partitions == KAFKA_PARTITIONS
 
 
 def test_away_broker_is_named_without_secrets(kafka: TestKafka) -> None:

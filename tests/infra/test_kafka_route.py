@@ -5,6 +5,7 @@ with our own configuration is checked here.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.infra.test_compose import resolved
 from tests.infra.test_kubernetes import VERSIONS, Manifest, built, of_kind
 
 from utility_ts_analytics.config import Config, parse_config
+from utility_ts_analytics.consume.shard_map import shard_problems
 
 OPERATORS = {"Kafka", "KafkaNodePool", "KafkaTopic", "ScaledObject"}
 CONFIG_PATH = "/etc/ingestion/ingestion-config.toml"
@@ -40,10 +42,11 @@ def consumer_config(manifests: list[Manifest]) -> Config:
     return parse_config(tomllib.loads(text), {})
 
 
-def assert_shards_cover(config: Config, partitions: int) -> None:
-    """Every partition is in one shard; the tables of both streams have the same ranges."""
+def assert_fits(config: Config, partitions: Mapping[str, int]) -> None:
+    """`consume` starts with these topics: every partition is in one shard, letters included."""
+    assert shard_problems(config, partitions) == []
     numbers = [it for shard in config.questdb.shards for it in shard.partitions.numbers]
-    assert sorted(numbers) == list(range(partitions))
+    assert sorted(numbers) == list(range(max(partitions.values())))
 
 
 def topics_of(config: Config) -> set[str]:
@@ -88,9 +91,9 @@ def test_config_of_compose_names_its_brokers_and_shards(compose: dict[str, Any])
         name for name in compose if name.startswith("questdb-")
     }
     script = compose["topics"]["command"][-1]
-    assert 'make "$$stream" 24' in script
+    assert_fits(config, dict.fromkeys(topics_of(config), 24))
+    assert all(f'make "$$stream{suffix}" 24' in script for suffix in ("", ".dead-letters"))
     assert "--replication-factor 3 --config min.insync.replicas=2" in script
-    assert_shards_cover(config, 24)
     assert topics_of(config) == {
         f"{stream}{suffix}" for stream in config.streams for suffix in ("", ".dead-letters")
     }
@@ -113,8 +116,7 @@ def test_topics_are_those_of_the_config_and_survive_a_broker(manifests: list[Man
     for topic in topics.values():
         assert topic["spec"]["replicas"] == 3
         assert topic["spec"]["config"]["min.insync.replicas"] == 2
-    for stream in config.streams:
-        assert_shards_cover(config, topics[config.kafka.topics.of(stream)]["spec"]["partitions"])
+    assert_fits(config, {name: topic["spec"]["partitions"] for name, topic in topics.items()})
 
 
 def test_edges_and_consumers_find_the_brokers(manifests: list[Manifest]) -> None:

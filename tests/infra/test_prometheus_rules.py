@@ -32,6 +32,14 @@ PROMISED = {
     "IngestionSpoolFilling",
     "IngestionDeadLettersLost",
     "IngestionBooksNotBalanced",
+    "IngestionKafkaDown",
+    "IngestionLogLagGrowing",
+    "IngestionLogLagOld",
+    "IngestionConsumerStopped",
+    "IngestionShardDown",
+    "IngestionDeadLetters",
+    "IngestionDeadLettersWaiting",
+    "IngestionLogUnderReplicated",
 }
 
 Cases = dict[bool, list[str]]

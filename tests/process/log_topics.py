@@ -41,9 +41,13 @@ class LogTopics:
         self._admin = AdminClient({"bootstrap.servers": addr})
         self._producer = Producer({"bootstrap.servers": addr, "acks": "all", "log_level": 2})
         wanted = [
-            NewTopic(self.topic, partitions, 1),
-            NewTopic(self.topic + SUFFIX, letter_partitions, 1),
-            NewTopic(self.generation_topic, 1, 1),
+            NewTopic(name, count, 1)
+            for name, count in {
+                self.topic: partitions,
+                self.topic + SUFFIX: letter_partitions,  # 0: none is made
+                self.generation_topic: 1,
+            }.items()
+            if count
         ]
         for made in self._admin.create_topics(wanted, operation_timeout=ANSWER_S).values():
             made.result(ANSWER_S)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from playwright.sync_api import expect
 from tests.process.log_topics import SUFFIX, LogTopics, reading
 from tests.process.running_consumer import run_consumer
 from tests.process.running_service import MakeId, QuestDBPorts, RunningService, run_command
+from tests.process.status_browser import running_browser, status_tab
 from tests.process.stored_tables import StoredTables, until
 
 from utility_ts_analytics.sinks.kafka.messages import headers_of
@@ -118,6 +120,29 @@ def test_metrics_and_status_tell_the_lag(
     ]["log"]
     assert log["partitions"] == log["assigned_partitions"] == 3
     assert log["messages_read"] >= 1
+
+
+def test_status_page_shows_the_log_as_the_figures_have_it(
+    consumer: RunningService, topics: LogTopics, make_id: MakeId, tables: StoredTables
+) -> None:
+    meter = make_id("log")
+    topics.put(reading(meter))
+    wait_stored(tables, meter, 1)
+    with running_browser() as browser, status_tab(browser) as seen:
+        seen.open(f"http://127.0.0.1:{consumer.ports.operations}/")
+        expect(seen.page.locator("#kafka-state")).to_have_text("up")
+        with seen.frozen() as document:
+            log = document["streams"]["meter_usage"]["log"]
+            assert seen.text("#kafka-brokers") == "1 of 1"
+            found = {row[0]: row[2:] for row in seen.table("#topics")}
+            assert found[topics.topic] == ["3", "1 of 1", f"{log['messages_read']:,}"]
+            assert seen.part("meter_usage", "partitions").startswith("3 of 3 here")
+            kept = document["streams"]["meter_usage"]["dead_letters"]
+            assert seen.part("meter_usage", "letters") == f"{kept:,} kept"
+            waits = seen.part("meter_usage", "lag")
+            assert (waits == "nothing") == (log["lag_messages"] == 0)
+            seen.assert_fits()
+            seen.assert_accessible()
 
 
 def test_foreign_names_are_mapped(

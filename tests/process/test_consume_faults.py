@@ -1,18 +1,21 @@
 """`consume` under faults: frozen, killed, rebalanced, without QuestDB. Nothing lost or undone."""
 
+import contextlib
 import os
 import signal
 import threading
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.process.late_door import late_door
 from tests.process.log_topics import LogTopics, reading
 from tests.process.own_questdb import OwnQuestDB
 from tests.process.running_consumer import family_of, run_consumer, signal_all, worker_pids
-from tests.process.running_service import MakeId, QuestDBPorts, run_command
+from tests.process.running_service import MakeId, QuestDBPorts, RunningService, run_command
 from tests.process.stored_tables import StoredTables, until
+from tests.running_kafka import TestKafka
 
 LONG_S = 60.0
 
@@ -97,6 +100,13 @@ def test_killed_and_leaving_consumers_lose_and_undo_nothing(
             ]
 
 
+def lag_of(consumer: RunningService) -> tuple[int, int]:
+    """Return the messages that wait, and the estimate of their rows."""
+    status = msgspec.json.decode(consumer.ask_operations("/status.json").body)
+    log = status["streams"]["meter_usage"]["log"]
+    return log["lag_messages"], log["lag_rows_estimate"]
+
+
 def test_nothing_is_committed_or_lost_while_questdb_is_away(
     own: OwnQuestDB, topics: LogTopics, make_id: MakeId, tmp_path: Path
 ) -> None:
@@ -106,12 +116,14 @@ def test_nothing_is_committed_or_lost_while_questdb_is_away(
         done = run_command("schema", "apply", "--config", str(consumer.config), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         consumer.wait_ready()
-        topics.put(*(reading(meter, minute) for minute in range(100)), partition=0)
+        hours = [b"\n".join(reading(meter, 60 * n + m) for m in range(60)) for n in range(5)]
+        topics.put(*hours[:2], partition=0)
         until(lambda: topics.committed()[0] == topics.end(0), "the first rows are committed")
         os.kill(running.pid, signal.SIGKILL)
-        topics.put(*(reading(meter, minute) for minute in range(100, 200)), partition=0)
+        topics.put(*hours[2:], partition=0)
         until(lambda: "QuestDB" in consumer.unreadiness(), "it is not ready")
-        assert topics.committed()[0] == 100
+        until(lambda: lag_of(consumer) == (3, 180), "messages wait, with as many rows as before")
+        assert topics.committed()[0] == 2
         own.server.stop()
         own.server.start()
         until(
@@ -119,4 +131,55 @@ def test_nothing_is_committed_or_lost_while_questdb_is_away(
             "the others are committed",
             timeout_s=LONG_S,
         )
-        assert own.tables.count_meter(meter) == 200
+        assert own.tables.count_meter(meter) == 300
+        until(lambda: lag_of(consumer) == (0, 0), "nothing waits")
+
+
+def test_worker_ends_within_its_drain_time_while_the_brokers_are_frozen(
+    questdb: QuestDBPorts, kafka: TestKafka, topics: LogTopics, make_id: MakeId, tmp_path: Path
+) -> None:
+    """Each of its threads waits for a broker: to poll, to commit, and to keep a dead letter."""
+    settings = {
+        "kafka": topics.settings({"dead_letter_suffix": ".nowhere"}),
+        "server": {"drain_timeout_s": 8},
+    }
+    with run_consumer(tmp_path, questdb, topics, settings) as consumer:
+        topics.put(reading(make_id("log")), partition=0)
+        until(lambda: topics.committed()[0] == 1, "the first offset is committed")
+        topics.put(b"no json", partition=1)
+        until(lambda: "cannot keep dead letters" in consumer.output(), "a letter is not kept")
+        topics.put(*(reading(make_id("log"), minute) for minute in range(50)), partition=0)
+        with kafka.frozen():
+            assert consumer.terminate() == 0
+        assert "did not stop in time" not in consumer.output()
+        assert topics.committed()[1] <= 0, "the refused record is read again"
+
+
+def test_consumer_with_shards_waits_for_brokers_and_compares_before_it_reads(
+    questdb: QuestDBPorts, kafka_addr: str, tables: StoredTables, make_id: MakeId, tmp_path: Path
+) -> None:
+    meter = make_id("log")
+    topics = LogTopics(kafka_addr, uuid.uuid4().hex[:8], letter_partitions=3)
+    topics.put(reading(meter), partition=2)
+    one = {
+        "name": "north",
+        "partitions": "0-2",
+        "uri": questdb.pg_uri,
+        "ilp_http_addr": f"127.0.0.1:{questdb.http_port}",
+    }
+    with late_door(int(kafka_addr.rpartition(":")[2])) as door:
+        away = {**topics.settings(), "brokers": [f"127.0.0.1:{door.port}"]}
+        settings = {"kafka": away, "questdb": {"shards": [one]}}
+        with run_consumer(tmp_path, questdb, topics, settings, ready=False) as consumer:
+            until(lambda: "nothing is read yet" in consumer.output(), "it waits", timeout_s=LONG_S)
+            until(lambda: answers_away(consumer), "it says so", timeout_s=LONG_S)
+            door.open()
+            consumer.wait_ready()
+            until(lambda: topics.committed()[2] == 1, "it reads", timeout_s=LONG_S)
+    assert tables.count_meter(meter) == 1
+
+
+def answers_away(consumer: RunningService) -> bool:
+    with contextlib.suppress(ConnectionError):  # its port opens a moment later
+        return "the brokers do not answer" in consumer.unreadiness()
+    return False

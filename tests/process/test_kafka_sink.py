@@ -86,7 +86,16 @@ def test_edge_reports_kafka_and_no_questdb(edge: RunningService) -> None:
     status = json.loads(edge.ask_operations("/status.json").body)
     assert status["questdb"] is None
     assert status["kafka"]["up"]
-    assert status["kafka"]["topics"]["edge"] == {"partitions": 4, "reason": ""}
+    assert status["kafka"]["brokers"] == status["kafka"]["brokers_in_sync"] == 1
+    assert status["kafka"]["topics"]["edge"] == {
+        "stream": "meter_usage",
+        "partitions": 4,
+        "replicas": 1,
+        "in_sync_min": 1,
+        "under_replicated": 0,
+        "reason": "",
+    }
+    assert status["streams"]["meter_usage"]["messages_written"] >= 1
     assert any("is on one broker only" in warning for warning in status["warnings"])
     metrics = edge.ask_operations("/metrics").body.decode()
     assert "ingestion_kafka_up 1.0" in metrics

@@ -84,6 +84,7 @@ def test_every_query_of_the_dashboard_is_understood(prometheus: RunningPrometheu
         *("Given back to their senders", "Repeated sends, and the second way in use"),
         *("Refused, share by reason", "Since the last row was stored", "Requests by status"),
         *("Posts by token", "Rows accepted by token"),
-        *("Kafka takes readings", "Shards that answer"),
-        *("Messages not stored yet", "Age of what was stored last"),
+        *("Kafka can be used", "Shards that answer", "Partitions not on all of their brokers"),
+        *("Messages not stored yet", "Rows not stored yet, about", "Age of what was stored last"),
+        "Refused records that cannot be kept",
     }

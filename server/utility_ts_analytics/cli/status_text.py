@@ -38,7 +38,7 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield from _questdb(facts["questdb"])
     if facts.get("kafka") is not None:
         yield ""
-        yield from _kafka(facts["kafka"])
+        yield from _kafka(facts["kafka"], facts["streams"], facts["now"])
     yield ""
     yield from _errors(facts["errors"])
 
@@ -72,6 +72,8 @@ def _stream(name: str, stream: Facts, now_s: float) -> Iterator[str]:
         "stored", "never" if last_s is None else f"{_duration(now_s - last_s)} ago last"
     )
     yield from _fact("way", _way(stream), f"{_count(stream['retries'])} sends repeated")
+    if "log" in stream:
+        yield from _log(stream["log"], stream["dead_letters"])
     yield from _refusals(stream)
     yield from _workers(stream)
 
@@ -142,8 +144,12 @@ def _questdb(questdb: Facts) -> Iterator[str]:
         yield from textwrap.wrap(
             f"QuestDB: DOES NOT ANSWER: {questdb['reason']}", WIDTH, subsequent_indent="  "
         )
+    else:
+        yield "QuestDB: up"
+    for name, up in questdb.get("shards", {}).items():
+        yield f"  shard {name}: {'up' if up else 'DOES NOT ANSWER'}"
+    if not questdb["tables"]:
         return
-    yield "QuestDB: up"
     yield from _table(
         ("table", "state", "wal lag", "dedup"),
         [
@@ -159,14 +165,56 @@ def _questdb(questdb: Facts) -> Iterator[str]:
     )
 
 
-def _kafka(kafka: Facts) -> Iterator[str]:
-    if not kafka["up"]:
-        text = f"Kafka: TAKES NO READINGS: {kafka['reason']}"
-        yield from textwrap.wrap(text, WIDTH, subsequent_indent="  ")
-        return
-    yield "Kafka: up"
-    topics = [(name, _count(topic["partitions"])) for name, topic in kafka["topics"].items()]
-    yield from _table(("topic", "partitions"), topics, left=1)
+def _log(log: Facts, dead_letters: int) -> Iterator[str]:
+    rows = log["lag_rows_estimate"]
+    yield from _fact(
+        "log",
+        f"{_count(log['lag_messages'])} messages wait",
+        "rows not known" if rows is None else f"about {_count(rows)} rows",
+        f"for {_duration(log['lag_s'])}",
+    )
+    yield from _fact(
+        "",
+        f"{log['assigned_partitions']} of {log['partitions']} partitions here",
+        f"{log['paused_partitions']} paused",
+        f"{_count(log['rebalances'])} rebalances",
+    )
+    waiting = log["letters_waiting"]
+    yield from _fact(
+        "letters",
+        f"{_count(dead_letters)} kept",
+        *(f"{_count(rows)} WAIT ({reason})" for reason, rows in waiting.items()),
+    )
+
+
+def _kafka(kafka: Facts, streams: Facts, now_s: float) -> Iterator[str]:
+    known = f"{kafka['brokers_in_sync']} of {kafka['brokers']} brokers in sync"
+    text = f"Kafka: up, {known}" if kafka["up"] else f"Kafka: CANNOT BE USED: {kafka['reason']}"
+    yield from textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+    last = kafka["last_error"]
+    if last is not None and kafka["up"]:
+        text = f"last error {_duration(now_s - last['at'])} ago: {last['reason']}"
+        yield from textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    yield from _table(
+        ("topic", "partitions", "in sync", "behind", "messages"),
+        [
+            (
+                name,
+                _count(topic["partitions"] or None),
+                f"{topic['in_sync_min']} of {topic['replicas']}" if topic["partitions"] else "-",
+                _count(topic["under_replicated"]),
+                _count(_messages(streams[topic["stream"]])),
+            )
+            for name, topic in kafka["topics"].items()
+        ],
+    )
+
+
+def _messages(stream: Facts) -> int | None:
+    """Return the messages read from a topic, or written to it."""
+    log: Facts = stream.get("log", {})
+    found: int | None = log.get("messages_read", stream.get("messages_written"))
+    return found
 
 
 def _table_state(table: Facts) -> str:

@@ -6,6 +6,7 @@ row of a claim that has ended is written.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
@@ -19,6 +20,39 @@ PROOF_SHARE_WANTED: Final = 1 / 4
 
 REQUEST_SHARE_MAX: Final = 1 / 4
 """Of the session time-out: longest single request to QuestDB."""
+
+
+_MEAN_MESSAGES: Final = 200
+"""About how many of the last messages the mean of their rows is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What goes with a committed offset, for those who look at the group.
+
+    Attributes:
+        until_ms: Time stamp up to which everything of the partition is stored; milliseconds since
+            1970, 0 if no message was read.
+        rows_per_message: Mean of the last messages of the partition, >= 0; None if it is not known.
+    """
+
+    until_ms: int = 0
+    rows_per_message: float | None = None
+
+    def text(self) -> str:
+        """Return it as the metadata of a commit."""
+        if self.rows_per_message is None:
+            return str(self.until_ms)
+        return f"{self.until_ms} {self.rows_per_message:.2f}"
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Progress":
+        """Return what a commit says; of a commit that is not ours nothing is known."""
+        until_ms, _, rows = (text or "").partition(" ")
+        if not until_ms.isdecimal():
+            return cls()
+        known = rows.replace(".", "", 1).isdecimal()
+        return cls(int(until_ms), float(rows) if known else None)
 
 
 class Claim:
@@ -35,7 +69,7 @@ class Claim:
             the last settled one otherwise. Milliseconds since 1970, 0 if no message was read.
     """
 
-    __slots__ = ("held", "leaving", "next_offset", "partition", "until_ms")
+    __slots__ = ("_messages", "_rows", "held", "leaving", "next_offset", "partition", "until_ms")
 
     def __init__(self, partition: int, next_offset: int | None = None) -> None:
         self.partition = partition
@@ -43,6 +77,23 @@ class Claim:
         self.held = True
         self.leaving = False
         self.until_ms = 0
+        self._rows = self._messages = 0.0
+
+    def note_rows(self, rows: int, messages: int) -> None:
+        """Take the records of settled messages into their mean.
+
+        Args:
+            rows: Stored or refused, >= 0.
+            messages: That they were in, >= 1.
+        """
+        kept = 1.0 if self._messages < _MEAN_MESSAGES else 0.5
+        self._rows = self._rows * kept + rows
+        self._messages = self._messages * kept + messages
+
+    @property
+    def progress(self) -> Progress:
+        """What goes with the commit of `next_offset`."""
+        return Progress(self.until_ms, self._rows / self._messages if self._messages else None)
 
 
 class ClaimSettlement(Settlement):

@@ -6,9 +6,10 @@ ours, so that `consume --replay-dead-letters` reads the record as it was read th
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -19,16 +20,50 @@ from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.pieces import Piece, Reshape
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
+from utility_ts_analytics.sinks.kafka.client import (
+    ClientThread,
+    LastTrouble,
+    cause_of,
+    client_options,
+)
 from utility_ts_analytics.sinks.kafka.messages import Headers, head_of, headers_of
+from utility_ts_analytics.telemetry.log_metrics import LetterTrouble
 
 PREFIX: Final = "dead-letter-"
 _AT_ONCE: Final = 1_000
 _ACKNOWLEDGED_S: Final = 10.0
+_KNOWN_S: Final = 5.0
+"""A topic that brokers do not know for so long is missing."""
+
+_RETRIES_MAX: Final = 5
+"""Of the client, before it says what the broker answered; then it is this module that repeats."""
+
 _MESSAGE_BYTES_MAX: Final = 1_000_000_000
 """The client's largest: the topic alone limits a letter."""
 
 _BACKOFF: Final = Backoff(0.5, 10.0)
+
+_NO_ANSWER: Final = KafkaError(KafkaError._MSG_TIMED_OUT, "no answer in time")
+
+_TROUBLES: Final[Mapping[int, LetterTrouble]] = {
+    KafkaError._UNKNOWN_TOPIC: "missing",
+    KafkaError._UNKNOWN_PARTITION: "missing",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "missing",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "not-allowed",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "not-allowed",
+    KafkaError._AUTHENTICATION: "not-allowed",
+    KafkaError.NOT_ENOUGH_REPLICAS: "too-few-replicas",
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND: "too-few-replicas",
+    KafkaError.MSG_SIZE_TOO_LARGE: "too-large",
+    KafkaError.RECORD_LIST_TOO_LARGE: "too-large",
+    KafkaError.KAFKA_STORAGE_ERROR: "disk",
+    KafkaError._MSG_TIMED_OUT: "no-answer",
+    KafkaError._TIMED_OUT: "no-answer",
+    KafkaError._TRANSPORT: "no-answer",
+    KafkaError._ALL_BROKERS_DOWN: "no-answer",
+    KafkaError.REQUEST_TIMED_OUT: "no-answer",
+}
+"""By the code of the error; what a broker may mend by itself comes after `_RETRIES_MAX`."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
 
@@ -93,6 +128,21 @@ def _number(text: str | bytes | None) -> int:
     return int(text) if isinstance(text, bytes) and text.isdigit() else -1
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why some letters were not written.
+
+    Attributes:
+        trouble: The kind.
+        reason: What the client or a broker said.
+        letters: How many, >= 1.
+    """
+
+    trouble: LetterTrouble
+    reason: str
+    letters: int
+
+
 Delivered = Callable[[int, KafkaError | None], None]
 """Gets the index of a letter, and why it was not written; None if it was."""
 
@@ -105,55 +155,62 @@ class DeadLetterTopic:
         topic: Name of the topic.
         by_partition: Whether each letter goes to the partition that its record was in, so that a
             replay finds its shard; the topic has as many partitions as the stream's.
-
-    Attributes:
-        trouble: Why letters cannot be written just now; empty if they can.
     """
 
     def __init__(self, kafka: KafkaConfig, topic: str, *, by_partition: bool) -> None:
-        self.trouble = ""
         self._by_partition = by_partition
         self._topic = topic
         self._last_trouble = LastTrouble()
         self._options = _producer_options(kafka, self._last_trouble)
         self._producer: Producer | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-letters")
+        self._thread = ClientThread("kafka-letters")
+        self._refusals: dict[object, _Refusal] = {}
+
+    @property
+    def waiting(self) -> Mapping[LetterTrouble, int]:
+        """How many letters were tried and are not written, by reason; empty if there are none."""
+        found: Counter[LetterTrouble] = Counter()
+        for refusal in self._refusals.values():
+            found[refusal.trouble] += refusal.letters
+        return found
 
     async def keep(self, letters: Iterable[Letter]) -> None:
         """Write letters; all are on every in-sync replica when this returns.
 
         There is no end to its attempts: without them offsets would be committed past a record that
-        is nowhere. A letter may be there twice afterwards.
+        is nowhere. A letter may be there twice afterwards. Several feeds may wait here at once.
         """
-        source = iter(letters)
-        while batch := list(islice(source, _AT_ONCE)):
-            attempt_index = 0
-            while batch:
-                loop = asyncio.get_running_loop()
-                batch, reason = await loop.run_in_executor(self._thread, self._write, batch)
-                if batch:
-                    self.trouble = f"cannot write to the dead-letter topic {self._topic}: {reason}"
-                    _log.error("cannot keep dead letters", topic=self._topic, reason=reason)
+        source, own = iter(letters), object()
+        try:
+            while batch := list(islice(source, _AT_ONCE)):
+                attempt_index = 0
+                while batch:
+                    batch, refusal = await self._thread.run(partial(self._write, batch))
+                    if refusal is None:
+                        break
+                    self._refusals[own] = refusal
+                    _log.error("cannot keep dead letters", topic=self._topic, reason=refusal.reason)
                     await asyncio.sleep(_BACKOFF.wait_s(attempt_index, lambda: 1.0))
                     attempt_index += 1
-            self.trouble = ""
+        finally:
+            self._refusals.pop(own, None)
 
     def close(self) -> None:
-        """Release the thread."""
-        self._thread.shutdown(wait=False)
+        """Let thread and client go; nobody waits for them."""
+        self._thread.close()
 
-    def _write(self, letters: Sequence[Letter]) -> tuple[list[Letter], str]:
-        """Return the letters that were not acknowledged, and why."""
+    def _write(self, letters: Sequence[Letter]) -> tuple[list[Letter], _Refusal | None]:
+        """Return the letters that were not acknowledged, and why; none if all were."""
         if self._producer is None:
             self._producer = Producer(self._options)
         acknowledged: set[int] = set()
-        reasons: list[str] = []
+        errors: list[KafkaError] = []
 
         def delivered(index: int, error: KafkaError | None) -> None:
             if error is None:
                 acknowledged.add(index)
             else:
-                reasons.append(cause_of(error))
+                errors.append(error)
 
         try:
             for index, letter in enumerate(letters):
@@ -161,12 +218,14 @@ class DeadLetterTopic:
                     self._producer.poll(0.1)
             self._producer.flush(2 * _ACKNOWLEDGED_S)
         except KafkaException as error:
-            reasons.append(str(error))
+            errors.append(error.args[0])
         left = [letter for index, letter in enumerate(letters) if index not in acknowledged]
-        if left:  # a producer with a fatal error does not heal; nor does it keep what it holds
-            self._producer = None
-        reason = reasons[0] if reasons else "no answer in time"
-        return left, f"{reason} {self._last_trouble.cause}".rstrip()
+        if not left:
+            return left, None
+        self._producer = None  # after a fatal error it does not heal; nor does it keep what it has
+        first = errors[0] if errors else _NO_ANSWER
+        reason = f"{cause_of(first)} {self._last_trouble.cause}".rstrip()
+        return left, _Refusal(_TROUBLES.get(first.code(), "other"), reason, len(left))
 
     def _produced(self, letter: Letter, index: int, delivered: Delivered) -> bool:
         """Hand a letter to the client; False if its queue is full."""
@@ -192,6 +251,8 @@ def _producer_options(kafka: KafkaConfig, on_error: LastTrouble) -> dict[str, An
         "enable.idempotence": True,
         "compression.type": kafka.compression,
         "delivery.timeout.ms": int(_ACKNOWLEDGED_S * 1000),
+        "message.send.max.retries": _RETRIES_MAX,
+        "topic.metadata.propagation.max.ms": int(_KNOWN_S * 1000),
         "message.max.bytes": _MESSAGE_BYTES_MAX,
         "linger.ms": 5,
         "partitioner": "murmur2_random",

@@ -171,6 +171,7 @@ class Feed:
                 decoded = block.decode()
                 session.refuse(decoded.errors)
                 piece.errors += decoded.errors
+                piece.rows += len(decoded.rows)
                 failure = await session.submit(
                     decoded.rows, decoded.positions, decoded.size_bytes, _SUBMIT_S, decoded.days
                 )
@@ -222,4 +223,5 @@ class Feed:
         if claim.held:
             claim.next_offset = piece.next_offset
             claim.until_ms = piece.messages[-1].timestamp_ms
+            claim.note_rows(piece.rows + len(piece.errors), len(piece.messages))
             self._failures = 0

@@ -4,6 +4,7 @@ A consumer that was frozen wakes up behind a successor that may have stored late
 not write what it had read before, neither at once nor in a later attempt.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
@@ -89,7 +90,11 @@ class FencedPayload:
 
     async def send(self, *, timeout_s: float) -> Outcome:
         """Send all rows if every claim holds; otherwise nothing (code `draining`)."""
-        refused = await self._fence.refusal(self._claims)
+        try:
+            async with asyncio.timeout(timeout_s):
+                refused = await self._fence.refusal(self._claims)
+        except TimeoutError:  # the coordinator may not answer for minutes
+            refused = _NOT_PROVED
         if refused is not None:
             return refused
         return await self._payload.send(timeout_s=min(timeout_s, self._fence.request_s_max))

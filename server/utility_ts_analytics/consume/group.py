@@ -6,10 +6,10 @@ polling thread alone makes, ends and replaces claims; between two polls nothing 
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -19,7 +19,7 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.claims import Claim
 from utility_ts_analytics.consume.pieces import Message
-from utility_ts_analytics.sinks.kafka.client import cause_of, client_options
+from utility_ts_analytics.sinks.kafka.client import ClientThread, cause_of, client_options
 from utility_ts_analytics.sinks.kafka.messages import Headers
 
 MESSAGES_MAX: Final = 10_000
@@ -30,10 +30,8 @@ _METADATA_BYTES: Final = 1_048_576
 
 _SAME_TROUBLE_S: Final = 30.0
 
-Release = Callable[[Sequence[Claim]], Awaitable[None]]
+Release = Callable[[Sequence[Claim]], Coroutine[None, None, None]]
 """Finishes what is in flight of claims that go to another consumer, in bounded time."""
-
-_ResultT = TypeVar("_ResultT")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
 
@@ -81,7 +79,6 @@ class GroupMember:
 
     Attributes:
         rebalances: How often partitions came, went or were lost.
-        trouble: Why nothing can be read just now; empty if nothing is known to be wrong.
     """
 
     def __init__(
@@ -95,14 +92,13 @@ class GroupMember:
         ends: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.rebalances = 0
-        self.trouble = ""
         self._topic = topic
         self._release = release
         self._clock = clock
         self._ends = ends
         self._claims: dict[int, Claim] = {}
-        self._polling = ThreadPoolExecutor(1, thread_name_prefix="kafka-poll")
-        self._committing = ThreadPoolExecutor(1, thread_name_prefix="kafka-commit")
+        self._polling = ClientThread("kafka-poll")
+        self._committing = ClientThread("kafka-commit")
         self._logged: dict[str, float] = {}
         self._consumer = Consumer(consumer_options(kafka, group, self._note_error))
         self._closing = False
@@ -120,7 +116,7 @@ class GroupMember:
     async def join(self) -> None:
         """Join the group; partitions come with later polls."""
         self._loop = asyncio.get_running_loop()
-        await self._in_polling(
+        await self._polling.run(
             lambda: self._consumer.subscribe(
                 [self._topic],
                 on_assign=self._assigned,
@@ -139,22 +135,22 @@ class GroupMember:
         Raises:
             FatalClientError: This member cannot go on.
         """
-        return await self._in_polling(lambda: self._poll(wait_s, bytes_max))
+        return await self._polling.run(lambda: self._poll(wait_s, bytes_max))
 
     async def pause(self, which: Callable[[int], bool]) -> None:
         """Fetch nothing for those of the assigned partitions that are meant; polls go on."""
-        await self._in_polling(lambda: self._consumer.pause(self._partitions(which)))
+        await self._polling.run(lambda: self._consumer.pause(self._partitions(which)))
 
     async def resume(self, which: Callable[[int], bool]) -> None:
         """Undo `pause`; the same argument."""
-        await self._in_polling(lambda: self._consumer.resume(self._partitions(which)))
+        await self._polling.run(lambda: self._consumer.resume(self._partitions(which)))
 
     async def read_again(self, which: Callable[[int], bool]) -> None:
         """Replace every claim that has ended, and read its partition from what is not settled.
 
         Only of partitions that are meant; nothing of them is in flight.
         """
-        await self._in_polling(lambda: self._read_again(which))
+        await self._polling.run(lambda: self._read_again(which))
 
     async def commit(self, claims: Sequence[Claim]) -> dict[Claim, int]:
         """Commit what is settled of claims.
@@ -163,20 +159,21 @@ class GroupMember:
             The offsets, if the coordinator has accepted all of them. None are asked for claims
             without a message, or that are not assigned any more.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._committing, self._commit, claims)
+        return await self._committing.run(partial(self._commit, claims))
 
     async def close(self) -> None:
-        """Leave the group, so that others take over at once; commits nothing. Once."""
+        """Leave the group, so that others take over at once; commits nothing. Once.
+
+        Waits for brokers as long as they take; may be cancelled.
+        """
         self._closing = True
-        await self._in_polling(self._consumer.close)
-        self._polling.shutdown(wait=False)
-        self._committing.shutdown(wait=False)
+        try:
+            await self._polling.run(self._consumer.close)
+        finally:
+            self._polling.close()
+            self._committing.close()
 
     # On the polling thread
-
-    def _in_polling(self, step: Callable[[], _ResultT]) -> "asyncio.Future[_ResultT]":
-        return asyncio.get_running_loop().run_in_executor(self._polling, step)
 
     def _poll(self, wait_s: float, bytes_max: int) -> list[Message]:
         # One by one: only so is a message returned after the callbacks of a rebalance that came
@@ -197,7 +194,6 @@ class GroupMember:
                 if read.offset < self._ends.get(claim.partition, math.inf):
                     found.append(read)
                     size_bytes += read.size_bytes
-                self.trouble = ""
             if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
                 break
             message = self._consumer.poll(0)
@@ -216,7 +212,6 @@ class GroupMember:
 
     def _assigned(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.rebalances += 1
-        self.trouble = ""
         for one in partitions:
             self._claims[one.partition] = Claim(one.partition)
         _log.info("partitions were assigned", topic=self._topic, partitions=_numbers(partitions))
@@ -227,7 +222,7 @@ class GroupMember:
         leaving = [self._claims[p.partition] for p in partitions if p.partition in self._claims]
         # Not while closing: the client does not carry out a commit any more, nor refuse it.
         if self._loop is not None and leaving and not self._closing:
-            asyncio.run_coroutine_threadsafe(_awaited(self._release(leaving)), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._release(leaving), self._loop).result()
             self._commit(leaving)
         self._end(partitions)
         _log.info("partitions were released", topic=self._topic, partitions=_numbers(partitions))
@@ -253,7 +248,7 @@ class GroupMember:
             if claim.next_offset is not None and self.owns(claim)
         }
         offsets = [
-            TopicPartition(self._topic, claim.partition, offset, str(claim.until_ms))
+            TopicPartition(self._topic, claim.partition, offset, claim.progress.text())
             for claim, offset in settled.items()
         ]
         if not offsets:
@@ -272,8 +267,7 @@ class GroupMember:
     # On any thread
 
     def _note_error(self, error: KafkaError) -> None:
-        self.trouble = cause_of(error)
-        self._log_once("the Kafka client reports an error", self.trouble)
+        self._log_once("the Kafka client reports an error", cause_of(error))
 
     def _log_once(self, event: str, reason: str) -> None:
         now_s = self._clock.monotonic_s()
@@ -289,10 +283,6 @@ def _message(claim: Claim, message: ClientMessage) -> Message:
     assert offset is not None  # noqa: S101  it came from a broker
     key, value = message.key(), message.value()
     return Message(claim, offset, time_ms if kind else 0, key, value, headers)
-
-
-async def _awaited(awaitable: Awaitable[None]) -> None:
-    await awaitable
 
 
 def _numbers(partitions: Iterable[TopicPartition]) -> list[int]:

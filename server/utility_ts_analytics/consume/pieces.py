@@ -153,6 +153,7 @@ class Piece:
         first_lines: Number of the first line of each message.
         settlement: Of all rows.
         errors: Refused lines and messages, by line number.
+        rows: Records without a fault that were handed over so far.
         whole: Whether every row was handed over; False once reading it was broken off.
     """
 
@@ -162,6 +163,7 @@ class Piece:
     first_lines: list[int]
     settlement: ClaimSettlement
     errors: list[RowError] = field(default_factory=list)
+    rows: int = 0
     whole: bool = True
 
     @property

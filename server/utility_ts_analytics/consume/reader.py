@@ -8,7 +8,7 @@ room, its partitions are paused, and polls go on so that a rebalance does not wa
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from utility_ts_analytics.clock import Clock
@@ -17,6 +17,7 @@ from utility_ts_analytics.consume.dead_letters import DeadLetterTopic
 from utility_ts_analytics.consume.feed import BACKLOG_BYTES_MAX, Feed
 from utility_ts_analytics.consume.group import FatalClientError, GroupMember
 from utility_ts_analytics.consume.pieces import Reshape, pieces_of
+from utility_ts_analytics.telemetry.log_metrics import LetterTrouble
 from utility_ts_analytics.telemetry.measures import Measures
 
 _POLL_S: Final = 0.2
@@ -24,7 +25,6 @@ _PAUSE_AFTER_S: Final = 0.5
 """Pausing makes the client fetch again: not for every short wait."""
 
 _COMMIT_S: Final = 1.0
-_END_S: Final = 5.0
 _RELEASE_SHARE: Final = 1 / 4
 """Of the session time-out: longest wait for rows in flight of partitions that are taken away."""
 
@@ -68,6 +68,17 @@ class Reader:
         self._ending: list[asyncio.Task[None]] = []
         self._feeding: list[asyncio.Task[None]] = []
 
+    @property
+    def letters_waiting(self) -> Mapping[LetterTrouble, int]:
+        """By reason, how many refused records the dead-letter topic does not take just now."""
+        return self._letters.waiting
+
+    @property
+    def paused_partitions(self) -> int:
+        """How many partitions are held and not fetched just now."""
+        numbers = [claim.partition for claim in self.member.claims]
+        return sum(feed.takes(number) for feed in self._paused for number in numbers)
+
     # From start to stop
 
     def join_as(self, member: GroupMember) -> None:
@@ -92,27 +103,31 @@ class Reader:
     def stop_reading(self) -> None:
         """Hand nothing more over; rows in flight are still settled."""
         self._stopping = True
-        for feed in self._feeds:
+        for feed in self._feeds if self._reading else ():
             feed.stop_reading()
 
-    async def stop(self) -> None:
+    async def stop(self, timeout_s: float) -> None:
         """Settle and commit what the lanes have stored, and leave the group.
 
-        The lanes have drained before this is called: every row has ended.
+        The lanes have drained before this is called: every row has ended. What does not answer in
+        time, such as brokers or the dead-letter topic, is left: its messages are read again.
+
+        Args:
+            timeout_s: For all of it, > 0.
         """
+        step_s = timeout_s / 4
         first = [*self._reading, *self._feeding]
-        await asyncio.wait(first, timeout=_END_S)
-        for task in self._feeding:  # it may wait for the dead-letter topic, behind other pieces
+        if first:
+            await asyncio.wait(first, timeout=step_s)
+        for task in first:  # it may wait for the dead-letter topic, behind other pieces
             task.cancel()
         await asyncio.gather(*first, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):  # the dead-letter topic may be away
-            async with asyncio.timeout(self._lease.session_timeout_s * _RELEASE_SHARE):
-                await asyncio.gather(*(feed.all_settled() for feed in self._feeds))
+        await _within(step_s, asyncio.gather(*(feed.all_settled() for feed in self._feeds)))
         for task in self._ending:
             task.cancel()
         await asyncio.gather(*self._ending, return_exceptions=True)
-        await self.prove()
-        await self.member.close()
+        await _within(step_s, self.prove())
+        await _within(step_s, self.member.close())
         self._letters.close()
 
     async def prove(self) -> None:
@@ -189,3 +204,10 @@ class Reader:
     def _is_behind(self, claims: Iterable[Claim]) -> bool:
         """Tell whether anything settled is not committed."""
         return any(claim.next_offset != self._committed.get(claim) for claim in claims)
+
+
+async def _within(timeout_s: float, step: Awaitable[object]) -> None:
+    """Wait for a step of the end, and go on without it where it takes longer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await step

@@ -1,5 +1,6 @@
 """Whether the shards of the configuration have every partition of the topics, asked of brokers."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -13,6 +14,10 @@ from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, clien
 _ANSWER_S: Final = 10.0
 
 
+class BrokersAwayError(OperatorError):
+    """Nothing can be compared with the topics now."""
+
+
 def dead_letter_topic(kafka: KafkaConfig, stream: str) -> str:
     """Return the topic of a stream's refused records."""
     return kafka.topics.of(stream) + kafka.consumer.dead_letter_suffix
@@ -22,7 +27,7 @@ def count_partitions(kafka: KafkaConfig, topics: Iterable[str]) -> dict[str, int
     """Return the number of partitions of each topic that exists, by its name. Waits.
 
     Raises:
-        OperatorError: The brokers do not answer.
+        BrokersAwayError: The brokers do not answer.
     """
     trouble = LastTrouble()
     client = AdminClient(client_options(kafka, "utility-ts-analytics-shards", trouble))
@@ -32,7 +37,7 @@ def count_partitions(kafka: KafkaConfig, topics: Iterable[str]) -> dict[str, int
         client.poll(0)
         brokers = ", ".join(map(str, kafka.brokers))
         cause = trouble.cause or cause_of(error.args[0])
-        raise OperatorError(
+        raise BrokersAwayError(
             f"the brokers do not answer: {cause} (kafka.brokers: {brokers})"
         ) from error
     return {name: len(found[name].partitions) for name in topics if name in found}
@@ -87,19 +92,35 @@ def shard_problems(config: Config, counts: Mapping[str, int]) -> list[str]:
 
 
 def check_shards_or_raise(config: Config) -> None:
-    """Compare shards and topics; returns at once without shards.
+    """Compare shards and topics; returns at once without shards. Waits.
 
-    Topics that do not exist yet are not compared.
+    Topics that do not exist yet are not compared, and brokers that do not answer are no reason
+    against a start: workers compare too, before they read (`why_not_to_read`).
 
     Raises:
         ConfigError: They do not fit.
-        OperatorError: The brokers do not answer.
     """
+    with contextlib.suppress(BrokersAwayError):
+        problems = _compared(config)
+        if problems:
+            raise ConfigError(problems)
+
+
+def why_not_to_read(config: Config) -> str:
+    """Return why no message may be read yet, in one line; empty if they may. Waits.
+
+    With shards nothing is read before it is known that each partition has its shard.
+    """
+    try:
+        return "; ".join(_compared(config))
+    except BrokersAwayError as error:
+        return str(error)
+
+
+def _compared(config: Config) -> list[str]:
     if not config.questdb.shards:
-        return
-    problems = shard_problems(config, count_partitions(config.kafka, all_topics(config)))
-    if problems:
-        raise ConfigError(problems)
+        return []
+    return shard_problems(config, count_partitions(config.kafka, all_topics(config)))
 
 
 def all_topics(config: Config) -> list[str]:

@@ -131,7 +131,8 @@ def _retry_policy(settings: SinkConfig) -> RetryPolicy:
 def _sink(plan: _Plan) -> Sink:
     questdb, settings, table = plan.config.questdb, plan.stream.sink, plan.stream.table
     if settings.kind == "kafka":
-        return KafkaSink(plan.config.kafka, plan.topic, plan.spec)
+        written = plan.measures.messages_written
+        return KafkaSink(plan.config.kafka, plan.topic, plan.spec, written=written)
     if settings.kind == "pgwire":
         return PgwireSink(questdb.pgwire_uri, table, plan.spec)
     if settings.transport == "tcp":

@@ -24,7 +24,7 @@ from utility_ts_analytics.consume.lag import LogWatch
 from utility_ts_analytics.consume.pieces import Reshape
 from utility_ts_analytics.consume.reader import Reader
 from utility_ts_analytics.consume.rules import Rules
-from utility_ts_analytics.consume.shard_map import dead_letter_topic
+from utility_ts_analytics.consume.shard_map import dead_letter_topic, why_not_to_read
 from utility_ts_analytics.delivery.assembly import make_lanes
 from utility_ts_analytics.delivery.lane import shared_refusal
 from utility_ts_analytics.delivery.order import StreamOrder
@@ -130,7 +130,8 @@ def make_worker(
         GroupMember(config.kafka, group, topic, release=reader.release, clock=clock, ends=ends)
     )
     drain_timeout_s = config.server.drain_timeout_s
-    return ConsumeWorker(stores, reader, state_file, drain_timeout_s, clock)
+    why_not = partial(why_not_to_read, config)
+    return ConsumeWorker(stores, reader, state_file, drain_timeout_s, clock, why_not)
 
 
 def _feed(store: Store, config: Config, make_feed: Callable[..., Feed]) -> Feed:

@@ -1,12 +1,19 @@
 """The metrics of the log, and of how `consume` reads it. Part of `registry.METRICS`."""
 
-from typing import Final
+from typing import Final, Literal, get_args
 
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
 PARTITION: Final = Label("partition", (), "the partitions of the stream's topic")
 
 SHARD: Final = Label("shard", (), "the names of `[[questdb.shards]]`")
+
+LetterTrouble = Literal[
+    "missing", "not-allowed", "too-few-replicas", "too-large", "disk", "no-answer", "other"
+]
+"""Why the dead-letter topic takes no record."""
+
+LETTER_TROUBLES: Final[tuple[LetterTrouble, ...]] = get_args(LetterTrouble)
 
 MESSAGES_READ = Metric(
     "ingestion_log_messages_read_total",
@@ -29,11 +36,44 @@ PARTITIONS_ASSIGNED = Metric(
     "Partitions that the living workers of `consume` hold.",
     (STREAM,),
 )
+PARTITIONS_PAUSED = Metric(
+    "ingestion_log_partitions_paused",
+    "gauge",
+    "partitions",
+    "Part of the held partitions: those of which no more is fetched until what was read is stored.",
+    (STREAM,),
+)
+MESSAGES_WRITTEN = Metric(
+    "ingestion_log_messages_written_total",
+    "counter",
+    "messages",
+    "Messages of `serve` that every in-sync replica has acknowledged.",
+    (STREAM,),
+)
+UNDER_REPLICATED = Metric(
+    "ingestion_log_partitions_under_replicated",
+    "gauge",
+    "partitions",
+    "Partitions of the stream's topic of which some broker does not have everything; absent while "
+    "brokers do not say.",
+    (STREAM,),
+    per_worker=False,
+)
 LAG_MESSAGES = Metric(
     "ingestion_log_lag_messages",
     "gauge",
     "messages",
     "Messages of a partition that are not stored and committed yet, of the whole consumer group.",
+    (STREAM, PARTITION),
+    per_worker=False,
+)
+LAG_ROWS = Metric(
+    "ingestion_log_lag_rows_estimate",
+    "gauge",
+    "rows",
+    "Estimate of the rows in the messages that are not stored yet: their number, times the mean "
+    "rows of the messages of this partition that the group has stored lately. Brokers cannot tell. "
+    "Absent while messages wait and none was stored.",
     (STREAM, PARTITION),
     per_worker=False,
 )
@@ -45,6 +85,14 @@ LAG_SECONDS = Metric(
     "stored last.",
     (STREAM, PARTITION),
     per_worker=False,
+)
+LETTERS_WAITING = Metric(
+    "ingestion_dead_letters_waiting",
+    "gauge",
+    "rows",
+    "Refused records that the dead-letter topic does not take just now, as far as they were tried. "
+    "Nothing behind them is committed.",
+    (STREAM, Label("reason", LETTER_TROUBLES, "why, by the answer of the brokers")),
 )
 SHARD_UP = Metric(
     "ingestion_shard_up",
@@ -59,7 +107,14 @@ KAFKA_UP = Metric(
     "ingestion_kafka_up",
     "gauge",
     "yes/no",
-    "1 if every topic of the streams can be written to (once a second); absent where no stream "
-    "goes to Kafka.",
+    "1 if every topic of the streams can be written to (`serve`, once a second) or read "
+    "(`consume`, every three seconds); absent where no stream goes to Kafka or comes from there.",
     per_worker=False,
 )
+
+LOG_METRICS: Final = (
+    *(MESSAGES_WRITTEN, MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, PARTITIONS_PAUSED),
+    *(LAG_MESSAGES, LAG_ROWS, LAG_SECONDS, LETTERS_WAITING),
+    *(SHARD_UP, KAFKA_UP, UNDER_REPLICATED),
+)
+"""All of them, in the order of `registry.METRICS`."""

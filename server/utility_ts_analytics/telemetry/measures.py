@@ -6,7 +6,7 @@ see half a step. `registry.py` has their meaning.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from utility_ts_analytics.telemetry import log_metrics, registry
 from utility_ts_analytics.telemetry.error_notes import ErrorNotes
@@ -37,7 +37,11 @@ _OPEN_REQUESTS = offset_of(registry.REQUESTS_IN_FLIGHT)
 _FALLBACK = offset_of(registry.FALLBACK_ACTIVE)
 _LAST_STORED = offset_of(registry.LAST_STORED)
 _MESSAGES_READ = offset_of(log_metrics.MESSAGES_READ)
+_MESSAGES_WRITTEN = offset_of(log_metrics.MESSAGES_WRITTEN)
 _LETTERS_KEPT = offset_of(registry.DEAD_LETTERS, "kept")
+_LETTERS_WAITING = {
+    reason: offset_of(log_metrics.LETTERS_WAITING, reason) for reason in log_metrics.LETTER_TROUBLES
+}
 _SPOOL_DAMAGED = offset_of(registry.ROWS_FAILED, registry.SPOOL_DAMAGED)
 _STATUSES = {code: offset_of(registry.REQUESTS, code) for code in registry.STATUSES}
 _REJECTED = {code: offset_of(registry.ROWS_REJECTED, code) for code in registry.ROW_CODES}
@@ -138,10 +142,23 @@ class Measures:
         """Count messages read from the log; published with whatever comes next."""
         self.words[_MESSAGES_READ] += messages
 
+    def messages_written(self, messages: int) -> None:
+        """Count messages that the log has; published with whatever comes next."""
+        self.words[_MESSAGES_WRITTEN] += messages
+
     def dead_letters_kept(self, rows: int) -> None:
         """Count refused records that the dead-letter topic has taken."""
         self.words[_LETTERS_KEPT] += rows
         self.publish()
+
+    def dead_letters_waiting(self, rows: Mapping[log_metrics.LetterTrouble, int]) -> None:
+        """Note by reason what the dead-letter topic does not take; published with what comes next.
+
+        Args:
+            rows: Without the reasons that do not hold.
+        """
+        for reason, offset in _LETTERS_WAITING.items():
+            self.words[offset] = rows.get(reason, 0)
 
     # Rows
 

@@ -6,15 +6,7 @@ here, list it in `METRICS`, and make the page again (`scripts/make_metrics_page.
 
 from typing import Final, Literal
 
-from utility_ts_analytics.telemetry.log_metrics import (
-    KAFKA_UP,
-    LAG_MESSAGES,
-    LAG_SECONDS,
-    MESSAGES_READ,
-    PARTITIONS_ASSIGNED,
-    REBALANCES,
-    SHARD_UP,
-)
+from utility_ts_analytics.telemetry.log_metrics import LOG_METRICS
 from utility_ts_analytics.telemetry.metric import STREAM, Label, Metric
 
 SinkName = Literal["ilp", "pgwire", "kafka"]
@@ -293,8 +285,8 @@ METRICS: Final = (
     *(ROWS_RECEIVED, ROWS_RECOVERED, ROWS_STORED, ROWS_REJECTED, ROWS_FAILED, ROWS_BY_TOKEN),
     *(ROWS_IN_FLIGHT, ROWS_SPOOLED, BUFFER_BYTES, BUFFER_ROWS_MAX),
     *(FLUSH_SECONDS, FLUSH_ROWS, LAST_STORED, SINK_RETRIES, FALLBACK_ACTIVE, DEAD_LETTERS),
-    *(MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, LAG_MESSAGES, LAG_SECONDS),
-    *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY, QUESTDB_UP, SHARD_UP, KAFKA_UP),
+    *LOG_METRICS,
+    *(WORKERS, WORKER_RESTARTS, WORKER_MEMORY, QUESTDB_UP),
     *(TABLE_SUSPENDED, TABLE_WAL_LAG, READY, LOG_LINES_DROPPED, BUILD_INFO),
 )
 """All of them, in the order of the page and of the exposition."""

@@ -170,3 +170,76 @@ def test_field_of_a_client_cannot_steer_the_terminal() -> None:
 )
 def test_durations_are_short(seconds: int, shown: str) -> None:
     assert status_text(facts_with("uptime_s", value=seconds)).splitlines()[0].endswith(shown)
+
+
+LOG = {
+    "lag_messages": 12,
+    "lag_rows_estimate": 3400,
+    "lag_s": 31.5,
+    "partitions": 24,
+    "assigned_partitions": 12,
+    "paused_partitions": 3,
+    "messages_read": 5678,
+    "rebalances": 4,
+    "letters_waiting": {},
+}
+TOPIC = {
+    "stream": "meter_usage",
+    "partitions": 24,
+    "replicas": 3,
+    "in_sync_min": 2,
+    "under_replicated": 8,
+    "reason": "",
+}
+KAFKA = {
+    "up": True,
+    "reason": "",
+    "brokers": 3,
+    "brokers_in_sync": 2,
+    "last_error": {"at": 940.0, "reason": "no answer"},
+    "topics": {"meters": TOPIC},
+}
+
+
+def test_consumed_stream_shows_its_lag_its_partitions_and_the_topics() -> None:
+    facts = facts_with("streams", "meter_usage", "log", value=LOG) | {"kafka": KAFKA}
+    lines = words(status_text(facts))
+    for line in (
+        "log 12 messages wait, about 3,400 rows, for 32 s",
+        "12 of 24 partitions here, 3 paused, 4 rebalances",
+        "letters 0 kept",
+        "Kafka: up, 2 of 3 brokers in sync",
+        "last error 60 s ago: no answer",
+        "meters 24 2 of 3 8 5,678",
+    ):
+        assert line in lines, line
+    assert max(map(len, status_text(facts).splitlines())) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ({"lag_rows_estimate": None}, "log 12 messages wait, rows not known, for 32 s"),
+        ({"letters_waiting": {"missing": 2}}, "letters 0 kept, 2 WAIT (missing)"),
+    ],
+)
+def test_trouble_of_the_log_is_seen(log: dict[str, object], line: str) -> None:
+    facts = facts_with("streams", "meter_usage", "log", value={**LOG, **log})
+    assert line in words(status_text(facts))
+
+
+def test_edge_shows_what_it_has_written_and_kafka_that_is_away() -> None:
+    facts = facts_with("streams", "meter_usage", "messages_written", value=9)
+    unknown = {**TOPIC, "partitions": 0, "replicas": 0, "in_sync_min": 0, "under_replicated": 0}
+    away = {**KAFKA, "up": False, "reason": "no answer", "topics": {"meters": unknown}}
+    lines = words(status_text(facts | {"kafka": away, "questdb": None}))
+    assert "Kafka: CANNOT BE USED: no answer" in lines
+    assert "meters - - 0 9" in lines
+
+
+def test_shards_are_named_with_their_state() -> None:
+    shards = {"north": True, "south": False}
+    down = {"up": False, "reason": "shard south: refused", "tables": {}, "shards": shards}
+    lines = words(status_text(facts_with("questdb", value=down)))
+    assert "shard north: up" in lines
+    assert "shard south: DOES NOT ANSWER" in lines

@@ -90,6 +90,15 @@ def test_claim_that_ends_while_the_coordinator_is_asked_is_seen(rig: Rig) -> Non
     assert isinstance(rig.send(), RetryLater)
 
 
+def test_coordinator_that_does_not_answer_holds_no_send_up(rig: Rig) -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    rig.fenced = FencedSink(rig.sink, Fence(rig.lease, wait))
+    assert isinstance(rig.send(timeout_s=0.01), RetryLater)
+    assert rig.sink.timeouts_s == []
+
+
 def test_request_ends_well_before_the_session_does(rig: Rig) -> None:
     rig.send(timeout_s=60.0)
     rig.send(timeout_s=2.0)

@@ -5,14 +5,13 @@
 const POLL_MS = 1000, HIDDEN_POLL_MS = 10000, TIMEOUT_MS = 4000, LOST_MS = 3500;
 const CURVE_S = 300, STUCK_S = 20;
 // The thresholds of infra/prometheus/rules/alerts.yml.
-const FILL_MAX = 0.9, REFUSED_SHARE_MAX = 0.05, WAL_LAG_MAX = 100, P99_MS_MAX = 10000;
+const FILL_MAX = 0.9, REFUSED_SHARE_MAX = 0.05, WAL_LAG_MAX = 100, P99_MS_MAX = 10000, LOG_LAG_S_MAX = 900;
 const LEVELS = ["ok", "note", "bad"];
 const STATUSES = {
   200: "stored", 202: "kept on disk", 400: "refused", 401: "no valid token", 403: "foreign origin", 404: "no such path", 405: "wrong method",
   408: "upload too slow", 413: "too large", 415: "wrong media type", 422: "nothing acceptable", 429: "overloaded",
   500: "our fault", 503: "not storing",
 };
-const AWAY = "requests are turned away, see QuestDB";
 
 const whole = new Intl.NumberFormat("en");
 const count = (n) => n === null || n === undefined ? "–" : whole.format(Math.round(n));
@@ -87,13 +86,19 @@ function stuck(stream) {
     && stream.history.stored_rows_per_s.length >= STUCK_S;
 }
 
-// Whether the workers turn requests away because QuestDB cannot take their rows.
+// Whether the workers take nothing because QuestDB, or Kafka, cannot take their rows.
 const refusing = (stream) => stream.workers.some((worker) => worker.state === "refusing");
 
+// The facts above say why, so that the list of troubles need not.
+function turnedAway(stream) {
+  if (stream.log) return "nothing is read, see QuestDB";
+  return `requests are turned away, see ${stream.delivery.first === "kafka" ? "Kafka" : "QuestDB"}`;
+}
+
 function streamTroubles(stream) {
-  const found = [], minute = stream.last_minute, buffer = stream.buffer, back = givenBack(stream);
+  const found = [], minute = stream.last_minute, buffer = stream.buffer, back = givenBack(stream), log = stream.log;
   const add = (level, text) => found.push({ level, text });
-  if (refusing(stream)) add("bad", AWAY);
+  if (refusing(stream)) add("bad", turnedAway(stream));
   else if (!stream.workers.some((worker) => worker.state === "serving")) add("bad", "no worker is serving");
   if (stuck(stream)) add("bad", `rows are taken but none was stored for ${STUCK_S} s`);
   if (sum(Object.values(back))) add("bad", `rows given back unstored in the last minute: ${named(back)}`);
@@ -103,7 +108,10 @@ function streamTroubles(stream) {
   if (minute.request_p99_ms > P99_MS_MAX) add("note", `requests take up to ${milliseconds(minute.request_p99_ms)} (p99)`);
   if (buffer.held_rows > FILL_MAX * buffer.capacity_rows) add("note", "the queue is nearly full");
   if (stream.fallback_lanes) add("note", `${plural(stream.fallback_lanes, "lane")} on the fallback (${stream.delivery.fallback})`);
-  if (stream.spooled_rows) add("note", `${plural(stream.spooled_rows, "row")} on disk, waiting for QuestDB`);
+  if (stream.spooled_rows) {
+    add("note", `${plural(stream.spooled_rows, "row")} on disk, waiting for ${stream.delivery.first === "kafka" ? "Kafka" : "QuestDB"}`);
+  }
+  if (log && log.lag_s > LOG_LAG_S_MAX) add("note", `readings wait in Kafka for ${duration(log.lag_s)}`);
   return found;
 }
 
@@ -115,13 +123,43 @@ function tableState(table) {
   return { level: "ok", text: "writable" };
 }
 
+function topicState(topic) {
+  if (topic.reason) return { level: "bad", text: "cannot be used" };
+  if (!topic.partitions) return { level: "", text: "not known" };
+  if (topic.under_replicated) return { level: "note", text: `${plural(topic.under_replicated, "partition")} not on all brokers` };
+  return { level: "ok", text: "usable" };
+}
+
+const waitingRows = (log) => log.lag_rows_estimate === null ? "rows not known" : `about ${plural(log.lag_rows_estimate, "row")}`;
+
+function lag(log) {
+  if (!log.lag_messages) return { level: "", text: "nothing" };
+  const level = log.lag_s > LOG_LAG_S_MAX ? "note" : "";
+  return { level, text: `${plural(log.lag_messages, "message")}, ${waitingRows(log)}, for ${duration(log.lag_s)}` };
+}
+
+function partitions(log) {
+  const paused = log.paused_partitions ? `, ${count(log.paused_partitions)} paused` : "";
+  return `${count(log.assigned_partitions)} of ${count(log.partitions)} here${paused}; ${plural(log.rebalances, "rebalance")}`;
+}
+
+function letters(stream) {
+  const waiting = stream.log.letters_waiting, rows = sum(Object.values(waiting));
+  const kept = `${count(stream.dead_letters)} kept`;
+  return rows ? { level: "bad", text: `${kept}, ${count(rows)} wait: ${Object.keys(waiting).join(", ")}` } : { level: "", text: kept };
+}
+
 function troubles(facts) {
   const found = facts.reasons.map((text) => ({ level: "bad", text }));
   found.push(...facts.warnings.map((text) => ({ level: "note", text })));
   for (const [name, stream] of Object.entries(facts.streams)) {
     for (const { level, text } of streamTroubles(stream)) {
-      if (text !== AWAY || facts.ready) found.push({ level, text: `${name}: ${text}` }); // the reasons say why
+      if (text !== turnedAway(stream) || facts.ready) found.push({ level, text: `${name}: ${text}` }); // the reasons say why
     }
+  }
+  for (const [name, topic] of Object.entries(facts.kafka ? facts.kafka.topics : {})) {
+    const { level, text } = topicState(topic);
+    if (level === "note") found.push({ level, text: `topic ${name}: ${text}` });
   }
   return found;
 }
@@ -311,7 +349,17 @@ function showStream(name, stream, now) {
   say(part("retries"), "", plural(stream.retries, "time"));
   say(part("last-stored"), "", stream.last_stored_at ? `${duration(now - stream.last_stored_at)} ago` : "never");
   say(part("stored-rows"), "", `${count(stream.stored_rows)} of ${count(stream.received_rows)}`);
+  showLog(element, part, stream);
   showTables(part, stream);
+}
+
+function showLog(element, part, stream) {
+  for (const fact of element.querySelectorAll("[data-is=log]")) fact.hidden = !stream.log;
+  if (!stream.log) return;
+  const waits = lag(stream.log), kept = letters(stream);
+  say(part("lag"), waits.level, waits.text);
+  say(part("partitions"), "", partitions(stream.log));
+  say(part("letters"), kept.level, kept.text);
 }
 
 function showTables(part, stream) {
@@ -346,6 +394,34 @@ function showQuestDB(questdb) {
   ]), questdb.up ? "no tables are watched" : "not known while QuestDB does not answer");
 }
 
+function showShards(shards) {
+  at("shards-region").hidden = !shards;
+  fill(at("shards"), Object.entries(shards || {}).map(([name, up]) => [
+    name, up ? { level: "ok", text: "up" } : { level: "bad", text: "does not answer" },
+  ]), "none");
+}
+
+function showKafka(kafka, streams, now) {
+  at("kafka").hidden = !kafka;
+  if (!kafka) return;
+  const topics = Object.entries(kafka.topics), states = topics.map(([, topic]) => topicState(topic));
+  const level = kafka.up ? worst(states.map((state) => state.level)) : "bad";
+  say(at("kafka-state"), level, !kafka.up ? "cannot be used" : level === "ok" ? "up" : "up, but see its topics");
+  at("kafka-reason").hidden = kafka.up;
+  put(at("kafka-reason"), kafka.reason);
+  const missing = kafka.brokers_in_sync < kafka.brokers;
+  say(at("kafka-brokers"), missing ? "note" : "", kafka.brokers ? `${count(kafka.brokers_in_sync)} of ${count(kafka.brokers)}` : "–");
+  const last = kafka.last_error;
+  say(at("kafka-error"), "", last ? `${clock(last.at, now)} ${last.reason}` : "none since the start");
+  fill(at("topics"), topics.map(([name, topic], i) => {
+    const stream = streams[topic.stream], known = topic.partitions > 0;
+    return [
+      name, states[i], known ? topic.partitions : null, known ? `${count(topic.in_sync_min)} of ${count(topic.replicas)}` : null,
+      stream.log ? stream.log.messages_read : stream.messages_written,
+    ];
+  }), "no topics are used");
+}
+
 function showVerdict(level, text, found) {
   at("overall").dataset.level = level;
   set(at("overall").querySelector("use"), "href", `#${level}`);
@@ -371,6 +447,8 @@ function show(facts) {
   for (const element of [...at("streams").children]) if (!known.has(element.id)) element.remove();
   for (const [name, stream] of streams) showStream(name, stream, facts.now);
   showQuestDB(facts.questdb);
+  showShards(facts.questdb && facts.questdb.shards);
+  showKafka(facts.kafka, facts.streams, facts.now);
   fill(at("errors"), facts.errors.map((error) => [
     clock(error.at, facts.now), error.stream, error.code, error.line, error.field,
   ]), "none since the start");

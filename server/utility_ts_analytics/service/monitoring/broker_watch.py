@@ -2,10 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
-from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.config import Config
@@ -16,6 +15,7 @@ from utility_ts_analytics.consume.shard_map import (
 )
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.sinks.kafka.client import on_thread
+from utility_ts_analytics.sinks.kafka.replication import Replication
 from utility_ts_analytics.sinks.kafka.topic import LogTopic, TopicLook
 
 INTERVAL_S = 1.0
@@ -83,20 +83,17 @@ class BrokerWatch:
         """Whether every topic can be written to; None if none is watched."""
         return not self.reasons() if self._topics else None
 
-    def facts(self) -> dict[str, Json] | None:
-        """Return the member `kafka` of the status (`documents`)."""
-        if not self._topics:
-            return None
-        reasons: Sequence[str] = self.reasons()
-        topics: dict[str, Json] = {
-            topic.name: {"partitions": look.partitions, "reason": _reason(look)}
-            for topic, look in zip(self._topics.values(), self._looks.values(), strict=True)
+    @property
+    def replication(self) -> Mapping[str, Replication]:
+        """Where the replicas of each stream's topic are, as far as that is known."""
+        return {name: look.replication for name, look in self._looks.items()}
+
+    def topic_reasons(self) -> Mapping[str, str]:
+        """Return by stream why its topic cannot be written to; empty texts where it can."""
+        return {
+            name: "" if look.failure is None else look.failure.detail
+            for name, look in self._looks.items()
         }
-        return {"up": not reasons, "reason": "; ".join(reasons), "topics": topics}
-
-
-def _reason(look: TopicLook) -> str:
-    return "" if look.failure is None else look.failure.detail
 
 
 async def look_at_topics(config: Config) -> list[tuple[str, bool]]:
@@ -112,7 +109,8 @@ async def look_at_topics(config: Config) -> list[tuple[str, bool]]:
         if look.failure is not None:
             found.append((look.failure.detail, False))
             continue
-        text = f"{stream}: the topic {topic.name} with {look.partitions} partitions takes messages"
+        count = look.replication.partitions
+        text = f"{stream}: the topic {topic.name} with {count} partitions takes messages"
         found += [(line, True) for line in (text, *look.warnings)]
     return found
 

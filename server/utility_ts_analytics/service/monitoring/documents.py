@@ -7,7 +7,10 @@
     questdb          up, reason, tables{name: exists, suspended, dedup, wal_lag_transactions};
                      null where no stream goes there. With shards: shards{name: up}, tables are
                      named shard/table, and up is true if all of them are
-    kafka            up, reason, topics{name: partitions, reason}; null where no stream goes there
+    kafka            up, reason, brokers (with a replica of the topics), brokers_in_sync,
+                     last_error{at, reason} (null: none), topics{name: stream, partitions, replicas,
+                     in_sync_min (of its worst partition), under_replicated (partitions), reason};
+                     null where no stream goes there or comes from there
     streams{name}
       table          name of its table in `questdb.tables`, while that is known
       delivery       first and fallback sink (null: none); ack: what a 200 means
@@ -17,9 +20,11 @@
       retries, restarts, dead_letters, requests_in_flight
       buffer         held_rows, capacity_rows, bytes
       fallback_lanes (lanes that use the fallback: their breaker is open), last_stored_at
-      log            only of a stream that is consumed: lag_messages, lag_s (the largest of its
-                     partitions), partitions (of the topic), assigned_partitions (to this service),
-                     messages_read, rebalances
+      messages_written  only of a stream that goes to Kafka
+      log            only of a stream that is consumed: lag_messages, lag_rows_estimate (null: not
+                     known), lag_s (the largest of its partitions), partitions (of the topic);
+                     assigned_partitions, paused_partitions, messages_read, rebalances of this
+                     service; letters_waiting{reason}: refused records that cannot be kept
       now            received_, stored_, refused_rows_per_s, requests_per_s: over the last 5 s
       last_minute    requests, requests_by_code{}, received_rows, refused_by_reason{} (rejected and
                      failed rows), refused_share (0..1 of received), request_p50_ms,
@@ -32,7 +37,7 @@
 Counts are since the start of the service, histories since that of the operations process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from utility_ts_analytics import __version__
@@ -41,20 +46,13 @@ from utility_ts_analytics.config import StreamConfig
 from utility_ts_analytics.consume.lag import Lag, Lags
 from utility_ts_analytics.database.health import QuestDBHealth
 from utility_ts_analytics.service.monitoring.history import History
+from utility_ts_analytics.service.monitoring.kafka_facts import letters_waiting
 from utility_ts_analytics.service.shared_worker_state import STATE_NAMES, WorkerState
 from utility_ts_analytics.service.worker_totals import WorkerTotals
-from utility_ts_analytics.telemetry import registry
+from utility_ts_analytics.sinks.kafka.replication import Replication
+from utility_ts_analytics.telemetry import log_metrics, registry
 from utility_ts_analytics.telemetry.exposition import Figures, Samples
 from utility_ts_analytics.telemetry.layout import NS_PER_S, Words, label_sets, offset_of, values_of
-from utility_ts_analytics.telemetry.log_metrics import (
-    KAFKA_UP,
-    LAG_MESSAGES,
-    LAG_SECONDS,
-    MESSAGES_READ,
-    PARTITIONS_ASSIGNED,
-    REBALANCES,
-    SHARD_UP,
-)
 from utility_ts_analytics.telemetry.log_stream import DROPS
 from utility_ts_analytics.telemetry.metric import Metric
 
@@ -96,7 +94,7 @@ def stream_status(
         },
         "fallback_lanes": _one(words, registry.FALLBACK_ACTIVE),
         "last_stored_at": last_stored_ns / NS_PER_S or None,
-        **({} if lags is None else {"log": _log(words, lags)}),
+        **_messages(words, config, lags),
         **history.lately(stream),
         "workers": [_worker(worker) for worker in totals.workers if worker.stream == stream],
     }
@@ -110,6 +108,7 @@ def scrape_figures(
     shards_up: Mapping[str, bool] = MappingProxyType({}),
     kafka_up: bool | None,
     ready: bool,
+    replication: Mapping[str, Replication] = MappingProxyType({}),
     lags: Lags = MappingProxyType({}),
 ) -> Figures:
     """Return the figures of `/metrics`. Checks which workers are alive.
@@ -119,15 +118,12 @@ def scrape_figures(
         streams: Names of all streams.
         health: Result of the last poll of QuestDB; None where no stream goes there.
         shards_up: Whether each shard answered; empty without shards.
-        kafka_up: Whether every topic can be written to; None where no stream goes to Kafka.
+        kafka_up: Whether every topic can be used; None where no stream goes to Kafka or comes
+            from there.
         ready: Whether readings are being stored.
+        replication: Of the topic of each stream, as far as it is known.
         lags: Of the log; empty where nothing is consumed.
     """
-    lag_of = {
-        (stream, str(partition)): lag
-        for stream, partitions in lags.items()
-        for partition, lag in partitions.items()
-    }
     alive = [worker for worker in totals.workers if worker.alive]
     tables = {} if health is None else health.tables
     by_token = [
@@ -138,8 +134,8 @@ def scrape_figures(
     found: Mapping[str, Samples] = {
         registry.WORKERS.name: _workers_by_state(alive, streams),
         registry.QUESTDB_UP.name: {} if health is None else {(): float(health.up)},
-        SHARD_UP.name: {(shard,): float(up) for shard, up in shards_up.items()},
-        KAFKA_UP.name: {} if kafka_up is None else {(): float(kafka_up)},
+        log_metrics.SHARD_UP.name: {(shard,): float(up) for shard, up in shards_up.items()},
+        log_metrics.KAFKA_UP.name: {} if kafka_up is None else {(): float(kafka_up)},
         registry.TABLE_SUSPENDED.name: {
             (name,): float(table.suspended) for name, table in tables.items()
         },
@@ -152,8 +148,7 @@ def scrape_figures(
         registry.ROWS_BY_TOKEN.name: {
             (stream, token): float(numbers.rows) for stream, token, numbers in by_token
         },
-        LAG_MESSAGES.name: {place: float(lag.messages) for place, lag in lag_of.items()},
-        LAG_SECONDS.name: {place: lag.seconds for place, lag in lag_of.items()},
+        **dict(_log_samples(replication, lags)),
         registry.READY.name: {(): float(ready)},
         registry.LOG_LINES_DROPPED.name: {(): float(DROPS.total)},
         registry.BUILD_INFO.name: {(__version__,): 1.0},
@@ -161,19 +156,51 @@ def scrape_figures(
     return Figures({name: totals.of(name) for name in streams}, found)
 
 
+def _log_samples(
+    replication: Mapping[str, Replication], lags: Lags
+) -> Iterator[tuple[str, Samples]]:
+    """Yield what the brokers tell, by the name of the metric."""
+    lag_of = {
+        (stream, str(partition)): lag
+        for stream, partitions in lags.items()
+        for partition, lag in partitions.items()
+    }
+    behind = {name: one.under_replicated for name, one in replication.items() if one.partitions}
+    rows = {place: lag.rows for place, lag in lag_of.items() if lag.rows is not None}
+    yield log_metrics.UNDER_REPLICATED.name, {(name,): float(n) for name, n in behind.items()}
+    yield log_metrics.LAG_MESSAGES.name, {p: float(lag.messages) for p, lag in lag_of.items()}
+    yield log_metrics.LAG_ROWS.name, {place: float(number) for place, number in rows.items()}
+    yield log_metrics.LAG_SECONDS.name, {place: lag.seconds for place, lag in lag_of.items()}
+
+
 def _workers_by_state(alive: Sequence[WorkerState], streams: Sequence[str]) -> Samples:
     states = [(worker.stream, STATE_NAMES[worker.state]) for worker in alive]
     return {(name, state): states.count((name, state)) for name in streams for state in STATE_NAMES}
 
 
+def _messages(
+    words: Words, config: StreamConfig, lags: Mapping[int, Lag] | None
+) -> dict[str, Json]:
+    if lags is not None:
+        return {"log": _log(words, lags)}
+    if config.sink.kind == "kafka":
+        return {"messages_written": _one(words, log_metrics.MESSAGES_WRITTEN)}
+    return {}
+
+
 def _log(words: Words, lags: Mapping[int, Lag]) -> dict[str, Json]:
+    rows = [lag.rows for lag in lags.values()]
+    known = [number for number in rows if number is not None]
     return {
         "lag_messages": sum(lag.messages for lag in lags.values()),
+        "lag_rows_estimate": sum(known) if len(known) == len(rows) else None,
         "lag_s": round(max((lag.seconds for lag in lags.values()), default=0.0), 1),
         "partitions": len(lags),
-        "assigned_partitions": _one(words, PARTITIONS_ASSIGNED),
-        "messages_read": _one(words, MESSAGES_READ),
-        "rebalances": _one(words, REBALANCES),
+        "assigned_partitions": _one(words, log_metrics.PARTITIONS_ASSIGNED),
+        "paused_partitions": _one(words, log_metrics.PARTITIONS_PAUSED),
+        "messages_read": _one(words, log_metrics.MESSAGES_READ),
+        "rebalances": _one(words, log_metrics.REBALANCES),
+        "letters_waiting": {**letters_waiting(words)},
     }
 
 

@@ -1,7 +1,7 @@
 """Facts for the operations port: readiness, metrics and status; from stores, ports and workers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -11,10 +11,17 @@ from utility_ts_analytics.asgi.responses import Json
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.consume.lag import Lags, LogWatch
+from utility_ts_analytics.consume.shard_map import dead_letter_topic
 from utility_ts_analytics.service.listeners.port_watch import PortWatch
 from utility_ts_analytics.service.monitoring.broker_watch import BrokerWatch
 from utility_ts_analytics.service.monitoring.documents import scrape_figures, stream_status
 from utility_ts_analytics.service.monitoring.history import SAMPLE_EVERY_S, History
+from utility_ts_analytics.service.monitoring.kafka_facts import (
+    LastReason,
+    TopicsWatch,
+    kafka_facts,
+    waiting_letters,
+)
 from utility_ts_analytics.service.monitoring.map_watch import MapWatch
 from utility_ts_analytics.service.monitoring.stores_watch import StoresWatch
 from utility_ts_analytics.service.shared_worker_state import (
@@ -68,6 +75,10 @@ class OperationsFacts:
         log: LogWatch | None = None,
     ) -> None:
         self._streams = config.streams
+        kafka, used = config.kafka, config.streams if log else config.streams_into("kafka")
+        self._topic_names = {name: kafka.topics.of(name) for name in used}
+        self._letter_topics = {name: dead_letter_topic(kafka, name) for name in config.streams}
+        self._last_reason = LastReason()
         self._watch = watch
         self._brokers = brokers
         self._ports = ports
@@ -96,7 +107,7 @@ class OperationsFacts:
             asyncio.create_task(self._sample()),
         ]
         if self._log is not None:
-            self._tasks.append(asyncio.create_task(self._log.run(self._streams)))
+            self._tasks.append(asyncio.create_task(self._log.run()))
 
     async def shutdown(self) -> None:
         """Stop the background tasks."""
@@ -111,7 +122,8 @@ class OperationsFacts:
 
     def warnings(self) -> Sequence[str]:
         """Return one line per thing to correct although readings are stored."""
-        return [*self._watch.warnings(), *self._brokers.warnings(), *self._maps.warnings]
+        log = [] if self._log is None else self._log.warnings()
+        return [*self._watch.warnings(), *self._brokers.warnings(), *log, *self._maps.warnings]
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return content type and text of all metrics."""
@@ -124,7 +136,8 @@ class OperationsFacts:
             list(self._streams),
             self._watch.health,
             shards_up=self._watch.shards_up,
-            kafka_up=self._brokers.up,
+            kafka_up=self._kafka_up,
+            replication=self._topics.replication,
             ready=not self._unready_reasons(totals),
             lags=self._lags,
         )
@@ -140,7 +153,7 @@ class OperationsFacts:
             "reasons": [*reasons],
             "warnings": [*self.warnings()],
             "questdb": self._watch.facts(),
-            "kafka": self._brokers.facts(),
+            "kafka": self._kafka_facts(),
             "now": self._clock.wall_ns() / NS_PER_S,
             "streams": {
                 name: stream_status(totals, name, stream, self._history, lags=self._lags.get(name))
@@ -150,6 +163,20 @@ class OperationsFacts:
         }
 
     @property
+    def _topics(self) -> TopicsWatch:
+        """What knows the topics: `consume` reads all of them, `serve` writes to some or none."""
+        return self._brokers if self._log is None else self._log
+
+    @property
+    def _kafka_up(self) -> bool | None:
+        return self._brokers.up if self._log is None else not self._log.reasons()
+
+    def _kafka_facts(self) -> dict[str, Json] | None:
+        if self._kafka_up is None:
+            return None
+        return kafka_facts(self._topics, self._topic_names, self._last_reason)
+
+    @property
     def _lags(self) -> Lags:
         return {} if self._log is None else self._log.lags
 
@@ -157,6 +184,7 @@ class OperationsFacts:
         reasons = [*self._stores(), *self._silent_streams(totals), *self._ports.reasons()]
         if self._log is not None:
             reasons += self._log.reasons() or self._idle_streams(totals)
+            reasons += waiting_letters(totals, self._letter_topics, self._log.letter_troubles)
         return reasons
 
     def _stores(self) -> list[str]:
@@ -182,16 +210,23 @@ class OperationsFacts:
             for worker in totals.workers
             if now_s - worker.beat_s < _SILENT_S and worker.alive
         ]
-        reasons = []
+        reasons: list[str] = []
         for name in self._streams:
             states = {worker.state for worker in workers if worker.stream == name}
             # Workers poll by themselves: ready only when none of them refuses any more.
             if REFUSING in states and not self._stores():
-                store = "Kafka" if self._streams[name].sink.kind == "kafka" else "the database"
-                reasons.append(f"a worker of {name} has yet to see that {store} is back")
+                reasons += self._late_to_see(name)
             elif not states & {SERVING, REFUSING}:
                 reasons.append(f"no worker of {name} is serving")
         return reasons
+
+    def _late_to_see(self, stream: str) -> Iterator[str]:
+        """Say what a worker waits for that is there again, unless other reasons say it."""
+        if self._log is None:
+            store = "Kafka" if self._streams[stream].sink.kind == "kafka" else "the database"
+            yield f"a worker of {stream} has yet to see that {store} is back"
+        elif not self._log.reasons():
+            yield f"a worker of {stream} has yet to see that Kafka and the database are back"
 
     async def _beat(self) -> None:
         await self._listening()
@@ -203,6 +238,8 @@ class OperationsFacts:
 
     async def _sample(self) -> None:
         while True:
+            if self._topics.known:
+                self._last_reason.note(self._topics.reasons(), self._clock.wall_ns() / NS_PER_S)
             self._history.sample(read_worker_totals(self._runtime_dir), self._clock.monotonic_s())
             await self._clock.sleep(SAMPLE_EVERY_S)
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -68,33 +69,67 @@ def client_options(
     }
 
 
-async def on_thread(call: Callable[[], ResultT]) -> ResultT:
-    """Return what a blocking call returns, made on a thread that no exit of the process waits for.
+class ClientThread:
+    """Makes the blocking calls of a client, one after the other, on a thread of its own.
 
-    `asyncio.to_thread` would: a worker that stops while brokers are away would be killed.
+    No exit of the process waits for this thread. It would for the thread of an executor: a worker
+    that stops while brokers are away, or frozen, would have to be killed.
+
+    Args:
+        name: Of the thread, for those who look at the process.
     """
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[ResultT] = loop.create_future()
 
-    def settle(value: ResultT | None, error: BaseException | None) -> None:
-        if result.done():  # nobody waits any more
-            return
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(value)  # type: ignore[arg-type]  # a value where there is no error
+    def __init__(self, name: str) -> None:
+        self._steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    def work() -> None:
-        value, failed = None, None
-        try:
-            value = call()
-        except Exception as error:  # noqa: BLE001 - raised where the call is awaited
-            failed = error
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, value, failed)
+    async def run(self, call: Callable[[], ResultT]) -> ResultT:
+        """Return what a call returns, once those before it have ended.
 
-    threading.Thread(target=work, name="kafka-call", daemon=True).start()
-    return await result
+        Where this is cancelled, a call that has begun goes on, and its result is dropped.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[ResultT] = loop.create_future()
+
+        def settle(value: ResultT | None, error: BaseException | None) -> None:
+            if result.done():  # nobody waits any more
+                return
+            if error is not None:
+                result.set_exception(error)
+            else:
+                result.set_result(value)  # type: ignore[arg-type]  # a value where there is no error
+
+        def step() -> None:
+            if result.cancelled():
+                return
+            value, failed = None, None
+            try:
+                value = call()
+            except Exception as error:  # noqa: BLE001 - raised where the call is awaited
+                failed = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, value, failed)
+
+        self._steps.put(step)
+        return await result
+
+    def close(self) -> None:
+        """Let the thread end behind the calls that it has. Idempotent."""
+        self._steps.put(None)
+
+    def _work(self) -> None:
+        while (step := self._steps.get()) is not None:
+            step()
+            del step  # it holds the client, whose last reference may be meant to go elsewhere
+
+
+async def on_thread(call: Callable[[], ResultT]) -> ResultT:
+    """Return what a blocking call returns, made on a `ClientThread` for it alone."""
+    thread = ClientThread("kafka-call")
+    try:
+        return await thread.run(call)
+    finally:
+        thread.close()
 
 
 def cause_of(error: KafkaError) -> str:

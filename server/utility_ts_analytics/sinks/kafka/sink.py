@@ -1,7 +1,7 @@
 """One producer for one topic: rows are encoded here by partition, and carried by the producer."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -39,14 +39,23 @@ class KafkaSink:
         kafka: The configuration.
         topic: Where the rows go; its partitions decide how they are grouped.
         spec: The stream whose rows will come.
+        written: Called with the number of messages that have just come into the log, >= 0.
     """
 
     name = "kafka"
 
-    def __init__(self, kafka: KafkaConfig, topic: LogTopic, spec: StreamSpec) -> None:
+    def __init__(
+        self,
+        kafka: KafkaConfig,
+        topic: LogTopic,
+        spec: StreamSpec,
+        *,
+        written: Callable[[int], None] = lambda _messages: None,
+    ) -> None:
         self._kafka = kafka
         self._topic = topic
         self._spec = spec
+        self._written = written
         self._producer: LogProducer | None = None
 
     def new_payload(self) -> "KafkaPayload":
@@ -72,6 +81,7 @@ class KafkaSink:
             errors = await producer.send(left, timeout_s=timeout_s - 2 * purge_s, purge_s=purge_s)
             done = not errors
         finally:
+            self._written(sum(message.delivered for message in left))
             if not done:
                 self._let_go()
         delivered = len(messages) - len(errors)

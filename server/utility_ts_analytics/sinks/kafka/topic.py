@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Node, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     ConfigEntry,
@@ -27,6 +27,12 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.sinks.kafka.client import LastTrouble, cause_of, client_options
+from utility_ts_analytics.sinks.kafka.replication import (
+    UNKNOWN,
+    PartitionReplicas,
+    Replication,
+    replication_of,
+)
 from utility_ts_analytics.sinks.kafka.topic_safety import TopicSettings, unsafe, warnings_of
 
 SETTINGS_EVERY_S: Final = 60.0
@@ -53,13 +59,13 @@ class TopicLook:
     Attributes:
         failure: Why nothing can be written to it safely now; None if it can.
         answered: Whether the leader of every partition answered; False too while leaders change.
-        partitions: Number of partitions; 0 where it is not known.
+        replication: Where its replicas are; without partitions where that is not known.
         warnings: One line per thing to correct although messages are safe.
     """
 
     failure: Failure | None
     answered: bool = False
-    partitions: int = 0
+    replication: Replication = UNKNOWN
     warnings: tuple[str, ...] = ()
 
 
@@ -100,7 +106,7 @@ class LogTopic:
             except _FAILURES as error:
                 found = TopicLook(self._failure_of(error))
         if found.failure is None and not self.partitions:
-            self.partitions = found.partitions
+            self.partitions = found.replication.partitions
         return found
 
     def _look(self, timeout_s: float) -> TopicLook:
@@ -115,7 +121,7 @@ class LogTopic:
         if answered:
             self._trouble.cause = ""
         warnings = tuple(warnings_of(self._kafka, described, settings))
-        return TopicLook(failure, answered, len(described.partitions), warnings)
+        return TopicLook(failure, answered, _replication_of(described), warnings)
 
     def _client_now(self) -> AdminClient:
         if self._client is None:
@@ -225,6 +231,22 @@ def make_topics(
             raise OperatorError(
                 f"cannot make the topic {name}: {trouble.cause or cause}"
             ) from error
+
+
+def _replication_of(described: TopicDescription) -> Replication:
+    return replication_of(
+        PartitionReplicas(
+            one.id,
+            _id_of(one.leader),
+            [node.id for node in one.replicas],
+            [node.id for node in one.isr],
+        )
+        for one in described.partitions
+    )
+
+
+def _id_of(leader: Node | None) -> int:
+    return -1 if leader is None else leader.id
 
 
 def _number_of(entries: Mapping[str, ConfigEntry], name: str) -> int | None:

@@ -180,3 +180,115 @@ def test_only_the_overall_state_is_announced_and_nothing_moves_unasked(seen: Sta
     assert page.evaluate(moving) == 0
     landmarks = [page.get_by_role(role).count() for role in ("banner", "main", "contentinfo")]
     assert landmarks == [1, 1, 1]
+
+
+LOG: dict[str, Any] = {
+    **{"lag_messages": 0, "lag_rows_estimate": 0, "lag_s": 0.0, "partitions": 24},
+    **{"assigned_partitions": 12, "paused_partitions": 0, "messages_read": 5678, "rebalances": 1},
+    "letters_waiting": {},
+}
+TOPIC: dict[str, Any] = {
+    **{"stream": METERS, "partitions": 24, "replicas": 3, "in_sync_min": 3},
+    **{"under_replicated": 0, "reason": ""},
+}
+KAFKA: dict[str, Any] = {
+    **{"up": True, "reason": "", "brokers": 3, "brokers_in_sync": 3, "last_error": None},
+    "topics": {"meters": TOPIC},
+}
+
+
+def consumed(log: dict[str, Any], **kafka: object) -> dict[str, Any]:
+    """Return the document of `consume`."""
+    facts = facts_with(log={**LOG, **log}, dead_letters=7)
+    return {**facts, "kafka": copy.deepcopy({**KAFKA, **kafka})}
+
+
+def test_nothing_of_kafka_is_shown_where_nothing_goes_there(seen: StatusPage) -> None:
+    with seen.shown(facts_with()):
+        expect(seen.page.locator("#kafka")).to_be_hidden()
+        expect(seen.page.locator("#shards-region")).to_be_hidden()
+        assert seen.page.locator("[data-is=log]:visible").count() == 0
+
+
+def test_consumed_stream_shows_lag_partitions_and_topics(seen: StatusPage) -> None:
+    with seen.shown(consumed({})):
+        assert seen.text("#kafka-state") == "up"
+        assert seen.text("#kafka-brokers") == "3 of 3"
+        assert seen.text("#kafka-error") == "none since the start"
+        assert seen.table("#topics") == [["meters", "usable", "24", "3 of 3", "5,678"]]
+        assert seen.part(METERS, "lag") == "nothing"
+        assert seen.part(METERS, "partitions") == "12 of 24 here; 1 rebalance"
+        assert seen.part(METERS, "letters") == "7 kept"
+        assert seen.text("#state").startswith("All is well")
+        seen.assert_fits()
+        seen.assert_accessible()
+
+
+@pytest.mark.parametrize(
+    ("log", "part", "words", "level"),
+    [
+        (
+            {"lag_messages": 3, "lag_rows_estimate": 1200, "lag_s": 4.0},
+            "lag",
+            "3 messages, about 1,200 rows, for 4 s",
+            "ok",
+        ),
+        (
+            {"lag_messages": 1, "lag_rows_estimate": None, "lag_s": 901.0},
+            "lag",
+            "1 message, rows not known, for 15 min",
+            "note",
+        ),
+        ({"paused_partitions": 4}, "partitions", "12 of 24 here, 4 paused; 1 rebalance", "ok"),
+        (
+            {"letters_waiting": {"missing": 2, "disk": 1}},
+            "letters",
+            "7 kept, 3 wait: missing, disk",
+            "ok",  # the reasons of the service say it, which are none here
+        ),
+    ],
+)
+def test_lag_and_letters_are_said(
+    log: dict[str, Any], part: str, words: str, level: str, seen: StatusPage
+) -> None:
+    with seen.shown(consumed(log)):
+        assert seen.part(METERS, part) == words
+        assert seen.page.locator("#overall").get_attribute("data-level") == level
+
+
+def test_broker_that_is_away_is_a_note(seen: StatusPage) -> None:
+    behind = {**TOPIC, "in_sync_min": 2, "under_replicated": 24}
+    last = {"at": FACTS["now"] - 60, "reason": "no answer in time"}
+    facts = consumed({}, brokers_in_sync=2, topics={"meters": behind}, last_error=last)
+    with seen.shown(facts):
+        assert seen.text("#kafka-state") == "up, but see its topics"
+        assert seen.text("#kafka-brokers") == "2 of 3"
+        assert seen.text("#kafka-error").endswith("no answer in time")
+        assert "topic meters: 24 partitions not on all brokers" in seen.text("#troubles")
+        seen.assert_accessible()
+
+
+def test_kafka_that_cannot_be_used_is_red_and_says_why(seen: StatusPage) -> None:
+    unknown = {**TOPIC, "partitions": 0, "replicas": 0, "in_sync_min": 0, "reason": "no answer"}
+    away = {"up": False, "reason": "no answer", "brokers": 0, "brokers_in_sync": 0}
+    refusing = [{**STREAM["workers"][0], "state": "refusing"}]
+    delivery = {"first": "kafka", "fallback": None, "ack": "committed"}
+    facts = facts_with(workers=refusing, delivery=delivery, messages_written=3)
+    facts |= {"ready": False, "reasons": ["no answer"], "questdb": None}
+    facts["kafka"] = {**KAFKA, **away, "topics": {"meters": unknown}}
+    with seen.shown(facts):
+        assert seen.text("#kafka-state") == "cannot be used"
+        assert seen.text("#kafka-reason") == "no answer"
+        assert seen.table("#topics") == [["meters", "cannot be used", UNKNOWN, UNKNOWN, "3"]]
+        chip = seen.page.locator(f"#stream-{METERS} .chip").inner_text()
+        assert "turned away, see Kafka" in chip
+        assert seen.text("#troubles") == "no answer"
+        seen.assert_accessible()
+
+
+def test_shards_are_listed_with_their_state(seen: StatusPage) -> None:
+    facts = consumed({})
+    facts["questdb"] = {**FACTS["questdb"], "shards": {"north": True, "south": False}}
+    with seen.shown(facts):
+        assert seen.table("#shards") == [["north", "up"], ["south", "does not answer"]]
+        seen.assert_accessible()
