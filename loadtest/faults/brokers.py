@@ -76,6 +76,11 @@ class Brokers:
         """Of all brokers behind their proxies."""
         return [f"{_HOST}:{line.port}" for line in self.lines]
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the nodes that run."""
+        return [running.pid for running in self._running.values()]
+
     def start(self) -> None:
         """Start all nodes that do not run, together: none answers before most of them are there."""
         missing = [number for number in range(self.count) if number not in self._running]
