@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"
 column_versions: "Callable[[Sequence[Column], int, Sequence[str], int], bytes] | None"
 row_versions: "Callable[[Sequence[Reading], Sequence[str], int], bytes] | None"
-derive_event_ids: "Callable[[Sequence[Reading], int], list[Reading]] | None"
+derive_event_ids: "Callable[[Sequence[Reading], int], None] | None"
 array_part_end: "Callable[[bytes, int, int], int] | None"
 needs_closer_look: "Callable[[bytes], bool] | None"
 key_partitions: "Callable[[Sequence[str], int], bytes] | None"
