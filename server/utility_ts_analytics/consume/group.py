@@ -28,6 +28,14 @@ MESSAGES_MAX: Final = 10_000
 _METADATA_BYTES: Final = 1_048_576
 """What an answer to a fetch may have beside its messages."""
 
+_PARTITION_BYTES: Final = 131_072
+"""Of one partition in one answer to a fetch, as it is in the log; one message may be larger. With
+the client's MiB, several MB of lines of one partition come behind each other: the other shard has
+nothing to do meanwhile, and QuestDB merges the same times again for every partition."""
+
+_FETCH_AGAIN_MS: Final = 20
+"""The client's second is longer than its queue lasts."""
+
 _SAME_TROUBLE_S: Final = 30.0
 
 Release = Callable[[Sequence[Claim]], Awaitable[None]]
@@ -48,6 +56,8 @@ def consumer_options(
     """Return the settings of a consumer; arguments as of `client_options`."""
     settings = kafka.consumer
     options: dict[str, Any] = {
+        "max.partition.fetch.bytes": _PARTITION_BYTES,
+        "fetch.queue.backoff.ms": _FETCH_AGAIN_MS,
         **client_options(kafka, "ingestion-consume", on_error),
         "group.id": group,
         "enable.auto.commit": False,
