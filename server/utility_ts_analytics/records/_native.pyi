@@ -107,6 +107,20 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """
 
+def json_lines(rows: Sequence[Reading], /) -> bytes | None:
+    """Return one line of JSON per row, as msgspec writes it without fields that are None.
+
+    Args:
+        rows: All of one type; `ts` set in each.
+
+    Returns:
+        None if something in a row is left to msgspec: a text with something to escape, a number
+        with more than six decimals or of 1e9 and more, a `ts` that is not in UTC.
+
+    Raises:
+        TypeError: The rows are of different types, or not records of msgspec.
+    """
+
 def key_partitions(keys: Sequence[str], partitions: int, /) -> bytes:
     """Return the partition of each key, as `sinks.kafka.partitioning` does.
 

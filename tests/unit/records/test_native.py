@@ -29,6 +29,11 @@ def derive(rows: Any, seed: Any = 1) -> None:
     native.derive_event_ids(rows, seed)
 
 
+def json_lines(rows: Any) -> Any:
+    assert native.json_lines is not None
+    return native.json_lines(rows)
+
+
 def row(**fields: Any) -> MeterUsage:
     return MeterUsage(**{"ts": TS, "meter_id": "m", "kwh": 1.0, "event_id": EVENT_ID, **fields})
 
@@ -94,7 +99,7 @@ def test_error_in_a_time_zone_is_passed_on() -> None:
         ilp_lines([row(ts=datetime(2026, 1, 1, tzinfo=Broken()))])
 
 
-@pytest.mark.parametrize("function", [ilp_lines, derive])
+@pytest.mark.parametrize("function", [ilp_lines, derive, json_lines])
 def test_text_that_is_no_utf8_is_an_error(function: Any) -> None:
     with pytest.raises(UnicodeEncodeError):
         function([row(event_id=None, meter_id="\ud800")])
@@ -104,6 +109,14 @@ def test_text_that_is_no_utf8_is_an_error(function: Any) -> None:
 def test_seed_out_of_range_is_an_error(seed: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         derive([row(event_id=None)], seed=seed)
+
+
+@pytest.mark.parametrize(
+    "rows", [None, [None], [row(), GenerationOutput(ts=TS, plant_id="p", mw=1)]]
+)
+def test_lines_of_what_is_no_record_are_a_type_error(rows: Any) -> None:
+    with pytest.raises(TypeError):
+        json_lines(rows)
 
 
 def test_table_must_be_bytes() -> None:
@@ -136,6 +149,7 @@ def work(times):
             row.event_id = (None, "mine")[turn % 2]
         _native.derive_event_ids(rows, 1)
         _native.ilp_lines(rows, b"t")
+        _native.json_lines(rows)
         for function in (lambda: _native.ilp_lines(broken, b"t"),
                          lambda: _native.derive_event_ids(broken, 1)):
             try:
