@@ -14,6 +14,7 @@ import msgspec
 from loadtest.client import Target, post_bodies
 from loadtest.database import QuestDBRest
 from loadtest.faults.brokers import Brokers
+from loadtest.faults.shards import shards_text
 from loadtest.ledger import Acknowledged, judge
 from loadtest.processes import ProcessFigures, cpu_spent_s, family, wait_until
 from loadtest.readings import split_bodies
@@ -91,16 +92,6 @@ class Shards:
         if found > rows:
             raise RuntimeError(f"{rows} rows were sent, {found} are visible")
 
-    def config(self, partitions: int) -> str:
-        """Return the tables of a config that give each of them half of the partitions."""
-        half = partitions // 2
-        ranges = (f"0-{half - 1}", f"{half}-{partitions - 1}")
-        return "".join(
-            f'[[questdb.shards]]\nname = "{name}"\npartitions = "{its}"\n'
-            f'uri = "{one.pg_uri}"\nilp_http_addr = "{one.http_addr}"\n'
-            for name, its, one in zip(("a", "b"), ranges, self.running, strict=True)
-        )
-
 
 class LogStage:
     """The processes for one number of partitions and one size of messages, and their turns.
@@ -132,7 +123,7 @@ class LogStage:
         self._edge = self._process(directory, "edge", {"kind": "kafka", "fallback": "none"})
         self._consumer = self._process(directory, "consume")
         with self._consumer.config.open("a") as config:
-            config.write(self._shards.config(partitions))
+            config.write(shards_text(self._shards.running, partitions))
         self._consumer.apply_schema()
         with contextlib.ExitStack() as stack:
             for process in (self._direct, self._edge, self._consumer):
