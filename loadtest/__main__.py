@@ -10,6 +10,7 @@ from loadtest.bench.case import exit_on_sigterm
 COMMANDS = {
     "bench": ("bench.command", "measure each part of the data path; compare with a baseline"),
     "end-to-end": ("bench.end_to_end", "rows stored per second, next to QuestDB alone"),
+    "log": ("bench.log", "CPU per row through Kafka: edge, brokers, consume, two shards"),
     "load": ("load", "rows per second of loading files, next to HTTP and QuestDB alone"),
     "twice": ("twice", "post readings twice and compare every stored value"),
     "faults": ("faults.command", "break things under load and balance the books"),

@@ -4,12 +4,16 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from loadtest.faults.kafka_stage import SESSION_S, KafkaStage
+from loadtest.faults.kafka_stage import SESSION_S, SHARDS, TOPIC, KafkaStage
 from loadtest.faults.line_faults import random_cuts
 from loadtest.faults.proxy import Proxy
 from loadtest.faults.scenario import Scenario, Scene
 
 _FROZEN_S = SESSION_S + 4.0
+_FENCED_S = 12.0
+"""Until the controller takes a dead broker out of the replicas in sync: 9 s, and a little more."""
+
+_FULL_S = 3.0
 _BETWEEN_S_MAX = 1.0
 _BEHIND_MS_MAX = 5_000
 """Time from a message to its row in the table, at most."""
@@ -38,6 +42,27 @@ def _kill_brokers(scene: Scene, seconds: float) -> None:
     brokers.start()
 
 
+def _fill_disk(scene: Scene, seconds: float) -> None:
+    """The disk of one broker's log is full: the broker ends."""
+    brokers = _stage(scene).brokers
+    number = scene.rng.randrange(brokers.count)
+    with brokers.full_disk(number) as full:
+        if full:
+            scene.wait(max(seconds, _FULL_S))
+    brokers.kill([number])
+    brokers.start()
+
+
+def _lack_replicas(scene: Scene, seconds: float) -> None:
+    """One broker is gone, and the others refuse what must be on all of them."""
+    brokers = _stage(scene).brokers
+    brokers.want_in_sync(TOPIC, brokers.count)
+    brokers.kill([scene.rng.randrange(brokers.count)])
+    scene.wait(max(seconds, _FENCED_S))
+    brokers.start()
+    brokers.want_in_sync(TOPIC)
+
+
 def _kill_consumer(scene: Scene, seconds: float) -> None:
     stage = _stage(scene)
     stage.kill_consumer(scene.rng.choice(stage.consumers))
@@ -54,9 +79,10 @@ def _freeze_consumer(scene: Scene, _seconds: float) -> None:
 
 
 def _kill_questdb(scene: Scene, seconds: float) -> None:
-    scene.stage.kill_questdb()
+    stage = _stage(scene)
+    stage.kill_shard(scene.rng.randrange(SHARDS))
     scene.wait(seconds)
-    scene.stage.start_questdb()
+    stage.start_questdb()
 
 
 def _kill_edge(scene: Scene, _seconds: float) -> None:
@@ -109,7 +135,7 @@ Strike = Callable[[Scene, float], None]
 """Does a fault that lasts about so many seconds, and ends it."""
 
 _STRIKES: tuple[Strike, ...] = (
-    *(_kill_broker, _kill_brokers, _kill_consumer, _freeze_consumer),
+    *(_kill_broker, _kill_brokers, _fill_disk, _lack_replicas, _kill_consumer, _freeze_consumer),
     *(_kill_questdb, _kill_edge, _cut_edge, _rebalance),
 )
 
@@ -141,6 +167,8 @@ KAFKA_SCENARIOS = {
             for name, strike in {
                 "broker-killed": _kill_broker,
                 "brokers-killed": _kill_brokers,
+                "broker-disk-full": _fill_disk,
+                "too-few-replicas": _lack_replicas,
                 "consumer-killed": _kill_consumer,
                 "consumer-frozen": _freeze_consumer,
                 "log-questdb-killed": _kill_questdb,

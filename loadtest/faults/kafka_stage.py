@@ -1,4 +1,4 @@
-"""The stage of the log: the service writes to Kafka, and two `consume` fill QuestDB from there."""
+"""The stage of the log: the service writes to Kafka, two `consume` fill two shards from there."""
 
 import contextlib
 import os
@@ -7,9 +7,11 @@ import signal
 import subprocess
 from pathlib import Path
 
+from loadtest.database import QuestDBRest
 from loadtest.faults.brokers import Brokers
 from loadtest.faults.proxy import Proxy
 from loadtest.faults.scale import Scale
+from loadtest.faults.shards import GatheredRest, shards_text
 from loadtest.faults.stage import Setup, Stage
 from loadtest.processes import family, wait_until
 from loadtest.service import (
@@ -21,19 +23,26 @@ from loadtest.service import (
     environment,
 )
 
+from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
+
 SESSION_S = 6.0
 """Silence after which a consumer's partitions go to others: the least that brokers allow."""
 
-_TOPIC = "meter_usage"
+TOPIC = "meter_usage"
 _PARTITIONS = 6
 _GROUP = "faults"
+SHARDS = 2
 _CONSUMERS = 2
+_HEAP_MIB = 256
+_DISK_BYTES = 1024 * 2**20
+"""Of a broker: more than a storm writes."""
+
 _DRAINED_S_MAX = 180.0
 _ARCHIVE_S_MAX = 180.0
 
 
 class KafkaStage(Stage):
-    """Edge, brokers, consumers and QuestDB.
+    """Edge, brokers, consumers and two QuestDBs.
 
     Args:
         directory: For data, configs and logs; exists.
@@ -49,6 +58,8 @@ class KafkaStage(Stage):
     def __init__(self, directory: Path, scale: Scale, *, brokers: int = 1) -> None:
         super().__init__(directory, scale)
         self._broker_count = brokers
+        self._south = EmbeddedQuestDB(directory / "questdb-south", heap_mib=_HEAP_MIB)
+        self._south_running: RunningQuestDB | None = None
         self._consumers: list[ServiceProcess] = []
         self._frozen: list[int] = []
         self._log_stack = contextlib.ExitStack()
@@ -57,13 +68,14 @@ class KafkaStage(Stage):
         with contextlib.ExitStack() as stack:
             super().__enter__()
             stack.callback(super().__exit__)
-            self.brokers = stack.enter_context(
-                Brokers(self.directory / "kafka", self._broker_count)
-            )
+            stack.callback(self._south.stop)
+            self.start_questdb()
+            brokers = Brokers(self.directory / "kafka", self._broker_count, disk_bytes=_DISK_BYTES)
+            self.brokers = stack.enter_context(brokers)
             self.brokers.make_topics(
                 {
-                    _TOPIC: _PARTITIONS,
-                    f"{_TOPIC}.dead-letters": 1,
+                    TOPIC: _PARTITIONS,
+                    f"{TOPIC}.dead-letters": _PARTITIONS,
                     "generation_output": 1,
                     "generation_output.dead-letters": 1,
                 }
@@ -76,6 +88,11 @@ class KafkaStage(Stage):
         self._log_stack.close()
 
     @property
+    def database(self) -> contextlib.AbstractContextManager[QuestDBRest]:
+        """Both QuestDBs as one."""
+        return GatheredRest([running.http_port for running in self._both()])
+
+    @property
     def consumers(self) -> range:
         """Numbers of the consumers."""
         return range(_CONSUMERS)
@@ -84,10 +101,12 @@ class KafkaStage(Stage):
         """Return the settings of the edge: the setup's, but into the log."""
         given = setup.settings(**spool)
         into_log: dict[str, Value] = {"kind": "kafka", "fallback": "none"}
+        # A new producer connects and gets its number from the brokers within one time-out.
+        times: dict[str, Value] = {"request_timeout_ms": 4_000, "delivery_timeout_ms": 12_000}
         return ServiceSettings(
             workers=given.workers,
             source=given.source,
-            sink={**given.sink, **into_log},
+            sink={**given.sink, **times, **into_log},
             spool=given.spool,
             server=given.server,
             tables={
@@ -105,6 +124,8 @@ class KafkaStage(Stage):
     def set_right(self) -> None:
         """Have all brokers, consumers and QuestDB running and all lines in order."""
         self.brokers.start()
+        self.brokers.want_in_sync(TOPIC)
+        self.start_questdb()
         super().set_right()
         self.thaw_consumers()
         if self._consumers:
@@ -119,7 +140,7 @@ class KafkaStage(Stage):
         """Return once everything in the log is stored."""
         super().await_drained()
         wait_until(
-            lambda: self.brokers.lag(_TOPIC, _PARTITIONS, _GROUP) == 0,
+            lambda: self.brokers.lag(TOPIC, _PARTITIONS, _GROUP) == 0,
             "consumers have stored everything in the log",
             timeout_s=_DRAINED_S_MAX,
             every_s=0.2,
@@ -129,6 +150,7 @@ class KafkaStage(Stage):
         """Start the consumers that do not run."""
         if not self._consumers:
             self._consumers = [self._new_consumer(number) for number in self.consumers]
+            self._consumers[0].apply_schema()
         for consumer in self._consumers:
             if not consumer.runs:
                 consumer.start(ready=False)
@@ -160,6 +182,22 @@ class KafkaStage(Stage):
                 os.kill(pid, signal.SIGCONT)
         self._frozen.clear()
 
+    def kill_shard(self, number: int) -> None:
+        """End one QuestDB, 0 or 1, with SIGKILL."""
+        if number == 0:
+            self.kill_questdb()
+        elif self._south_running is not None:
+            os.kill(self._south_running.pid, signal.SIGKILL)
+            self._south.stop()
+            self._south_running = None
+
+    def start_questdb(self) -> None:
+        """Start the QuestDBs that do not run, on the same ports and data."""
+        if self._running is None:
+            super().start_questdb()
+        if self._south_running is None:
+            self._south_running = self._south.start()
+
     def archive(self, *options: str) -> None:
         """Run `archive` with the consumers' configuration.
 
@@ -181,14 +219,15 @@ class KafkaStage(Stage):
             raise RuntimeError(f"archive {' '.join(options)}: {done.stdout}{done.stderr}")
 
     def lose_questdb(self) -> None:
-        """End the consumers and QuestDB, and delete all that QuestDB had."""
+        """End the consumers and both QuestDBs, and delete all that these had."""
         for number in self.consumers:
             self.stop_consumer(number)
-        self.kill_questdb()
-        shutil.rmtree(self.directory / "questdb" / "db")
+        for number, name in enumerate(("questdb", "questdb-south")):
+            self.kill_shard(number)
+            shutil.rmtree(self.directory / name / "db")
 
     def recover_questdb(self, from_ms: int) -> None:
-        """Start an empty QuestDB and fill it from archive and log (docs/LOG.md).
+        """Start empty QuestDBs and fill them from archive and log (docs/LOG.md).
 
         Args:
             from_ms: Everything that was in the log before, since 1970, is in the archive.
@@ -196,13 +235,11 @@ class KafkaStage(Stage):
         self.start_questdb()
         self._consumers[0].apply_schema()
         self.archive("--restore")
-        self.brokers.rewind(_TOPIC, _PARTITIONS, _GROUP, from_ms)
+        self.brokers.rewind(TOPIC, _PARTITIONS, _GROUP, from_ms)
         self.start_consumers()
 
     def _new_consumer(self, number: int) -> ServiceProcess:
-        if self._running is None:
-            raise AssertionError("QuestDB was not started")
-        running = self._running
+        running = self._both()[0]
         ports = DatabasePorts(running.http_port, running.ilp_port, running.pg_uri)
         directory = self.directory / f"consumer-{number + 1}"
         directory.mkdir()
@@ -215,7 +252,15 @@ class KafkaStage(Stage):
                 "kafka.consumer": {"session_timeout_ms": int(SESSION_S * 1000)},
             },
         )
-        return ServiceProcess(directory, ports, settings, verb="consume")
+        consumer = ServiceProcess(directory, ports, settings, verb="consume")
+        with consumer.config.open("a") as config:
+            config.write(shards_text(self._both(), _PARTITIONS))
+        return consumer
+
+    def _both(self) -> tuple[RunningQuestDB, RunningQuestDB]:
+        if self._running is None or self._south_running is None:
+            raise AssertionError("a QuestDB was not started")
+        return self._running, self._south_running
 
     def _end_processes(self) -> None:
         """End consumers and edge while the brokers are still there."""

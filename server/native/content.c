@@ -109,19 +109,33 @@ put_hashed_id(char *to, const char *data, Py_ssize_t size, uint64_t seed)
     }
 }
 
+/* Write hexadecimal digits in lower case; return whether all are digits. No branch depends on them. */
+static int
+put_digits(char *to, const char *text, int size)
+{
+    int all = 1;
+    for (int index = 0; index < size; index++) {
+        unsigned char byte = (unsigned char)text[index], lower = byte | 0x20;
+        int is_letter = (unsigned char)(lower - 'a') < 6;
+        all &= is_letter | ((unsigned char)(byte - '0') < 10);
+        to[index] = (char)(is_letter ? lower : byte);
+    }
+    return all;
+}
+
 void
 put_client_id(char *to, const char *text, Py_ssize_t size)
 {
+    static const struct { int start, size; } groups[] = {{0, 8}, {9, 4}, {14, 4}, {19, 4}, {24, 12}};
     int is_uuid = size == UUID_CHARACTERS && memcmp(text, NULL_UUID, UUID_CHARACTERS) != 0;
-    for (int index = 0; is_uuid && index < UUID_CHARACTERS; index++) {
-        char character = text[index];
-        if (index == 8 || index == 13 || index == 18 || index == 23)
-            is_uuid = character == '-';
-        else if (character >= 'A' && character <= 'F')
-            character += 'a' - 'A';
-        else
-            is_uuid = (character >= '0' && character <= '9') || (character >= 'a' && character <= 'f');
-        to[index] = character;
+    if (is_uuid) {
+        for (int group = 0; group < 5; group++)
+            is_uuid &= put_digits(to + groups[group].start, text + groups[group].start,
+                                  groups[group].size);
+        for (int group = 1; group < 5; group++) {
+            is_uuid &= text[groups[group].start - 1] == '-';
+            to[groups[group].start - 1] = '-';
+        }
     }
     if (!is_uuid)
         put_hashed_id(to, text, size, CLIENT_SEED);

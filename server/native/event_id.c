@@ -1,8 +1,33 @@
 /* Event ids of rows. */
 #include "content.h"
 
+#include <string.h>
+
 static int
-set_event_id(const Layout *layout, PyObject *row, Output *content, uint64_t seed)
+set_client_id(const Layout *layout, PyObject *row, PyObject *given)
+{
+    char id[UUID_CHARACTERS];
+    Py_ssize_t size;
+    if (!PyUnicode_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "event_id is no text");
+        return -1;
+    }
+    const char *text = PyUnicode_AsUTF8AndSize(given, &size);
+    if (text == NULL)
+        return -1;
+    put_client_id(id, text, size);
+    if (size == UUID_CHARACTERS && memcmp(id, text, UUID_CHARACTERS) == 0)
+        return 0;
+    PyObject *kept = PyUnicode_FromStringAndSize(id, UUID_CHARACTERS);
+    if (kept == NULL)
+        return -1;
+    PyObject **slot = (PyObject **)((char *)row + layout->fields[layout->event_id].offset);
+    Py_SETREF(*slot, kept);
+    return 0;
+}
+
+static int
+set_derived_id(const Layout *layout, PyObject *row, Output *content, uint64_t seed)
 {
     Value values[FIELDS_MAX];
     if (row_values(values, layout, row) < 0)
@@ -33,11 +58,10 @@ derive_event_ids(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssi
     PyObject *rows = PySequence_Fast(arguments[0], "rows must be a sequence");
     if (rows == NULL)
         return NULL;
-    PyObject *named = PyList_New(0);
     Output content = {PyBytes_FromStringAndSize(NULL, 512), 0};
     Py_ssize_t row_count = PySequence_Fast_GET_SIZE(rows);
     Layout layout;
-    int result = named == NULL || content.data == NULL ? -1 : 0;
+    int result = content.data == NULL ? -1 : 0;
     if (result == 0 && row_count)
         result = layout_of(&layout, PySequence_Fast_GET_ITEM(rows, 0));
     for (Py_ssize_t index = 0; result == 0 && index < row_count; index++) {
@@ -46,14 +70,13 @@ derive_event_ids(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssi
         if (event_id == NULL)
             result = -1;
         else if (event_id != Py_None)
-            result = PyList_Append(named, row);
+            result = set_client_id(&layout, row, event_id);
         else
-            result = set_event_id(&layout, row, &content, seed);
+            result = set_derived_id(&layout, row, &content, seed);
     }
     Py_XDECREF(content.data);
     Py_DECREF(rows);
-    if (result == 0)
-        return named;
-    Py_XDECREF(named);
-    return NULL;
+    if (result < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }

@@ -11,6 +11,7 @@ static PyMethodDef METHODS[] = {
     {"key_partitions", (PyCFunction)(void (*)(void))key_partitions, METH_FASTCALL, NULL},
     {"lines_by_partition", (PyCFunction)(void (*)(void))lines_by_partition, METH_FASTCALL, NULL},
     {"array_part_end", (PyCFunction)(void (*)(void))array_part_end, METH_FASTCALL, NULL},
+    {"json_lines", json_lines, METH_O, NULL},
     {"needs_closer_look", needs_closer_look, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

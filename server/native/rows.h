@@ -65,6 +65,7 @@ char *output_room(Output *output, Py_ssize_t more);
 int rows_init(void);
 
 PyObject *derive_event_ids(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *json_lines(PyObject *module, PyObject *rows);
 PyObject *key_partitions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *lines_by_partition(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *ilp_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -1,5 +1,6 @@
 """`consume` with a real broker and a real QuestDB: what it takes, and what it refuses."""
 
+import secrets
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_messages_of_others_are_records_arrays_and_lines(
     topics.put(b"[" + two + b",\n " + three + b"]", b"\x00\x00\x00\x00\x07" + four, spread, None)
     topics.put(b"\xef\xbb\xbf" + six + b"\r\n\n" + seven)
     assert wait_stored(tables, meter, 7) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+
+
+def test_messages_larger_than_what_is_asked_of_a_partition_are_read(
+    consumer: RunningService, topics: LogTopics, tables: StoredTables, make_id: MakeId
+) -> None:
+    """In every partition at once; nothing in them can be compressed. Unknown fields are ignored."""
+    meter = make_id("log")
+    for minute in range(6):
+        note = secrets.token_urlsafe(300_000)
+        topics.put(reading(meter, minute, minute, note=note), partition=minute % 3)
+    assert wait_stored(tables, meter, 6) == [float(minute) for minute in range(6)]
 
 
 def test_refused_records_are_kept_as_they_stood_and_replayed(

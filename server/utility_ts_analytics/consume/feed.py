@@ -104,6 +104,11 @@ class Feed:
         return self._backlog_bytes >= BACKLOG_BYTES_MAX
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it waits for something to be polled."""
+        return not self._backlog
+
+    @property
     def has_room(self) -> bool:
         """Whether paused partitions are worth polling again."""
         return self._backlog_bytes < BACKLOG_BYTES_MAX / 2

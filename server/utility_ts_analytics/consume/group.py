@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -18,15 +18,13 @@ from confluent_kafka import Message as ClientMessage
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.claims import Claim
+from utility_ts_analytics.consume.consumer_options import consumer_options
 from utility_ts_analytics.consume.pieces import Message
-from utility_ts_analytics.sinks.kafka.client import ClientThread, cause_of, client_options
+from utility_ts_analytics.sinks.kafka.client import ClientThread, cause_of
 from utility_ts_analytics.sinks.kafka.messages import Headers
 
 MESSAGES_MAX: Final = 10_000
 """Most messages of one poll."""
-
-_METADATA_BYTES: Final = 1_048_576
-"""What an answer to a fetch may have beside its messages."""
 
 _SAME_TROUBLE_S: Final = 30.0
 
@@ -38,32 +36,6 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
 
 class FatalClientError(Exception):
     """The client cannot go on; the worker has to be replaced."""
-
-
-def consumer_options(
-    kafka: KafkaConfig, group: str, on_error: Callable[[KafkaError], None]
-) -> dict[str, Any]:
-    """Return the settings of a consumer; arguments as of `client_options`."""
-    settings = kafka.consumer
-    options: dict[str, Any] = {
-        **client_options(kafka, "ingestion-consume", on_error),
-        "group.id": group,
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
-        "fetch.max.bytes": settings.fetch_max_bytes,
-        "queued.max.messages.kbytes": settings.fetch_max_bytes // 1024,
-        "receive.message.max.bytes": settings.fetch_max_bytes + _METADATA_BYTES,
-        "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
-        "group.protocol": settings.group_protocol,
-    }
-    if settings.group_protocol == "classic":
-        options |= {
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": settings.session_timeout_ms,
-            "heartbeat.interval.ms": min(3_000, settings.session_timeout_ms // 6),
-        }
-    return options
 
 
 class GroupMember:

@@ -7,7 +7,7 @@ from typing import Final
 
 from utility_ts_analytics.consume.pieces import Piece
 
-_PIECES_MAX: Final = 64
+_PIECES_MAX: Final = 128
 _BYTES_MAX: Final = 32 * 1024 * 1024
 """Of the messages, which are kept until it is known which of their records are refused."""
 

@@ -15,12 +15,14 @@ import msgspec
 from utility_ts_analytics.consume.claims import Claim, ClaimSettlement
 from utility_ts_analytics.errors import InvalidJson
 from utility_ts_analytics.reading.json_array import lines_of_array
+from utility_ts_analytics.reading.lines import count_lines
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK
 from utility_ts_analytics.records.validation import RowCode, RowError
 from utility_ts_analytics.sinks.kafka.messages import FORMAT_VERSION, Headers, head_of
 
-PIECE_BYTES_MAX: Final = 524_288
-"""Messages are joined up to this size; a larger one is a piece of its own."""
+PIECE_BYTES_MAX: Final = 262_144
+"""Messages are joined up to this size: one of more than half of it is mostly a piece of its own,
+and is neither copied nor counted."""
 
 WIRE_HEADER_BYTES: Final = 5
 """Magic byte 0 and the number of a schema, as serializers with a schema registry write them."""
@@ -230,5 +232,6 @@ def _joined(
             errors.append(RowError(number, code, None, detail))
             lines = b"\n"
         parts.append(lines)
-        number += lines.count(b"\n")
+        if len(parts) < len(messages):
+            number += count_lines(lines)
     return Piece(claim, messages, b"".join(parts), first_lines, ClaimSettlement(claim), errors)

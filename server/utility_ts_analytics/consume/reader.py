@@ -22,8 +22,9 @@ from utility_ts_analytics.telemetry.measures import Measures
 
 _POLL_S: Final = 0.2
 _PAUSE_AFTER_S: Final = 0.5
-"""Pausing makes the client fetch again: not for every short wait."""
+"""Pausing drops what the client has fetched: not for every short wait."""
 
+_LOOK_AGAIN_S: Final = 0.01
 _COMMIT_S: Final = 1.0
 _RELEASE_SHARE: Final = 1 / 4
 """Of the session time-out: longest wait for rows in flight of partitions that are taken away."""
@@ -167,8 +168,7 @@ class Reader:
 
     async def _throttle(self) -> None:
         """Pause the partitions of databases that take no more just now, and resume others."""
-        if all(feed.is_full for feed in self._feeds):
-            await self._some_room()
+        await self._some_room()
         for feed in self._feeds:
             if feed.is_full:
                 # Again each time: partitions that have come meanwhile are not paused.
@@ -179,10 +179,13 @@ class Reader:
                 self._paused.remove(feed)
 
     async def _some_room(self) -> None:
-        """Wait a moment for room in a backlog."""
+        """Wait a moment for room, as long as every database has something to do."""
         end_s = self._clock.monotonic_s() + _PAUSE_AFTER_S
-        while all(feed.is_full for feed in self._feeds) and self._clock.monotonic_s() < end_s:
-            await self._clock.sleep(0.01)
+        while self._clock.monotonic_s() < end_s:
+            taking = [feed for feed in self._feeds if feed not in self._paused]
+            if not any(feed.is_full for feed in taking) or any(feed.is_idle for feed in taking):
+                return
+            await self._clock.sleep(_LOOK_AGAIN_S)
 
     def _feed_of(self, partition: int) -> Feed:
         for feed in self._feeds:

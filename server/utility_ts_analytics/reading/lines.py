@@ -35,7 +35,7 @@ class LineBlock(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, data: bytes, first_line: int) -> "LineBlock":
         """Return whole lines as a block, and count them."""
-        return cls(data, first_line, _count_lines(data))
+        return cls(data, first_line, count_lines(data))
 
     @property
     def rows_max(self) -> int:
@@ -164,7 +164,7 @@ class LineSplitter:
 
     def _short_enough(self, data: bytes) -> tuple[bytes, int]:
         """Return as many of the first lines as a block may have, and their number."""
-        while (lines := _count_lines(data)) > self._block_lines_max:
+        while (lines := count_lines(data)) > self._block_lines_max:
             cut = _line_end(data, 0, len(data) * self._block_lines_max // lines)
             data = data[:cut]
         return data, lines
@@ -189,6 +189,7 @@ def _is_blank(data: bytes) -> bool:
     return data.isspace() and b"\v" not in data and b"\f" not in data
 
 
-def _count_lines(data: bytes) -> int:
+def count_lines(data: bytes) -> int:
+    """Return how many newlines there are."""
     # Three times as fast as bytes.count of CPython 3.11, which goes byte by byte (measured).
     return len(data) - len(data.replace(b"\n", b""))

@@ -76,18 +76,16 @@ def row_versions(rows: Sequence[Reading], key_names: Sequence[str], seed: int, /
             `event_id`.
     """
 
-def derive_event_ids(rows: Sequence[Reading], seed: int, /) -> list[Reading]:
-    """Set `event_id` of every row that has none, as `records.event_id` describes it.
+def derive_event_ids(rows: Sequence[Reading], seed: int, /) -> None:
+    """Set `event_id` of every row, as `records.event_id.assign_event_ids` describes it.
 
     Args:
         rows: All of one type.
         seed: Seed of the hash, >= 0.
 
-    Returns:
-        The rows that already have one, unchanged, in order.
-
     Raises:
-        TypeError: The rows are of different types, or not records of msgspec.
+        TypeError: The rows are of different types, or not records of msgspec, or an `event_id` is
+            no text.
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """
 
@@ -107,6 +105,20 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
     Raises:
         TypeError: The rows are of different types, or hold a value that ILP cannot carry.
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
+    """
+
+def json_lines(rows: Sequence[Reading], /) -> bytes | None:
+    """Return one line of JSON per row, as msgspec writes it without fields that are None.
+
+    Args:
+        rows: All of one type; `ts` set in each.
+
+    Returns:
+        None if something in a row is left to msgspec: a text with something to escape, a number
+        with more than six decimals or of 1e9 and more, a `ts` that is not in UTC.
+
+    Raises:
+        TypeError: The rows are of different types, or not records of msgspec.
     """
 
 def key_partitions(keys: Sequence[str], partitions: int, /) -> bytes:

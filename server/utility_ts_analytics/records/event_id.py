@@ -44,9 +44,7 @@ def assign_event_ids(rows: Sequence[Reading], *, stream_number: int) -> None:
         stream_number: `StreamSpec.number` of their stream.
     """
     derive = native.derive_event_ids or _derive_plainly
-    for row in derive(rows, stream_number):
-        if row.event_id is not None:
-            row.event_id = client_event_id(row.event_id)
+    derive(rows, stream_number)
 
 
 def client_event_id(text: str) -> str:
@@ -60,17 +58,20 @@ def client_event_id(text: str) -> str:
     return _uuid_texts(_digest(text.encode(), _CLIENT_SEED))[0]
 
 
-def _derive_plainly(rows: Sequence[Reading], seed: int) -> list[Reading]:
+def _derive_plainly(rows: Sequence[Reading], seed: int) -> None:
     """The plain version of `native.derive_event_ids`; tests hold the two equal."""
-    named = [row for row in rows if row.event_id is not None]
-    unnamed = [row for row in rows if row.event_id is None] if named else rows
+    unnamed = []
+    for row in rows:
+        if row.event_id is None:
+            unnamed.append(row)
+        else:
+            row.event_id = client_event_id(row.event_id)
     contents = [_encode(row) for row in unnamed]
     if _MINUS_ZERO in b"".join(contents):
         contents = [_canonical_zeros(row) for row in unnamed]
     digests = b"".join([_digest(content, seed) for content in contents])
     for row, text in zip(unnamed, _uuid_texts(digests), strict=True):
         row.event_id = text
-    return named
 
 
 def _uuid_texts(digests: bytes) -> list[str]:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"
 column_versions: "Callable[[Sequence[Column], int, Sequence[str], int], bytes] | None"
 row_versions: "Callable[[Sequence[Reading], Sequence[str], int], bytes] | None"
-derive_event_ids: "Callable[[Sequence[Reading], int], list[Reading]] | None"
+derive_event_ids: "Callable[[Sequence[Reading], int], None] | None"
 array_part_end: "Callable[[bytes, int, int], int] | None"
 needs_closer_look: "Callable[[bytes], bool] | None"
+json_lines: "Callable[[Sequence[Reading]], bytes | None] | None"
 key_partitions: "Callable[[Sequence[str], int], bytes] | None"
 lines_by_partition: "Callable[[bytes, bytes, int], list[bytes | None]] | None"
 ilp_lines: "Callable[[Sequence[Reading], bytes], bytes] | None"
@@ -29,6 +30,7 @@ try:
         column_versions,
         derive_event_ids,
         ilp_lines,
+        json_lines,
         key_partitions,
         lines_by_partition,
         needs_closer_look,
@@ -36,4 +38,4 @@ try:
     )
 except ImportError:
     array_part_end = column_lines = derive_event_ids = ilp_lines = needs_closer_look = None
-    column_versions = row_versions = key_partitions = lines_by_partition = None
+    json_lines = column_versions = row_versions = key_partitions = lines_by_partition = None

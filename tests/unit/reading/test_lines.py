@@ -190,7 +190,7 @@ def test_short_lines_cost_no_more_than_their_number(monkeypatch: pytest.MonkeyPa
         counted_bytes += len(data)
         return data.count(b"\n")
 
-    monkeypatch.setattr("utility_ts_analytics.reading.lines._count_lines", count)
+    monkeypatch.setattr("utility_ts_analytics.reading.lines.count_lines", count)
     body = b"1\n" * 65_536
     parts = list(LineSplitter(1_000).feed(body))
     assert len(parts) == 65_536 // BLOCK_LINES_MAX

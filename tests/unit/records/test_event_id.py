@@ -236,10 +236,11 @@ def test_different_texts_of_the_client_give_different_ids() -> None:
 
 
 long_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+uuid_texts = st.uuids().map(str)
 any_meter_rows = st.builds(
     MeterUsage,
     ts=st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 30), timezones=offsets),
-    event_id=st.none() | long_texts,
+    event_id=st.none() | long_texts | uuid_texts | uuid_texts.map(str.upper),
     meter_id=long_texts,
     kwh=numbers,
     premise_id=st.none() | long_texts,

@@ -24,9 +24,14 @@ def ilp_lines(rows: Any, table: Any = b"t") -> bytes:
     return native.ilp_lines(rows, table)
 
 
-def derive(rows: Any, seed: Any = 1) -> Any:
+def derive(rows: Any, seed: Any = 1) -> None:
     assert native.derive_event_ids is not None
-    return native.derive_event_ids(rows, seed)
+    native.derive_event_ids(rows, seed)
+
+
+def json_lines(rows: Any) -> Any:
+    assert native.json_lines is not None
+    return native.json_lines(rows)
 
 
 def row(**fields: Any) -> MeterUsage:
@@ -53,6 +58,7 @@ def test_no_rows_are_no_work(function: Any) -> None:
         [row(event_id=None, ts="2026-01-01")],
         [row(event_id=None, kwh=b"bytes")],
         [row(event_id=None, kwh=1)],
+        [row(event_id=1)],
     ],
 )
 def test_what_is_no_record_is_a_type_error(function: Any, rows: Any) -> None:
@@ -93,7 +99,7 @@ def test_error_in_a_time_zone_is_passed_on() -> None:
         ilp_lines([row(ts=datetime(2026, 1, 1, tzinfo=Broken()))])
 
 
-@pytest.mark.parametrize("function", [ilp_lines, derive])
+@pytest.mark.parametrize("function", [ilp_lines, derive, json_lines])
 def test_text_that_is_no_utf8_is_an_error(function: Any) -> None:
     with pytest.raises(UnicodeEncodeError):
         function([row(event_id=None, meter_id="\ud800")])
@@ -105,16 +111,25 @@ def test_seed_out_of_range_is_an_error(seed: Any, error: type[Exception]) -> Non
         derive([row(event_id=None)], seed=seed)
 
 
+@pytest.mark.parametrize(
+    "rows", [None, [None], [row(), GenerationOutput(ts=TS, plant_id="p", mw=1)]]
+)
+def test_lines_of_what_is_no_record_are_a_type_error(rows: Any) -> None:
+    with pytest.raises(TypeError):
+        json_lines(rows)
+
+
 def test_table_must_be_bytes() -> None:
     with pytest.raises(TypeError):
         ilp_lines([row()], "t")
 
 
-def test_rows_that_have_an_id_are_returned_untouched_in_order() -> None:
-    rows = [row(event_id=text) for text in ("b", None, "a")]
-    assert derive(rows) == [rows[0], rows[2]]
-    assert [entry.event_id for entry in rows][::2] == ["b", "a"]
-    assert rows[1].event_id is not None
+def test_canonical_id_is_left_as_the_object_that_it_is() -> None:
+    rows = [row(event_id=text) for text in (EVENT_ID, EVENT_ID.upper())]
+    kept = rows[0].event_id
+    derive(rows)
+    assert rows[0].event_id is kept
+    assert rows[1].event_id == EVENT_ID
 
 
 def test_work_leaves_no_memory_behind() -> None:
@@ -125,13 +140,16 @@ from datetime import datetime, timedelta, timezone
 from utility_ts_analytics.records import _native
 from utility_ts_analytics.records.streams import MeterUsage
 zone = timezone(timedelta(hours=1))
-rows = [MeterUsage(ts=datetime(2026, 1, 1, tzinfo=zone), meter_id="x" * 300, kwh=1.0)] * 1000
+ts = datetime(2026, 1, 1, tzinfo=zone)
+rows = [MeterUsage(ts=ts, meter_id="x" * 300, kwh=1.0) for _ in range(1000)]
 broken = [*rows, MeterUsage(ts=None, meter_id="m", kwh=1.0)]
 def work(times):
-    for _ in range(times):
-        rows[0].event_id = None
+    for turn in range(times):
+        for row in rows:
+            row.event_id = (None, "mine")[turn % 2]
         _native.derive_event_ids(rows, 1)
         _native.ilp_lines(rows, b"t")
+        _native.json_lines(rows)
         for function in (lambda: _native.ilp_lines(broken, b"t"),
                          lambda: _native.derive_event_ids(broken, 1)):
             try:

@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import msgspec
 
+from utility_ts_analytics.reading.lines import count_lines
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.sinks.kafka.messages import Headers, headers_of, value_of
 from utility_ts_analytics.sinks.kafka.partitioning import (
@@ -114,7 +115,7 @@ def _message(
     stream: str, partition: int, pieces: Sequence[bytes], request_ids: Iterable[str]
 ) -> OutgoingMessage:
     value = b"".join(pieces)
-    return OutgoingMessage(partition, value, headers_of(stream, value.count(b"\n"), request_ids))
+    return OutgoingMessage(partition, value, headers_of(stream, count_lines(value), request_ids))
 
 
 def left_of(messages: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:

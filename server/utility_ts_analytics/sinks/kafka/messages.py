@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from utility_ts_analytics.records import native
 from utility_ts_analytics.records.reading import Reading
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -51,8 +52,10 @@ class MessageHead:
 
 
 def value_of(rows: Sequence[Reading]) -> bytes:
-    """Return rows as lines, each with its newline."""
-    return _encode(rows)
+    """Return rows of one type as lines, each with its newline."""
+    compiled = native.json_lines
+    lines = None if compiled is None else compiled(rows)
+    return _encode(rows) if lines is None else lines
 
 
 def headers_of(stream: str, rows: int, request_ids: Iterable[str]) -> Headers:

@@ -1,9 +1,13 @@
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
+from utility_ts_analytics.records import native
 from utility_ts_analytics.records.event_id import assign_event_ids
 from utility_ts_analytics.records.streams import STREAMS, MeterUsage
 from utility_ts_analytics.sinks.kafka.messages import (
@@ -55,6 +59,40 @@ def test_event_id_of_a_line_without_one_comes_out_the_same() -> None:
     decoded = NdjsonDecoder(SPEC, SPEC.record_type).decode(LineBlock(lines, 1, 2), ts_end=END)
     assign_event_ids(rows, stream_number=SPEC.number)
     assert [row.event_id for row in decoded.rows] == [row.event_id for row in rows]
+
+
+decimals = st.builds(lambda digits, count: digits / 10**count, st.integers(), st.integers(0, 9))
+numbers = st.floats(allow_nan=False, allow_infinity=False) | decimals.filter(lambda it: it < 1e300)
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+rows_of_any_kind = st.builds(
+    MeterUsage,
+    ts=st.datetimes(
+        datetime(2000, 1, 1),
+        datetime(2099, 1, 1),
+        timezones=st.sampled_from([UTC, timezone(timedelta(minutes=-90))]),
+    ),
+    meter_id=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+    kwh=numbers,
+    kvarh=st.none() | numbers,
+    quality_flag=texts,
+    event_id=texts,
+)
+
+
+@given(st.lists(rows_of_any_kind, max_size=3))
+def test_lines_are_those_of_msgspec(rows: list[MeterUsage]) -> None:
+    assert value_of(rows) == msgspec.json.Encoder().encode_lines(rows)
+
+
+@pytest.mark.skipif(native.json_lines is None, reason="installed without the compiled module")
+@pytest.mark.parametrize(
+    ("number", "compiled"),
+    [(0.0, True), (-0.001, True), (123456789.125, True), (0.1 + 0.2, False), (1e9, False)],
+)
+def test_usual_readings_are_written_by_compiled_code(number: float, compiled: bool) -> None:
+    assert native.json_lines is not None
+    row = MeterUsage(ts=datetime(2026, 1, 1, tzinfo=UTC), meter_id="m-é", kwh=1.0, kvarh=number)
+    assert (native.json_lines([row]) is not None) is compiled
 
 
 def test_headers_are_read_as_they_were_written() -> None:
