@@ -21,8 +21,10 @@ from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.telemetry.log_metrics import (
     KAFKA_UP,
     LAG_MESSAGES,
+    LAG_ROWS,
     LAG_SECONDS,
     SHARD_UP,
+    UNDER_REPLICATED,
 )
 from utility_ts_analytics.telemetry.registry import METRICS
 
@@ -50,7 +52,7 @@ def rows(seen: Scrape, what: str, **labels: str) -> float:
 
 def test_exposed_and_registered_are_the_same(service: RunningService) -> None:
     seen = scrape(service)
-    elsewhere = {LAG_MESSAGES, LAG_SECONDS, SHARD_UP, KAFKA_UP}  # of services with Kafka
+    elsewhere = {LAG_MESSAGES, LAG_ROWS, LAG_SECONDS, SHARD_UP, KAFKA_UP, UNDER_REPLICATED}  # of services with Kafka
     by_name = {metric.name: metric for metric in METRICS if metric not in elsewhere}
     kinds = {name + "_total" * (kind == "counter"): kind for name, kind in seen.kinds.items()}
     registered = {m.name: "gauge" if m.kind == "info" else m.kind for m in METRICS}
