@@ -9,11 +9,12 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self
 
 from loadtest.client import Answer, Connection, Target
-from loadtest.ledger import Acknowledged, Entry, Ledger
+from loadtest.faults.producers import post_version
+from loadtest.ledger import Account, Acknowledged, Ledger
+from loadtest.readings import Body
 
 Way = Literal["close", "reset", "half-close", "bad-chunk", "short-chunk", "stall"]
 
@@ -52,37 +53,34 @@ class BreakingClient:
 
     def __init__(
         self,
-        path: Path,
         ledger: Ledger,
         port: int,
         rng: random.Random,
         *,
+        rows: int,
         patience_s: float = 10.0,
     ) -> None:
-        self._path = path
         self._ledger = ledger
+        self._rows = rows
         self._target = Target(port, answer_timeout_s=_TIMEOUT_S)
         self._rng = rng
         self._patience_s = patience_s
 
     def break_one(self, way: Way) -> None:
         """Send a part of the next body and break off in this way."""
-        entry = self._ledger.take()
-        if entry is None:
-            return
-        with self._path.open("rb") as file:
-            file.seek(entry.body.offset)
-            part = fragment(file.read(entry.body.size), self._rng)
-        self._ledger.begin(entry, part.whole_rows)
+        account = self._ledger.open(self._rows)
+        content = account.body(1)
+        part = fragment(content, self._rng)
+        account.begin(1, part.whole_rows)
         self._ledger.note(way)
         with contextlib.suppress(OSError, http.client.HTTPException):
-            self._send(entry, part, way)
+            self._send(account, Body(0, len(content), self._rows), part, way)
         if self._rng.random() < 0.5:
-            self._send_whole(entry)
+            self._send_whole(account)
 
-    def _send(self, entry: Entry, part: Fragment, way: Way) -> None:
+    def _send(self, account: Account, body: Body, part: Fragment, way: Way) -> None:
         with socket.create_connection(("127.0.0.1", self._target.port), _TIMEOUT_S) as connection:
-            framing = f"content-length: {entry.body.size}"
+            framing = f"content-length: {body.size}"
             if way in _CHUNKED_WAYS:
                 framing = "transfer-encoding: chunked"
             connection.sendall(self._target.head(framing))
@@ -97,32 +95,26 @@ class BreakingClient:
             if way == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             if way in ("half-close", "bad-chunk", "stall"):
-                self._read_refusal(connection, entry)
+                self._read_refusal(connection, account, body)
 
-    def _read_refusal(self, connection: socket.socket, entry: Entry) -> None:
+    def _read_refusal(self, connection: socket.socket, account: Account, body: Body) -> None:
         with http.client.HTTPResponse(connection, method="POST") as response:
             response.begin()
-            answer = Answer(entry.body, response.status, response.read())
-        self._ledger.promise(entry, answer)
+            answer = Answer(body, response.status, response.read())
+        self._ledger.promise(account, answer)
         if answer.status not in (400, 408, 429, 503):
             self._ledger.note_wrong(f"a body that broke off was answered with {answer.status}")
 
-    def _send_whole(self, entry: Entry) -> None:
+    def _send_whole(self, account: Account) -> None:
         """Send the body as it should be, until it is acknowledged or patience ends."""
         end_s = time.monotonic() + self._patience_s
-        while True:
-            self._ledger.begin(entry, entry.body.rows)
-            with (
-                contextlib.suppress(OSError, http.client.HTTPException),
-                Connection(self._target) as connection,
-                self._path.open("rb") as file,
+        with contextlib.closing(Connection(self._target)) as connection:
+            while not isinstance(
+                post_version(connection, account, 1, self._ledger), Acknowledged
             ):
-                verdict = self._ledger.answer(entry, connection.post(file, entry.body))
-                if isinstance(verdict, Acknowledged):
+                if time.monotonic() > end_s:
                     return
-            if time.monotonic() > end_s:
-                return
-            threading.Event().wait(0.2)
+                threading.Event().wait(0.2)
 
 
 class SlowConnections:

@@ -64,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     through_log = [KAFKA_SCENARIOS[name] for name in names if name in KAFKA_SCENARIOS]
     sequences = [NAMED[name] for name in names if name in NAMED]
     sequences += by_service(map(draw, range(options.seed, options.seed + options.sequences)))
-    rows = rows_needed(options.seconds) if scenarios or through_log else 1
-    scale = Scale(seconds=options.seconds, rows=rows)
+    scale = Scale(seconds=options.seconds)
     failed = False
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         if scenarios or sequences:
@@ -85,12 +84,6 @@ def _all_names(options: argparse.Namespace) -> list[str]:
     if options.kafka:
         return list(KAFKA_SCENARIOS)
     return [] if options.sequences else NAMES
-
-
-def rows_needed(seconds: float) -> int:
-    """Return more readings than any run posts whose fault lasts so long."""
-    pace, body_rows = Scale().pace, Scale().body_rows
-    return int(pace.producers / pace.pause_s * body_rows * (2 * seconds + 30))
 
 
 def _play_scenarios(stage: Stage, scenarios: Sequence[Scenario], seed: int) -> bool:

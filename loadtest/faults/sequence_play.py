@@ -4,19 +4,18 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from loadtest.books import Books
+from loadtest.books import Books, balance, balance_committed
 from loadtest.client import Connection, Target
 from loadtest.faults.producers import post_version
 from loadtest.faults.proxy import Proxy
 from loadtest.faults.sequences import FaultSequence
 from loadtest.faults.stage import Stage
-from loadtest.ledger import Ledger
+from loadtest.ledger import Account, Ledger
 from loadtest.service_counts import wait_calm
 from loadtest.stored import TABLE
-from loadtest.versions import Corrected, enter_committed, enter_versions, within
 
 _PATIENCE_S = 10.0
 _CALM_S_MAX = 40.0
@@ -40,13 +39,16 @@ def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
     try:
         stage.set_up(sequence.setup)
         stage.await_service()
-        if not stage.versions.corrected:  # rows of scenarios would count as not sent
+        if not stage.opened:  # rows of scenarios would count as not sent
             with stage.database as database:
                 database.truncate(TABLE)
     except (RuntimeError, OSError) as error:
         return Outcome(sequence, failures=[str(error)])
-    corrected = [stage.versions.open(sequence.rows) for _ in range(sequence.accounts)]
-    player = Player(stage, corrected, random.Random(sequence.seed))
+    ledger = Ledger(first=stage.opened)
+    stage.opened += sequence.accounts
+    for _ in range(sequence.accounts):
+        ledger.open(sequence.rows, corrected=True)
+    player = Player(stage, ledger, random.Random(sequence.seed))
     outcome = Outcome(sequence, player.books)
     try:
         for step in sequence.steps:
@@ -58,12 +60,11 @@ def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
         player.close()
     try:
         with stage.database as database:
-            start, end = within(corrected)
-            enter_versions(outcome.books, corrected, database, start=start, end=end)
+            balance(outcome.books, ledger.accounts, database, whole_table=False)
     except (RuntimeError, OSError) as error:
         outcome.failures.append(str(error))
-    outcome.answers = dict(player.ledger.answers)
-    outcome.failures += player.ledger.wrong + outcome.books.findings
+    outcome.answers = dict(ledger.answers)
+    outcome.failures += ledger.wrong + outcome.books.findings
     return outcome
 
 
@@ -73,7 +74,7 @@ class Poster:
     Every post has a connection of its own, so any worker may get it.
     """
 
-    def __init__(self, account: Corrected, ledger: Ledger, port: int) -> None:
+    def __init__(self, account: Account, ledger: Ledger, port: int) -> None:
         self.account = account
         self._ledger = ledger
         self._port = port
@@ -112,18 +113,16 @@ class Player:
     """Does the steps of one sequence.
 
     Attributes:
-        ledger: The answers.
         books: Readings that were seen to be undone during the sequence.
     """
 
-    def __init__(self, stage: Stage, corrected: Sequence[Corrected], rng: random.Random) -> None:
-        self.ledger = Ledger([])
+    def __init__(self, stage: Stage, ledger: Ledger, rng: random.Random) -> None:
         self.books = Books()
         self.stage = stage
         self.rng = rng
-        self._corrected = corrected
+        self._accounts = ledger.accounts
         port = stage.service.meter_usage_port
-        self._posters = [Poster(it, self.ledger, port) for it in corrected]
+        self._posters = [Poster(it, ledger, port) for it in ledger.accounts]
         self._starting: threading.Thread | None = None
 
     def do(self, step: str) -> None:
@@ -177,7 +176,7 @@ class Player:
         self.settle()
         if self.stage.questdb_runs:
             with self.stage.database as database:
-                enter_committed(self.books, self._corrected, database)
+                balance_committed(self.books, self._accounts, database)
 
     def end_questdb(self, end: Callable[[Stage], None]) -> None:
         """End QuestDB in this way, even while it is starting."""
