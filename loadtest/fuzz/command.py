@@ -6,18 +6,22 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from loadtest.command_line import Table, add_choice, add_counts, command_parser
-from loadtest.fuzz.catalogue import TARGETS, dictionary, keep, kept_inputs
+from loadtest.fuzz.targets import TARGETS
+
+from utility_ts_analytics.config import Config
+from utility_ts_analytics.records.streams import STREAMS
 
 TABLE = Table(
     *(("target", 11), ("inputs tried", 12), ("seconds", 7), ("places reached", 14)),
     *(("peak memory, MiB", 16), ("findings", 8)),
 )
-KEPT_BYTES_MAX = 8_000
+KEPT_BYTES_MAX = 4_000
 """Of the inputs that `--keep` leaves for one target."""
 
 INPUT_BYTES_MAX = 2_000
@@ -26,6 +30,18 @@ INPUT_S_MAX = 10
 """An input that takes longer counts as a finding: a hang."""
 _START_S = 60.0
 _TAIL_LINES = 30
+
+_WORDS = (
+    *(b"null", b"true", b"NaN", b"1e999", b"-0.0", b"1.5", b"0.1e-7", b'""', b"[", b"{", b"},{"),
+    *(b"\\u0000", b"\\ud800", b"\\u00e4", b"\xef\xbb\xbf", b"\xff", b"\r\n", b"\n", b"\n\n"),
+    *(b"2024-02-30T00:00:00Z", b"1999-12-31T23:59:59Z", b"+14:00", b".123456789"),
+    *(b"Bearer ", b"application/json", b"gzip", b"zstd", b"100-continue", b"strict=true"),
+    *(b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"),
+)
+"""Worth trying in any input, beside the names of fields and settings."""
+
+CORPUS = Path(__file__).parent / "corpus"
+"""One file per target, one input per line in base64: whole lines of `git diff`."""
 
 _STATISTIC = re.compile(r"^stat::(\w+):\s+(\d+)$", re.MULTILINE)
 _COVERAGE = re.compile(r"\bcov: (\d+)")
@@ -93,7 +109,7 @@ def fuzz(name: str, folder: Path, *, seconds: int, seed: int) -> FuzzReport:
     for index, data in enumerate(kept_inputs(name)):
         (corpus / f"kept-{index}").write_bytes(data)
     words = folder / "words"
-    words.write_text("".join(_word_line(word) for word in dictionary(name)))
+    words.write_text("".join(_word_line(word) for word in dictionary()))
     options = [
         f"-max_total_time={seconds}",
         f"-seed={seed}",
@@ -127,6 +143,55 @@ def least_inputs(name: str, folder: Path) -> list[bytes]:
     if code:
         raise AssertionError(f"cannot merge the inputs of {name}: {output[-2000:]}")
     return [path.read_bytes() for path in sorted(least.iterdir())]
+
+
+def kept_inputs(name: str) -> list[bytes]:
+    """Return the inputs kept for a target; none where there is no file."""
+    path = CORPUS / f"{name}.txt"
+    return [base64.b64decode(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def keep(name: str, inputs: Iterable[bytes], *, bytes_max: int) -> int:
+    """Replace the kept inputs of a target by the shortest of `inputs` that have room.
+
+    Args:
+        name: Of the target.
+        inputs: Any order; repeated ones count once.
+        bytes_max: Of the file.
+
+    Returns:
+        How many were kept.
+    """
+    lines: list[str] = []
+    size_bytes = 0
+    for data in sorted(set(inputs), key=lambda data: (len(data), data)):
+        line = base64.b64encode(data).decode() + "\n"
+        size_bytes += len(line)
+        if not data or size_bytes > bytes_max:
+            continue
+        lines.append(line)
+    CORPUS.mkdir(exist_ok=True)
+    (CORPUS / f"{name}.txt").write_text("".join(lines))
+    return len(lines)
+
+
+def dictionary() -> list[bytes]:
+    """Return words worth trying in an input."""
+    names = {it.name for one in STREAMS.values() for it in msgspec.structs.fields(one.record_type)}
+    words = [f'"{name}":'.encode() for name in sorted(names)]
+    for spec in STREAMS.values():
+        key = spec.dedup_keys[1]
+        words.append(f'{{"ts":"2024-01-01T00:00:00Z","{key}":"a","{spec.numbers[0]}":1}}'.encode())
+    return [*words, *sorted({word.encode() for word in _settings(Config())}), *_WORDS]
+
+
+def _settings(section: msgspec.Struct) -> Iterable[str]:
+    for info in msgspec.structs.fields(section):
+        yield f"{info.encode_name} = "
+        value = getattr(section, info.name)
+        if isinstance(value, msgspec.Struct):
+            yield f"[{info.encode_name}]"
+            yield from _settings(value)
 
 
 def _child(name: str, options: Sequence[str], timeout_s: float) -> tuple[int, str]:
