@@ -12,7 +12,7 @@ from pathlib import Path
 from loadtest.command_line import command_parser, count
 from loadtest.profiles.catalogue import PROFILES, Profile
 from loadtest.profiles.play import Order, Place, own_place, play
-from loadtest.profiles.report import report_html, summary_text
+from loadtest.profiles.report import report_html, summary_lines
 from loadtest.profiles.verdict import failed
 
 _REPORTS = Path(__file__).parents[1] / "reports"
@@ -63,7 +63,7 @@ def _play_one(order: Order, options: argparse.Namespace) -> int:
         place = stack.enter_context(_place(order, options))
         print(f"{name}: {order.seconds} s ...", flush=True)
         run = play(order, place, Path(directory))
-    print(summary_text(run))
+    print("\n".join(summary_lines(run)))
     report = options.report or _REPORTS / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}.html"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(report_html(run))

@@ -1,30 +1,22 @@
-"""The journal of a run, one line of JSON for each answer, and its sums, rates and percentiles.
+"""The journal of a run, one line of JSON for each answer, and its sums, rates and percentiles."""
 
-Percentiles come from a histogram with steps of 2 %, so memory does not grow with the run.
-"""
-
-import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
+import duckdb
 import msgspec
 
-TURNED_AWAY_STATUSES = frozenset((429, 503))
 PERCENTS = (50, 90, 99, 99.9, 100)
-_STEP = math.log(1.02)
+NO_ANSWER = 0
+"""Status of a post that the other end did not answer."""
+
 _FAULTS_KEPT_MAX = 10
 _POINTS_MAX = 600
 """Of a curve: a run of hours is summed up in longer pieces than seconds."""
 
 
-NO_ANSWER = 0
-"""Status of a post that the other end did not answer."""
-
-
-class Entry(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to post a body and its answer. Times are monotonic, seconds.
 
     Attributes:
@@ -47,34 +39,10 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     ended_s: float
     status: int
     accepted: int
-    parse_errors: int
-    rejected: int
     last: bool
     replay: bool
     size: int
     fault: str
-
-
-class JournalWriter:
-    """Appends entries to a file, buffered until it is closed."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-        self._encode = msgspec.json.Encoder().encode
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def write(self, entry: Entry) -> None:
-        """Add one entry."""
-        self._file.write(self._encode(entry) + b"\n")
-
-    def close(self) -> None:
-        """Write buffered entries. Idempotent."""
-        self._file.close()
 
 
 def read_journal(path: Path) -> Iterator[Entry]:
@@ -85,54 +53,23 @@ def read_journal(path: Path) -> Iterator[Entry]:
             yield decode(line)
 
 
-class Times:
-    """A histogram of times, ms; results are at most 2 % over the true value."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
-        self.count = 0
-
-    def add(self, time_ms: float) -> None:
-        """Count one time."""
-        self._counts[math.ceil(math.log(max(time_ms, 0.01)) / _STEP)] += 1
-        self.count += 1
-
-    def get(self, percent: float) -> float:
-        """Return a percentile, ms; 0 without times."""
-        due = math.ceil(self.count * percent / 100)
-        passed = 0
-        for step in sorted(self._counts):
-            passed += self._counts[step]
-            if passed >= due:
-                return math.exp(step * _STEP)
-        return 0.0
-
-    def merge(self, other: "Times") -> None:
-        """Add the times of another one."""
-        self._counts.update(other._counts)
-        self.count += other.count
-
-    def distribution(self) -> list[tuple[float, float]]:
-        """Return (ms, percent of all that did not take longer), by time."""
-        points, passed = [], 0
-        for step in sorted(self._counts):
-            passed += self._counts[step]
-            points.append((math.exp(step * _STEP), 100 * passed / self.count))
-        return points
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Second:
-    """The same counts for one second, or several seconds in a long run."""
+    """The answers of one second of a run, or of several in a long run.
 
-    rows: int = 0
-    size: int = 0
-    answers: int = 0
-    turned_away: int = 0
-    from_due_ms: Times = field(default_factory=Times)
+    `from_due_ms` has p50, p99 and the longest; None where nothing ended.
+    """
+
+    at_s: float
+    rows_per_s: float
+    answers_per_s: float
+    turned_away_per_s: float
+    p50_ms: float | None
+    p99_ms: float | None
+    longest_ms: float | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Figures:
     """A run in numbers.
 
@@ -140,33 +77,33 @@ class Figures:
         posts: Bodies, each counted once however often it was sent, without replays.
         replays: Bodies posted again on purpose after their acknowledgement.
         answers: All attempts.
-        errors: Posts and replays that ended without the right answer.
-        unfinished: First pieces of bodies that were to be posted again and never were.
+        errors: Posts and replays that ended without the right answer, or were to be posted again
+            and never were.
         turned_away: Answers 429 and 503.
         rows: Answered as accepted.
         size: Bytes of the bodies answered by 200.
-        elapsed_s: From the first to the last moment of the journal.
-        from_due_ms: From when a post was due to its last answer, waits and retries included.
-        from_sent_ms: From the start of an attempt to its answer.
+        started_s: The first moment of the journal, monotonic.
+        elapsed_s: From then to the last moment.
+        from_due_ms: Percentiles (`PERCENTS`) from when a post was due to its last answer, waits and
+            retries included; 0 without posts.
+        from_sent_ms: The same from the start of an attempt to its answer.
         faults: The first of them.
-        step_s: Length of one of `seconds`, which are counted from `started_s` (monotonic).
+        seconds: The run over time.
     """
 
-    posts: int = 0
-    replays: int = 0
-    answers: int = 0
-    errors: int = 0
-    unfinished: set[int] = field(default_factory=set)
-    turned_away: int = 0
-    rows: int = 0
-    size: int = 0
-    elapsed_s: float = 0.0
-    from_due_ms: Times = field(default_factory=Times)
-    from_sent_ms: Times = field(default_factory=Times)
-    faults: list[str] = field(default_factory=list)
-    step_s: int = 1
-    seconds: dict[int, Second] = field(default_factory=lambda: defaultdict(Second))
-    started_s: float = 0.0
+    posts: int
+    replays: int
+    answers: int
+    errors: int
+    turned_away: int
+    rows: int
+    size: int
+    started_s: float
+    elapsed_s: float
+    from_due_ms: dict[float, float]
+    from_sent_ms: dict[float, float]
+    faults: Sequence[str]
+    seconds: Sequence[Second]
 
     @property
     def rows_per_s(self) -> float:
@@ -178,62 +115,52 @@ class Figures:
         """Bytes of bodies answered by 200 per second of the run, MB."""
         return self.size / 1e6 / self.elapsed_s if self.elapsed_s else 0.0
 
-    def add(self, entry: Entry) -> None:
-        """Count one answer."""
-        if self.answers == 0:
-            self.started_s = min(entry.due_s, entry.sent_s)
-        self.answers += 1
-        self.elapsed_s = max(self.elapsed_s, entry.ended_s - self.started_s)
-        second = self._second(entry.ended_s)
-        second.answers += 1
-        self.from_sent_ms.add((entry.ended_s - entry.sent_s) * 1000)
-        self.rows += entry.accepted
-        second.rows += entry.accepted
-        if entry.status == 200:
-            self.size += entry.size
-            second.size += entry.size
-        if entry.status in TURNED_AWAY_STATUSES:
-            self.turned_away += 1
-            second.turned_away += 1
-        if not entry.last:
-            self.unfinished.add(entry.first)
-            return
-        self.unfinished.discard(entry.first)
-        if entry.fault:
-            self.errors += 1
-            if len(self.faults) < _FAULTS_KEPT_MAX:
-                self.faults.append(entry.fault)
-        if entry.replay:
-            self.replays += 1
-        else:
-            self.posts += 1
-            time_ms = (entry.ended_s - entry.due_s) * 1000
-            self.from_due_ms.add(time_ms)
-            second.from_due_ms.add(time_ms)
 
-    def _second(self, ended_s: float) -> Second:
-        index = int(max(0.0, ended_s - self.started_s) / self.step_s)
-        while index >= _POINTS_MAX:
-            self._halve()
-            index //= 2
-        return self.seconds[index]
-
-    def _halve(self) -> None:
-        """Let each point of the curves stand for twice as long."""
-        halved: dict[int, Second] = defaultdict(Second)
-        for index, second in self.seconds.items():
-            into = halved[index // 2]
-            into.rows += second.rows
-            into.size += second.size
-            into.answers += second.answers
-            into.turned_away += second.turned_away
-            into.from_due_ms.merge(second.from_due_ms)
-        self.seconds, self.step_s = halved, self.step_s * 2
+_TYPES = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
+_COLUMNS = {it.name: _TYPES[it.type] for it in msgspec.structs.fields(Entry)}
+_SUMS = """
+    SELECT count(*) FILTER (last AND NOT replay), count(*) FILTER (last AND replay), count(*),
+        count(*) FILTER (last AND fault != '') + (SELECT count(*) FROM (
+            SELECT first FROM entries GROUP BY first HAVING NOT arg_max(last, number))),
+        count(*) FILTER (status IN (429, 503)), coalesce(sum(accepted), 0)::BIGINT,
+        coalesce(sum(size) FILTER (status = 200), 0)::BIGINT,
+        coalesce(min(least(due_s, sent_s)), 0), coalesce(max(ended_s) - min(least(due_s, sent_s)), 0)
+    FROM entries"""
+_TIMES = """
+    SELECT quantile_disc((ended_s - due_s) * 1000, $shares) FILTER (last AND NOT replay),
+        quantile_disc((ended_s - sent_s) * 1000, $shares)
+    FROM entries"""
+_SECONDS = """
+    SELECT floor((ended_s - $started_s) / $step_s) * $step_s AS at_s, sum(accepted) / $step_s,
+        count(*) / $step_s, count(*) FILTER (status IN (429, 503)) / $step_s,
+        quantile_disc(from_due_ms, 0.5), quantile_disc(from_due_ms, 0.99), max(from_due_ms)
+    FROM (SELECT *, CASE WHEN last AND NOT replay THEN (ended_s - due_s) * 1000 END AS from_due_ms
+        FROM entries)
+    GROUP BY 1 ORDER BY 1"""
 
 
-def figures_of(entries: Iterable[Entry]) -> Figures:
-    """Sum up a whole journal."""
-    figures = Figures()
-    for entry in entries:
-        figures.add(entry)
-    return figures
+def figures_of(journal: Path) -> Figures:
+    """Sum up a whole journal.
+
+    Raises:
+        duckdb.Error: A line is no entry; a journal that was cut off is not a short run.
+    """
+    with duckdb.connect() as duck:
+        duck.execute(
+            "CREATE TABLE entries AS SELECT row_number() OVER () AS number, * FROM"
+            " read_json(?, columns = ?, format = 'newline_delimited')",
+            [str(journal), _COLUMNS],
+        )
+        *sums, started_s, elapsed_s = duck.execute(_SUMS).fetchall()[0]
+        shares = [percent / 100 for percent in PERCENTS]
+        times = duck.execute(_TIMES, {"shares": shares}).fetchall()[0]
+        step_s = max(1.0, elapsed_s / _POINTS_MAX)
+        seconds = duck.execute(_SECONDS, {"started_s": started_s, "step_s": step_s}).fetchall()
+        faults = duck.execute(
+            "SELECT fault FROM entries WHERE last AND fault != '' ORDER BY number LIMIT ?",
+            [_FAULTS_KEPT_MAX],
+        ).fetchall()
+    due, sent = (dict(zip(PERCENTS, one or [0.0] * len(PERCENTS), strict=True)) for one in times)
+    found = [fault for (fault,) in faults]
+    curve = [Second(*second) for second in seconds]
+    return Figures(*sums, started_s, elapsed_s, due, sent, found, curve)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 import gevent
 import msgspec
@@ -18,7 +18,7 @@ from loadtest.client import CONTENT_TYPE, PATH
 from loadtest.ledger import RETRIED_STATUSES
 from loadtest.profiles.bodies import Stock, judge
 from loadtest.profiles.catalogue import PROFILES, Profile, Schedule, users_at
-from loadtest.profiles.figures import NO_ANSWER, Entry, JournalWriter
+from loadtest.profiles.figures import NO_ANSWER, Entry
 from loadtest.profiles.verdict import client_verdict
 from locust import LoadTestShape, constant, events, task
 from locust.argument_parser import LocustArgumentParser
@@ -40,8 +40,7 @@ class _Desk:
     profile: Profile
     stock: Stock
     schedule: Schedule
-    journal: JournalWriter
-    path: Path
+    journal: BinaryIO
     seconds: float
 
 
@@ -106,7 +105,7 @@ class ProfileUser(FastHttpUser):
             headers["transfer-encoding"] = "chunked"
         else:
             body = desk.stock.content(first)
-        status, accepted, parse_errors, rejected = NO_ANSWER, 0, 0, 0
+        status, accepted = NO_ANSWER, 0
         fault, wait_s = "no answer: the run was ended", None
         sent_s = time.monotonic()
         try:
@@ -120,9 +119,7 @@ class ProfileUser(FastHttpUser):
                 if status == NO_ANSWER:
                     fault = f"no answer: {answer.error!r}"
                 else:
-                    judged = judge(status, answer.content or b"", pieces)
-                    accepted, parse_errors = judged.accepted, judged.parse_errors
-                    rejected, fault = judged.rejected, judged.fault
+                    accepted, fault = judge(status, answer.content or b"", pieces)
                     if fault and may_wait and status in RETRIED_STATUSES:
                         asked = (answer.headers or {}).get("retry-after")
                         wait_s = max(float(asked or 0), _RETRY_WAIT_S_MIN)
@@ -132,23 +129,20 @@ class ProfileUser(FastHttpUser):
                     answer.success()
         finally:
             # Also when the user is killed in the middle: its rows may be stored.
-            desk.journal.write(
-                Entry(
-                    first=first,
-                    pieces=count,
-                    due_s=due_s,
-                    sent_s=sent_s,
-                    ended_s=time.monotonic(),
-                    status=status,
-                    accepted=accepted,
-                    parse_errors=parse_errors,
-                    rejected=rejected,
-                    last=wait_s is None,
-                    replay=replay,
-                    size=sum(piece.size for piece in pieces),
-                    fault=fault,
-                )
+            entry = Entry(
+                first=first,
+                pieces=count,
+                due_s=due_s,
+                sent_s=sent_s,
+                ended_s=time.monotonic(),
+                status=status,
+                accepted=accepted,
+                last=wait_s is None,
+                replay=replay,
+                size=sum(piece.size for piece in pieces),
+                fault=fault,
             )
+            desk.journal.write(msgspec.json.encode(entry) + b"\n")
         return wait_s
 
 
@@ -213,8 +207,7 @@ def _prepare(environment: Environment, **_rest: object) -> None:
         profile=profile,
         stock=Stock(profile, run, seed=options.seed),
         schedule=Schedule(profile, time.monotonic()),
-        journal=JournalWriter(path),
-        path=path,
+        journal=path.open("wb"),
         seconds=float(options.seconds or options.run_time or known.seconds),
     )
     # A post that has begun is answered before its user ends.
@@ -243,5 +236,6 @@ def _end(environment: Environment, **_rest: object) -> None:
     options = environment.parsed_options
     if options is None or not options.journal:
         # Started by hand: judged by the answers alone.
-        environment.process_exit_code = client_verdict(desk.path, desk.profile)
-        desk.path.unlink()
+        path = Path(desk.journal.name)
+        environment.process_exit_code = client_verdict(path, desk.profile)
+        path.unlink()

@@ -15,14 +15,14 @@ from loadtest.database import QuestDBRest, own_questdb
 from loadtest.ledger import fault_of
 from loadtest.processes import ProcessWatch, commit, machine
 from loadtest.profiles.bodies import Stock
-from loadtest.profiles.books import metrics_checks, promised, read_table, table_checks
+from loadtest.profiles.books import count_checks, promised, read_table
 from loadtest.profiles.catalogue import Profile, planned_posts
 from loadtest.profiles.figures import figures_of, read_journal
 from loadtest.profiles.report import Run
 from loadtest.profiles.verdict import WORKER, answer_checks, equal, process_checks
 from loadtest.readings import produce, split_bodies
 from loadtest.service import ServiceSettings, running_service
-from loadtest.service_counts import ServiceCounts, service_counts, settled, since
+from loadtest.service_counts import STREAM, ServiceCounts, all_counts, settled
 from loadtest.stored import TABLE
 
 _PROJECT = Path(__file__).parents[2]
@@ -118,27 +118,27 @@ def play(order: Order, place: Place, directory: Path) -> Run:
     """
 
     def ask() -> ServiceCounts:
-        return service_counts(place.host, place.operations_port)
+        return all_counts(place.host, place.operations_port)[STREAM]
 
     run = f"LT{secrets.token_hex(3)}"
     journal = directory / f"{run}.jsonl"
     before = settled(ask)
-    names = {pid: f"{WORKER} {at}" for at, pid in enumerate(before.workers, 1)}
+    names = {pid: f"{WORKER} {at}" for at, pid in enumerate(before.pids, 1)}
     with ProcessWatch(place.pids, names) as watch:
         code = run_locust(order, place, watch, run=run, journal=journal)
         after = settled(ask)
     stock = Stock(order.profile, run, seed=order.seed)
-    figures = figures_of(read_journal(journal))
+    figures = figures_of(journal)
     sums = promised(read_journal(journal), stock)
     with QuestDBRest(place.questdb_port, host=place.host) as database:
-        books = read_table(database, run, sums, stock)
+        table = read_table(database, run, sums, stock, own_table=place.own_table)
     tracks = sorted(watch.tracks.values(), key=lambda track: not track.name.startswith(WORKER))
     planned = planned_posts(order.profile, order.seconds)
     checks = [
         equal("exit code of the load generator", 0, code),
         *answer_checks(figures, order.profile.limits, planned),
-        *table_checks(books, own_table=place.own_table),
-        *metrics_checks(sums, since(before, after)),
+        *table,
+        *count_checks(sums, after.since(before)),
         *process_checks(before, after, tracks, order.profile.limits),
     ]
     return Run(order.profile, order.seconds, figures, checks, tracks, _facts(order, sums.accepted))

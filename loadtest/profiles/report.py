@@ -1,27 +1,23 @@
-"""The report of one run: a single HTML file without anything from outside."""
+"""The report of one run: lines for the terminal, and one HTML file without anything from outside."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from loadtest.charts import Chart, Curve
 from loadtest.processes import MACHINE, Track
 from loadtest.profiles.catalogue import Profile
 from loadtest.profiles.figures import PERCENTS, Figures
 from loadtest.profiles.verdict import WORKER, Check, failed
+from matplotlib.figure import Figure
+
+from utility_ts_analytics.analysis.report.inline_svg import svg_text
 
 _STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;max-width:1520px;margin:2em auto;padding:0 1em;
-color:#1f2328}
+body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #d0d7de;padding:.25em .6em;
-text-align:left;vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}
-.ok{color:#1a7f37}.no{color:#d1242f;font-weight:600}.pictures{display:flex;flex-wrap:wrap;gap:1em}
-figure{margin:0;width:720px;max-width:100%}figcaption{font-weight:600}svg{width:100%;height:auto}
-polyline{fill:none;stroke-width:1.5}.grid{stroke:#eaeef2}.limit{stroke:#d1242f;stroke-dasharray:6 4}
-text{font-size:11px;fill:#57606a}text.y{text-anchor:end}text.x{text-anchor:middle}
-.legend{margin:0;font-size:13px}.legend span{margin-right:1.2em}.legend i{display:inline-block;
-width:.8em;height:.8em;margin-right:.4em;border-radius:2px}
+text-align:left;vertical-align:top}.ok{color:#1a7f37}.no{color:#d1242f;font-weight:600}
+svg{width:100%;height:auto}
 """
 
 
@@ -37,169 +33,101 @@ class Run:
     facts: Mapping[str, str]
 
 
+def summary_lines(run: Run) -> list[str]:
+    """Return the run in a few lines, with every check at the end."""
+    figures = run.figures
+    due, sent = (
+        ", ".join(f"p{percent:g} {times[percent]:,.1f}" for percent in PERCENTS)
+        for times in (figures.from_due_ms, figures.from_sent_ms)
+    )
+    begin_s, end_s = figures.started_s, figures.started_s + figures.elapsed_s
+    return [
+        f"{run.profile.name}: {figures.rows:,} rows accepted in {figures.elapsed_s:.1f} s"
+        f" (planned: {run.seconds:g}), {figures.rows_per_s:,.0f} rows/s,"
+        f" {figures.mb_per_s:.1f} MB/s, {figures.posts:,} posts, {figures.replays:,} of them twice",
+        f"ms from when due: {due}; from the send: {sent}",
+        *(
+            f"{it.name}: peak {it.peak_mb:.1f} MB, {it.cores(begin_s, end_s):.2f} cores"
+            for it in run.tracks
+        ),
+        *(f"fault: {fault}" for fault in figures.faults),
+        *map(str, run.checks),
+    ]
+
+
 def report_html(run: Run) -> str:
     """Return the whole report."""
-    verdict = "FAILED" if failed(run.checks) else "passed"
-    kind = "no" if failed(run.checks) else "ok"
-    return "".join(
-        (
-            '<!doctype html><html lang="en"><meta charset="utf-8">',
-            f"<title>{escape(run.profile.name)}: {verdict}</title><style>{_STYLE}</style>",
-            f"<h1>{escape(run.profile.name)}: <span class={kind}>{verdict}</span></h1>",
-            f"<p>{escape(run.profile.text)}</p>",
-            _verdict_table(run.checks),
-            '<h2>Over time</h2><div class="pictures">',
-            *(chart.html() for chart in _charts(run)),
-            "</div><h2>Figures</h2>",
-            _table(("", ""), _figure_rows(run)),
-            "<h2>Processes</h2>",
-            _table(
-                ("process", "pid", "peak MB", "last MB", "CPU, cores on average"),
-                (
-                    (track.name, f"{track.pid}", f"{track.peak_mb:.1f}", f"{last:.1f}", cores)
-                    for track in run.tracks
-                    for last, cores in (
-                        (track.rss_mb[-1], f"{_mean_cores(track, run.figures):.2f}"),
-                    )
-                ),
-            ),
-            "<h2>What it ran on</h2>",
-            _table(("", ""), run.facts.items()),
-            "</html>\n",
-        )
+    kind, verdict = ("no", "FAILED") if failed(run.checks) else ("ok", "passed")
+    name = escape(run.profile.name)
+    checks = "".join(
+        f"<tr><td class={'ok' if it.passed else 'no'}>{'ok' if it.passed else 'FAIL'}"
+        f"<td>{escape(it.name)}<td>{escape(it.expected)}<td>{escape(it.seen)}"
+        for it in run.checks
+    )
+    facts = "".join(f"<tr><td>{escape(k)}<td>{escape(v)}" for k, v in run.facts.items())
+    lines = summary_lines(run)[: -len(run.checks) or None]
+    picture = svg_text(
+        _picture(run), key="run", title=run.profile.name, description=run.profile.text
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}: {verdict}</title>'
+        f"<style>{_STYLE}</style><h1>{name}: <span class={kind}>{verdict}</span></h1>"
+        f"<p>{escape(run.profile.text)}</p>"
+        f"<table><tr><th><th>check<th>expected<th>seen{checks}</table>{picture}"
+        f"{''.join(f'<p>{escape(line)}</p>' for line in lines)}<table>{facts}</table></html>\n"
     )
 
 
-def summary_text(run: Run) -> str:
-    """Return the run in a few lines, for the terminal."""
-    figures = run.figures
-    times = ", ".join(
-        f"p{percent:g} {figures.from_due_ms.get(percent):,.1f}" for percent in PERCENTS
-    )
-    sent = ", ".join(
-        f"p{percent:g} {figures.from_sent_ms.get(percent):,.1f}" for percent in (50, 99)
-    )
-    lines = [
-        f"{run.profile.name}: {figures.rows:,} rows accepted in {figures.elapsed_s:.1f} s,"
-        f" {figures.rows_per_s:,.0f} rows/s, {figures.mb_per_s:.1f} MB/s,"
-        f" {figures.posts:,} posts",
-        f"ms from when due: {times}; from the send: {sent}",
-    ]
-    lines += [
-        f"{track.name}: peak {track.peak_mb:.1f} MB, {_mean_cores(track, figures):.2f} cores"
-        for track in run.tracks
-    ]
-    return "\n".join([*lines, *map(str, run.checks)])
+def _picture(run: Run) -> Figure:
+    """Draw rates, times, memory and CPU over the run."""
+    figure = Figure(figsize=(11, 10), layout="constrained")
+    axes = figure.subplots(3, 2).flat
+    seconds, began_s = run.figures.seconds, run.figures.started_s
+    at_s = [one.at_s for one in seconds]
 
+    def draw(title: str, curves: Iterable[tuple[str, Sequence[float], Sequence[float]]]) -> None:
+        axis = next(axes)
+        axis.set_title(title, fontsize=10)
+        for label, x, y in curves:
+            axis.plot(x, y, label=label, linewidth=1)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+        if axis.get_lines():
+            axis.legend(fontsize=7)
 
-def _verdict_table(checks: Iterable[Check]) -> str:
-    rows = "".join(
-        f"<tr><td class={'ok' if check.passed else 'no'}>{'ok' if check.passed else 'FAIL'}"
-        f"<td>{escape(check.name)}<td>{escape(check.expected)}<td>{escape(check.seen)}"
-        for check in checks
-    )
-    return f"<table><tr><th><th>check<th>expected<th>seen{rows}</table>"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}" for text in heads) if any(heads) else ""
-    body = "".join(
-        "<tr>" + "".join(f"<td{' class=n' if at else ''}>{escape(t)}" for at, t in enumerate(row))
-        for row in rows
-    )
-    return f"<table><tr>{head}{body}</table>"
-
-
-def _figure_rows(run: Run) -> list[tuple[str, str]]:
-    figures = run.figures
-    rows = [
-        ("posts", f"{figures.posts:,}"),
-        ("posted a second time on purpose", f"{figures.replays:,}"),
-        ("answers", f"{figures.answers:,}"),
-        ("answers 429 and 503", f"{figures.turned_away:,}"),
-        ("posts without their right answer", f"{figures.errors:,}"),
-        ("rows accepted", f"{figures.rows:,}"),
-        ("rows per second", f"{figures.rows_per_s:,.0f}"),
-        ("MB per second", f"{figures.mb_per_s:.1f}"),
-        ("seconds", f"{figures.elapsed_s:.1f} (planned: {run.seconds:g})"),
-    ]
-    for name, times in (("when due", figures.from_due_ms), ("the send", figures.from_sent_ms)):
-        rows += [
-            (f"p{percent:g} from {name}, ms", f"{times.get(percent):,.1f}") for percent in PERCENTS
-        ]
-    return rows + [("fault", fault) for fault in figures.faults]
-
-
-def _charts(run: Run) -> list[Chart]:
-    figures = run.figures
-    at = sorted(figures.seconds)
-    step_s = figures.step_s
-    seconds = [(index * step_s, figures.seconds[index]) for index in at]
-    began_s = figures.started_s
-    return [
-        Chart(
-            "Rows accepted", "rows/s", [Curve("rows/s", [(x, s.rows / step_s) for x, s in seconds])]
-        ),
-        Chart(
-            "Answers",
-            "1/s",
-            [
-                Curve("all", [(x, s.answers / step_s) for x, s in seconds]),
-                Curve("429 and 503", [(x, s.turned_away / step_s) for x, s in seconds]),
-            ],
-        ),
-        Chart(
-            "Time from when a post was due to its answer",
-            "ms",
-            [
-                Curve(f"p{percent:g}", [(x, s.from_due_ms.get(percent)) for x, s in seconds])
-                for percent in (50, 99, 100)
-            ],
-        ),
-        Chart(
-            "Posts answered within a time",
-            "% of all",
-            [
-                Curve("from when due", figures.from_due_ms.distribution()),
-                Curve("from the send", figures.from_sent_ms.distribution()),
-            ],
-            x_unit="ms",
-            x_log=True,
-        ),
-        _memory_chart("Memory of the workers", run, began_s, workers=True),
-        _memory_chart("Memory of the other processes", run, began_s, workers=False),
-        Chart(
-            "CPU",
-            "cores",
-            [Curve(track.name, _cores(track, began_s)) for track in run.tracks],
-        ),
-    ]
-
-
-def _memory_chart(title: str, run: Run, began_s: float, *, workers: bool) -> Chart:
-    return Chart(
-        title,
-        "MB resident",
+    draw("Rows accepted, 1/s", [("rows/s", at_s, [one.rows_per_s for one in seconds])])
+    all_answers = [one.answers_per_s for one in seconds]
+    refused = [one.turned_away_per_s for one in seconds]
+    draw("Answers, 1/s", [("all", at_s, all_answers), ("429 and 503", at_s, refused)])
+    ended = [one for one in seconds if one.p50_ms is not None]
+    draw(
+        "Time from when a post was due to its answer, ms",
         [
-            Curve(
-                f"{track.name}, peak {track.peak_mb:.0f} MB",
-                [(x - began_s, y) for x, y in zip(track.times_s, track.rss_mb, strict=True)],
-            )
-            for track in run.tracks
-            if track.name.startswith(WORKER) == workers and track.name != MACHINE
+            (label, [one.at_s for one in ended], [getattr(one, name) for one in ended])
+            for label, name in (("p50", "p50_ms"), ("p99", "p99_ms"), ("longest", "longest_ms"))
         ],
-        limit=run.profile.limits.worker_mb if workers else None,
     )
+    workers = [it for it in run.tracks if it.name.startswith(WORKER)]
+    others = [it for it in run.tracks if it not in workers and it.name != MACHINE]
+    for title, tracks in (("Memory of the workers, MB", workers), ("Other memory, MB", others)):
+        draw(
+            title,
+            [
+                (f"{it.name}, peak {it.peak_mb:.0f} MB", [x - began_s for x in it.times_s], it.rss_mb)
+                for it in tracks
+            ],
+        )
+    draw("CPU, cores", [(it.name, *_cores(it, began_s)) for it in run.tracks])
+    return figure
 
 
-def _cores(track: Track, began_s: float) -> list[tuple[float, float]]:
-    samples = list(zip(track.times_s, track.cpu_s, strict=True))
-    return [
+def _cores(track: Track, began_s: float) -> tuple[list[float], list[float]]:
+    """Return moments, seconds of the run, and the cores taken until each since the one before."""
+    pairs = [
         (later_s - began_s, (later - earlier) / (later_s - earlier_s))
-        for (earlier_s, earlier), (later_s, later) in pairwise(samples)
+        for (earlier_s, earlier), (later_s, later) in pairwise(
+            zip(track.times_s, track.cpu_s, strict=True)
+        )
         if later_s > earlier_s
     ]
-
-
-def _mean_cores(track: Track, figures: Figures) -> float:
-    return track.cores(figures.started_s, figures.started_s + figures.elapsed_s)
+    return [x for x, _ in pairs], [y for _, y in pairs]

@@ -71,7 +71,7 @@ def test_service_that_stores_nothing_fails_by_its_books(
         "answers that sent the client away for now",
         "rows in the table",
         "bodies that are not in the table as sent, row by row and in the sum of their values",
-        "rows stored, by /status.json",
+        "rows stored, by the service",
     ]
 
 
