@@ -1,13 +1,8 @@
-"""Tables and pictures of the capacity page, and which figures are kept."""
-
-import xml.etree.ElementTree as ET
-from pathlib import Path
+"""Late rows are the same rows, later; tables and pictures are those of the kept figures."""
 
 import msgspec
-from loadtest.capacity.curves import Curve, Point, merged, svg, table
-
-RESULTS = Path(__file__).parents[4] / "loadtest" / "capacity" / "results.json"
-IMAGES = Path(__file__).parents[4] / "docs" / "images"
+from loadtest.capacity.command import _IMAGES, _RESULTS, Curve, Point, late, picture, shuffled, table
+from loadtest.readings import Body
 
 
 def point(label: str, rows_per_s: float) -> Point:
@@ -22,31 +17,37 @@ def point(label: str, rows_per_s: float) -> Point:
     )
 
 
-def curve(name: str = "meters") -> Curve:
-    points = [point("10 <k>", 400_000), point("1 M", 300_000)]
-    return Curve(name=name, title="distinct & meters", commit="c", machine={}, points=points)
-
-
 def test_table_has_every_point_and_its_ratio_to_the_first() -> None:
-    lines = table(curve()).splitlines()
-    assert lines[2] == "| 10 <k> | 400 k | 1.00 | 399 k | 1.25 | 2.50 | 99 |"
-    assert lines[3].startswith("| 1 M | 300 k | 0.75 |")
-
-
-def test_picture_is_well_formed_and_has_every_label() -> None:
-    drawn = ET.fromstring(svg(curve()))  # noqa: S314 - our own text
-    texts = [element.text for element in drawn.iter() if element.tag.endswith("text")]
-    assert {"10 <k>", "1 M", "400k", "300k", "distinct & meters"} <= set(texts)
-
-
-def test_curves_that_were_not_measured_again_are_kept() -> None:
-    new = curve("b")
-    assert merged([curve("a"), curve("b")], [new]) == [curve("a"), new]
-    assert merged([curve("a"), curve("b")], [new])[1] is new
+    points = [point("10 k", 400_000), point("1 M", 300_000)]
+    curve = Curve(name="meters", title="distinct meters", commit="c", machine={}, points=points)
+    lines = [line.split() for line in table(curve).replace("|", "").splitlines()]
+    assert lines[2] == "10 k 400 k 1.00 399 k 1.25 2.50 99".split()
+    assert lines[3] == "1 M 300 k 0.75 299 k 1.25 2.50 99".split()
 
 
 def test_pictures_in_the_docs_are_those_of_the_kept_figures() -> None:
-    kept = msgspec.json.decode(RESULTS.read_bytes(), type=list[Curve])
+    kept = msgspec.json.decode(_RESULTS.read_bytes(), type=list[Curve])
     assert kept
     for one in kept:
-        assert (IMAGES / f"capacity_{one.name}.svg").read_text() == svg(one)
+        drawn = (_IMAGES / f"capacity_{one.name}.svg").read_text()
+        assert drawn == picture(one)
+        assert all(f"{it.rows_per_s / 1e3:,.0f} k/s" in drawn for it in one.points)
+
+
+def test_late_rows_come_once_and_as_much_later_as_told() -> None:
+    lines = [b"%d-%d\n" % (interval, meter) for interval in range(30) for meter in range(20)]
+    found = list(late(lines, meters=20, intervals=4))
+    assert sorted(found) == sorted(lines)
+    newest, behind = 0, []
+    for line in found:
+        interval = int(line.split(b"-")[0])
+        newest = max(newest, interval)
+        behind.append(newest - interval)
+    assert set(behind) <= {0, 1, 2, 3, 4}
+    assert behind.count(4) == 2 * (30 - 4)  # the last ones come at the end, less late
+
+
+def test_shuffled_bodies_are_all_bodies_and_the_same_each_time() -> None:
+    bodies = [Body(number, 1, 1) for number in range(100)]
+    assert shuffled(bodies) == shuffled(bodies) != bodies
+    assert sorted(shuffled(bodies), key=lambda body: body.offset) == bodies
