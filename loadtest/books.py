@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from loadtest.database import QuestDBRest
 from loadtest.ledger import KEPT_MAX, STEP, Account, reading_of
@@ -90,7 +89,13 @@ def balance(
     for number, page in enumerate(pages):
         start = page[0].ts if page and (number or not whole_table) else FIRST
         last = number == len(pages) - 1
-        end = LAST if last and whole_table else page[-1].ts + STEP if last else pages[number + 1][0].ts
+        end = (
+            LAST
+            if last and whole_table
+            else page[-1].ts + STEP
+            if last
+            else pages[number + 1][0].ts
+        )
         _enter(books, page, stored_between(database, start, end))
     return books
 

@@ -166,9 +166,7 @@ class Account:
     def each_key(self) -> Iterator[Key]:
         """Yield the key of each of the readings."""
         kind = "V" if self.corrected else "B"
-        return (
-            (self.ts + row * _MICROSECOND, f"{kind}-{row:06}") for row in range(self.rows)
-        )
+        return ((self.ts + row * _MICROSECOND, f"{kind}-{row:06}") for row in range(self.rows))
 
     def body(self, version: int) -> bytes:
         """Return all readings in this version as NDJSON."""

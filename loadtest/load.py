@@ -138,7 +138,9 @@ def write_kinds(lines: Path, kinds: Sequence[str]) -> dict[str, Path]:
     Files of foreign kinds are as a portal or a meter data collector writes them; their mappings
     stand beside them.
     """
-    paths = {kind: lines.with_name(f"{lines.stem}-{kind}.{kind.partition('-')[0]}") for kind in kinds}
+    paths = {
+        kind: lines.with_name(f"{lines.stem}-{kind}.{kind.partition('-')[0]}") for kind in kinds
+    }
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
         for kind, path in paths.items():
@@ -181,7 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rounds = in_turns(sides, rounds=options.rounds, warm_up=options.warm_up)
             for number, taken in rounds:
                 for name, figure in taken.items():
-                    print(f"round {number + 1}: {name}: {figure.rows_per_s:,.0f} rows/s", flush=True)
+                    print(
+                        f"round {number + 1}: {name}: {figure.rows_per_s:,.0f} rows/s", flush=True
+                    )
                     figures[name] += [figure] if number >= 0 else []
             _print(figures)
     return 0

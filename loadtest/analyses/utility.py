@@ -58,15 +58,15 @@ CREATE OR REPLACE TABLE reading AS
     FROM meter, (SELECT n, (n + 0.5) / 4 AS hour FROM range(96) AS made(n));
 CREATE OR REPLACE TABLE head AS
     SELECT ts, feeder_id, plant_id,
-        CASE WHEN plant_id IS NULL THEN 0 ELSE getvariable('plant_mw') * 1000 / 4 END AS generation_kwh,
+        CASE WHEN plant_id IS NULL THEN 0 ELSE getvariable('plant_mw') * 250 END AS generation_kwh,
         sum(scaled_kwh) * (1 + loss_share) - generation_kwh AS supplied_kwh
     FROM reading JOIN feeder USING (feeder) GROUP BY ts, feeder_id, plant_id, loss_share;
 """
 _FILES = {
     "meter_usage": """SELECT ts, meter_id, kwh, round(kwh * 0.3, 3) AS kvarh, flag AS quality_flag
         FROM reading WHERE was_read ORDER BY ts, meter_id""",
-    "generation_output": """SELECT ts, plant_id, getvariable('plant_mw') AS mw, 'HYDRO' AS fuel_type FROM head
-        WHERE plant_id IS NOT NULL ORDER BY ts, plant_id""",
+    "generation_output": """SELECT ts, plant_id, getvariable('plant_mw') AS mw,
+        'HYDRO' AS fuel_type FROM head WHERE plant_id IS NOT NULL ORDER BY ts, plant_id""",
     "network_measurements": """SELECT strftime(ts, '%Y-%m-%dT%H:%M:%SZ') AS ts,
         'SS-1-' || feeder_id AS node_id, feeder_id, 'active_power' AS quantity,
         supplied_kwh / 1000 * 4 AS value, 'MW' AS unit FROM head ORDER BY ts, feeder_id""",
@@ -111,7 +111,10 @@ class MadeUtility:
     def write_reference(self, folder: Path) -> None:
         """Write the reference tables, one CSV file each, as the database's columns are called."""
         for name, columns in _REFERENCE.items():
-            self._write(f"SELECT '2023-01-01T00:00:00Z' AS valid_from, {columns} ORDER BY 2", folder / f"{name}.csv")  # noqa: S608 - constants
+            self._write(
+                f"SELECT '2023-01-01T00:00:00Z' AS valid_from, {columns} ORDER BY 2",
+                folder / f"{name}.csv",
+            )
 
     def write_days(self, folder: Path, days: int) -> Iterator[date]:
         """Write the files of one day after the other; yield each day once it is there.

@@ -1,16 +1,20 @@
-"""One case of a bench: the request, and the process that measures it.
+"""One case of a bench: the request, and the process of its own that measures it.
 
-A process of its own, so that its peak of memory is that of the case. It is told to stop by SIGTERM
-and then ends what it started.
+A process of its own, so that its peak of memory is that of the case.
 """
 
+import multiprocessing
+import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from types import FrameType
+from typing import TypeVar
 
 import msgspec
+
+ResultT = TypeVar("ResultT")
 
 _STOP_TIMEOUT_S = 60.0
 """Longer than a service takes to drain."""
@@ -54,14 +58,33 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return self.database
 
 
-def measure_case() -> None:
-    """Measure the request in the file `argv[1]` and write its figures to the file `argv[2]`."""
-    from loadtest.bench.catalogue import BENCHES
+def in_process(
+    measure: Callable[[Request], ResultT], request: Request, *, timeout_s: float
+) -> ResultT | None:
+    """Return `measure(request)` from a new process; None if it fails (stderr says why) or is late.
 
+    It is told to stop by SIGTERM, when it is late or we are stopped, and ends what it started.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, measure, request))
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv() if ours.poll(timeout_s) else None
+    except EOFError:
+        return None
+    finally:
+        process.terminate()
+        process.join(_STOP_TIMEOUT_S)
+        process.kill()
+        process.join()
+
+
+def _work(results: Connection, measure: Callable[[Request], object], request: Request) -> None:
     exit_on_sigterm()
-    asked, out = map(Path, sys.argv[1:])
-    request = msgspec.json.decode(asked.read_bytes(), type=Request)
-    out.write_bytes(msgspec.json.encode(BENCHES[request.bench].measure(request)))
+    os.dup2(2, 1)  # stdout has our parent's table
+    results.send(measure(request))
 
 
 def exit_on_sigterm() -> None:
@@ -71,26 +94,3 @@ def exit_on_sigterm() -> None:
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, leave)
-
-
-def wait_or_stop(process: subprocess.Popen[bytes], timeout_s: float) -> int:
-    """Return the exit code of `process`; stop it after `timeout_s` seconds or if we are stopped.
-
-    `subprocess.run` would kill it and leave behind what it started.
-    """
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return _stop(process)
-    except BaseException:
-        _stop(process)
-        raise
-
-
-def _stop(process: subprocess.Popen[bytes]) -> int:
-    process.terminate()
-    try:
-        return process.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()

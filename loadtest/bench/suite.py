@@ -2,18 +2,14 @@
 
 import asyncio
 import contextlib
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import msgspec
-from loadtest.bench.case import Database, Request, wait_or_stop
-from loadtest.bench.catalogue import Bench
+from loadtest.bench.case import Database, Request, in_process
+from loadtest.bench.catalogue import Bench, measure
 from loadtest.bench.figures import Figures
 from loadtest.client import post_bodies, questdb_target
 from loadtest.database import own_questdb
@@ -22,8 +18,6 @@ from loadtest.readings import produce, split_bodies, write_ilp
 from utility_ts_analytics.database.schema import apply_schema
 from utility_ts_analytics.database.table_spec import table_specs
 
-_PROJECT = Path(__file__).parents[2]
-_CASE = "from loadtest.bench.case import measure_case; measure_case()"
 _CASE_TIMEOUT_S = 900.0
 _WARM_UP_ROWS = 100_000
 _WARM_UP_TIMES = 20
@@ -80,7 +74,8 @@ class Suite:
                 directory=directory,
                 database=self._database,
             )
-            return _measure_apart(request)
+            found = in_process(measure, request, timeout_s=_CASE_TIMEOUT_S)
+        return NotMeasured(bench.name, case) if found is None else found
 
     def _start_database(self) -> None:
         if self._database is not None:
@@ -102,21 +97,6 @@ class Suite:
     def _end_database(self) -> None:
         self._database = None
         self._held.close()
-
-
-def _measure_apart(request: Request) -> Figures | NotMeasured:
-    asked, out = Path(request.directory, "request"), Path(request.directory, "figures")
-    asked.write_bytes(msgspec.json.encode(request))
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-c", _CASE, str(asked), str(out)],
-        cwd=_PROJECT,
-        env={**os.environ, "PYTHONPATH": f"{_PROJECT / 'server'}{os.pathsep}{_PROJECT}"},
-        stdin=subprocess.DEVNULL,
-        stdout=2,  # stdout has our table
-    )
-    if wait_or_stop(process, _CASE_TIMEOUT_S) != 0:
-        return NotMeasured(request.bench, request.case)
-    return msgspec.json.decode(out.read_bytes(), type=Figures)
 
 
 def _warm_up(directory: Path, http_port: int) -> None:

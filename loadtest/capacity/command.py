@@ -296,8 +296,8 @@ def shuffled(bodies: Sequence[Body]) -> list[Body]:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser(
         "capacity",
-        "Measure what a row costs with more meters, connections, rows per body and per batch, and with"
-        " late rows; keep the figures in loadtest/capacity/results.json and draw them"
+        "Measure what a row costs with more meters, connections, rows per body and per batch, and"
+        " with late rows; keep the figures in loadtest/capacity/results.json and draw them"
         " into docs/images. The points of one curve take turns and compare. Starts a QuestDB and"
         " services; takes a quarter of an hour.",
         example="--only connections --turns 1 --rows 200000",

@@ -109,9 +109,7 @@ class BreakingClient:
         """Send the body as it should be, until it is acknowledged or patience ends."""
         end_s = time.monotonic() + self._patience_s
         with contextlib.closing(Connection(self._target)) as connection:
-            while not isinstance(
-                post_version(connection, account, 1, self._ledger), Acknowledged
-            ):
+            while not isinstance(post_version(connection, account, 1, self._ledger), Acknowledged):
                 if time.monotonic() > end_s:
                     return
                 threading.Event().wait(0.2)

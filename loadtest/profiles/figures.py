@@ -119,12 +119,15 @@ class Figures:
 _TYPES = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 _COLUMNS = {it.name: _TYPES[it.type] for it in msgspec.structs.fields(Entry)}
 _SUMS = """
-    SELECT count(*) FILTER (last AND NOT replay), count(*) FILTER (last AND replay), count(*),
+    SELECT count(*) FILTER (last AND NOT replay) AS posts,
+        count(*) FILTER (last AND replay) AS replays, count(*) AS answers,
         count(*) FILTER (last AND fault != '') + (SELECT count(*) FROM (
-            SELECT first FROM entries GROUP BY first HAVING NOT arg_max(last, number))),
-        count(*) FILTER (status IN (429, 503)), coalesce(sum(accepted), 0)::BIGINT,
-        coalesce(sum(size) FILTER (status = 200), 0)::BIGINT,
-        coalesce(min(least(due_s, sent_s)), 0), coalesce(max(ended_s) - min(least(due_s, sent_s)), 0)
+            SELECT first FROM entries GROUP BY first HAVING NOT arg_max(last, number))) AS errors,
+        count(*) FILTER (status IN (429, 503)) AS turned_away,
+        coalesce(sum(accepted), 0)::BIGINT AS rows,
+        coalesce(sum(size) FILTER (status = 200), 0)::BIGINT AS size,
+        coalesce(min(least(due_s, sent_s)), 0) AS started_s,
+        coalesce(max(ended_s), 0) - started_s AS elapsed_s
     FROM entries"""
 _TIMES = """
     SELECT quantile_disc((ended_s - due_s) * 1000, $shares) FILTER (last AND NOT replay),
@@ -151,16 +154,21 @@ def figures_of(journal: Path) -> Figures:
             " read_json(?, columns = ?, format = 'newline_delimited')",
             [str(journal), _COLUMNS],
         )
-        *sums, started_s, elapsed_s = duck.execute(_SUMS).fetchall()[0]
+        [row] = duck.execute(_SUMS).fetchall()
+        sums = {column[0]: value for column, value in zip(duck.description, row, strict=True)}
         shares = [percent / 100 for percent in PERCENTS]
         times = duck.execute(_TIMES, {"shares": shares}).fetchall()[0]
-        step_s = max(1.0, elapsed_s / _POINTS_MAX)
-        seconds = duck.execute(_SECONDS, {"started_s": started_s, "step_s": step_s}).fetchall()
+        steps = {"started_s": sums["started_s"], "step_s": max(1.0, sums["elapsed_s"] / _POINTS_MAX)}
+        seconds = duck.execute(_SECONDS, steps).fetchall()
         faults = duck.execute(
             "SELECT fault FROM entries WHERE last AND fault != '' ORDER BY number LIMIT ?",
             [_FAULTS_KEPT_MAX],
         ).fetchall()
     due, sent = (dict(zip(PERCENTS, one or [0.0] * len(PERCENTS), strict=True)) for one in times)
-    found = [fault for (fault,) in faults]
-    curve = [Second(*second) for second in seconds]
-    return Figures(*sums, started_s, elapsed_s, due, sent, found, curve)
+    return Figures(
+        **sums,
+        from_due_ms=due,
+        from_sent_ms=sent,
+        faults=[fault for (fault,) in faults],
+        seconds=[Second(*second) for second in seconds],
+    )

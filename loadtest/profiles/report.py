@@ -1,4 +1,4 @@
-"""The report of one run: lines for the terminal, and one HTML file without anything from outside."""
+"""The report of one run: lines for the terminal, and one HTML file that needs nothing else."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +113,11 @@ def _picture(run: Run) -> Figure:
         draw(
             title,
             [
-                (f"{it.name}, peak {it.peak_mb:.0f} MB", [x - began_s for x in it.times_s], it.rss_mb)
+                (
+                    f"{it.name}, peak {it.peak_mb:.0f} MB",
+                    [x - began_s for x in it.times_s],
+                    it.rss_mb,
+                )
                 for it in tracks
             ],
         )

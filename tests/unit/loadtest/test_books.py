@@ -19,7 +19,9 @@ Store = Callable[..., None]
 def store(database: QuestDBRest) -> Store:
     """Write some readings of accounts in one version, past the service."""
 
-    def write(*accounts: Account, version: int = 1, rows: slice = slice(None), **changed: object) -> None:
+    def write(
+        *accounts: Account, version: int = 1, rows: slice = slice(None), **changed: object
+    ) -> None:
         texts = []
         for key in (key for account in accounts for key in list(account.each_key())[rows]):
             row = expected_row(reading_of(key, version))
@@ -94,7 +96,13 @@ def test_doubled_row_is_found(database: QuestDBRest, store: Store) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"kwh": 1.25}, {"quality_flag": "?"}, {"premise_id": "v2"}, {"premise_id": "x"}, {"event_id": ""}],
+    [
+        {"kwh": 1.25},
+        {"quality_flag": "?"},
+        {"premise_id": "v2"},
+        {"premise_id": "x"},
+        {"event_id": ""},
+    ],
 )
 def test_changed_value_is_found(
     changed: dict[str, object], database: QuestDBRest, store: Store
@@ -106,7 +114,9 @@ def test_changed_value_is_found(
     assert next(iter(changed)) in books.findings[0]
 
 
-@pytest.mark.parametrize("ts", ["1999-01-01T00:00:00Z", "2024-01-01T00:01:00Z", "2200-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "ts", ["1999-01-01T00:00:00Z", "2024-01-01T00:01:00Z", "2200-01-01T00:00:00Z"]
+)
 def test_row_that_nobody_sent_is_found_wherever_it_lies(
     ts: str, database: QuestDBRest, store: Store
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 
+import msgspec
 import pytest
 from loadtest.client import Answer
 from loadtest.ledger import (
@@ -18,8 +19,6 @@ from loadtest.ledger import (
 )
 from loadtest.readings import Body
 from loadtest.stored import SentReading, expected_row
-
-import msgspec
 
 BODY = Body(0, 100, 5)
 

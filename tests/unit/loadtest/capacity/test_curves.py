@@ -1,7 +1,16 @@
 """Late rows are the same rows, later; tables and pictures are those of the kept figures."""
 
 import msgspec
-from loadtest.capacity.command import _IMAGES, _RESULTS, Curve, Point, late, picture, shuffled, table
+from loadtest.capacity.command import (
+    _IMAGES,
+    _RESULTS,
+    Curve,
+    Point,
+    late,
+    picture,
+    shuffled,
+    table,
+)
 from loadtest.readings import Body
 
 
@@ -21,8 +30,8 @@ def test_table_has_every_point_and_its_ratio_to_the_first() -> None:
     points = [point("10 k", 400_000), point("1 M", 300_000)]
     curve = Curve(name="meters", title="distinct meters", commit="c", machine={}, points=points)
     lines = [line.split() for line in table(curve).replace("|", "").splitlines()]
-    assert lines[2] == "10 k 400 k 1.00 399 k 1.25 2.50 99".split()
-    assert lines[3] == "1 M 300 k 0.75 299 k 1.25 2.50 99".split()
+    assert lines[2] == ["10", "k", "400", "k", "1.00", "399", "k", "1.25", "2.50", "99"]
+    assert lines[3] == ["1", "M", "300", "k", "0.75", "299", "k", "1.25", "2.50", "99"]
 
 
 def test_pictures_in_the_docs_are_those_of_the_kept_figures() -> None:

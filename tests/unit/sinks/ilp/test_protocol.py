@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utility_ts_analytics.buffering.block import Block, Settlement
+from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.sinks.ilp import ilp_over_http
 
@@ -75,13 +76,13 @@ def read_ilp(payload: bytes) -> list[tuple[str, Values, int]]:
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
-texts |= st.text(' ,="\\\n\r\t\'é😀', max_size=6)
+texts |= st.text(" ,=\"\\\n\r\t'é😀", max_size=6)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 instants = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.just(UTC))
 
 
 @st.composite
-def rows_of(draw: st.DrawFn, spec: StreamSpec) -> list[msgspec.Struct]:
+def rows_of(draw: st.DrawFn, spec: StreamSpec) -> list[Reading]:
     needed = {it.name for it in msgspec.structs.fields(spec.record_type) if it.required}
     kinds = {**dict.fromkeys(spec.texts, texts), **dict.fromkeys(spec.numbers, numbers)}
     fields = {n: kind if n in needed else st.none() | kind for n, kind in kinds.items()}
