@@ -5,12 +5,11 @@ By hand: `locust -f loadtest/profiles/locustfile.py --load steady --host http://
 
 import gc
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import ClassVar
 
 import gevent
 import msgspec
@@ -18,7 +17,7 @@ from loadtest.client import CONTENT_TYPE, PATH
 from loadtest.ledger import RETRIED_STATUSES
 from loadtest.profiles.bodies import Stock, judge
 from loadtest.profiles.catalogue import PROFILES, Profile, Schedule, users_at
-from loadtest.profiles.figures import NO_ANSWER, Entry
+from loadtest.profiles.tally import NO_ANSWER, Attempt, Tally
 from loadtest.profiles.verdict import client_verdict
 from locust import LoadTestShape, constant, events, task
 from locust.argument_parser import LocustArgumentParser
@@ -40,8 +39,8 @@ class _Desk:
     profile: Profile
     stock: Stock
     schedule: Schedule
-    journal: BinaryIO
     seconds: float
+    tally: Tally = field(default_factory=Tally)
 
 
 class _Running:
@@ -129,7 +128,7 @@ class ProfileUser(FastHttpUser):
                     answer.success()
         finally:
             # Also when the user is killed in the middle: its rows may be stored.
-            entry = Entry(
+            attempt = Attempt(
                 first=first,
                 pieces=count,
                 due_s=due_s,
@@ -139,10 +138,18 @@ class ProfileUser(FastHttpUser):
                 accepted=accepted,
                 last=wait_s is None,
                 replay=replay,
-                size=sum(piece.size for piece in pieces),
                 fault=fault,
             )
-            desk.journal.write(msgspec.json.encode(entry) + b"\n")
+            desk.tally.add(attempt, desk.stock)
+            if attempt.last and not replay:
+                self.environment.events.request.fire(
+                    request_type="POST",
+                    name="from when due",
+                    response_time=desk.tally.from_due_ms[-1],
+                    response_length=0,
+                    exception=None,
+                    context={},
+                )
         return wait_s
 
 
@@ -175,7 +182,7 @@ def _add_options(parser: LocustArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the values (1)")
     parser.add_argument("--run-id", default="", help="marks the rows of this run")
-    parser.add_argument("--journal", default="", help="where every answer is written down")
+    parser.add_argument("--tally", default="", help="file for the sums of all answers")
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
@@ -202,12 +209,10 @@ def _prepare(environment: Environment, **_rest: object) -> None:
     options.num_users = profile.users
     options.spawn_rate = options.spawn_rate or profile.users
     run = options.run_id or f"LT{secrets.token_hex(3)}"
-    path = Path(options.journal or Path(tempfile.gettempdir()) / f"loadtest-{run}.jsonl")
     _Running.desk = _Desk(
         profile=profile,
         stock=Stock(profile, run, seed=options.seed),
         schedule=Schedule(profile, time.monotonic()),
-        journal=path.open("wb"),
         seconds=float(options.seconds or options.run_time or known.seconds),
     )
     # A post that has begun is answered before its user ends.
@@ -232,10 +237,9 @@ def _end(environment: Environment, **_rest: object) -> None:
     desk = _Running.desk
     if desk is None:
         return
-    desk.journal.close()
     options = environment.parsed_options
-    if options is None or not options.journal:
+    if options is not None and options.tally:
+        Path(options.tally).write_bytes(msgspec.json.encode(desk.tally))
+    else:
         # Started by hand: judged by the answers alone.
-        path = Path(desk.journal.name)
-        environment.process_exit_code = client_verdict(path, desk.profile)
-        path.unlink()
+        environment.process_exit_code = client_verdict(desk.tally, desk.profile)

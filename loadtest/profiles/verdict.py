@@ -3,11 +3,10 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from loadtest.processes import Track
 from loadtest.profiles.catalogue import Limits, Profile
-from loadtest.profiles.figures import Figures, figures_of
+from loadtest.profiles.tally import Tally, percentile_ms
 from loadtest.service_counts import ServiceCounts
 
 WORKER = "worker"
@@ -47,23 +46,24 @@ def at_most(name: str, limit: float, seen: float, unit: str, *, of: str = "") ->
     )
 
 
-def answer_checks(figures: Figures, limits: Limits, planned: int) -> list[Check]:
+def answer_checks(tally: Tally, limits: Limits, planned: int) -> list[Check]:
     """Judge errors, refusals, times, and posts made (`planned` is 0 without a schedule)."""
     posts_min = max(1, int(planned * limits.arrivals_share_min))
-    posts, answers = figures.posts, figures.answers
+    posts, answers = tally.posts, tally.answers
     errors_max = int(posts * limits.errors_share)
-    times = at_most("p99 from when a post was due", limits.p99_ms, figures.from_due_ms[99], " ms")
+    p99_ms = percentile_ms(tally.from_due_ms, 99)
+    times = at_most("p99 from when a post was due", limits.p99_ms, p99_ms, " ms")
     return [
         Check(
             "posts made, of those due", f"at least {posts_min:,}", f"{posts:,}", posts >= posts_min
         ),
         at_most(
-            "posts without their right answer", errors_max, figures.errors, "", of=f" of {posts:,}"
+            "posts without their right answer", errors_max, tally.errors, "", of=f" of {posts:,}"
         ),
         at_most(
             "answers that sent the client away for now",
             int(answers * limits.turned_away_share),
-            figures.turned_away,
+            tally.turned_away,
             "",
             of=f" of {answers:,}",
         ),
@@ -102,14 +102,13 @@ def growth_mb(rss_mb: Sequence[float]) -> float:
     return statistics.median(rss_mb[-quarter:]) - statistics.median(rss_mb[quarter : 2 * quarter])
 
 
-def client_verdict(journal: Path, profile: Profile) -> int:
+def client_verdict(tally: Tally, profile: Profile) -> int:
     """Judge a run of locust alone by its answers; print that and return the exit code.
 
     The number of posts is not judged: a run by hand may be stopped at any time.
     """
-    figures = figures_of(journal)
-    checks = answer_checks(figures, profile.limits, 0)
-    print(f"{profile.name}: {figures.rows:,} rows accepted, {figures.rows_per_s:,.0f} rows/s")
-    print("\n".join([*map(str, checks), *figures.faults[:1]]))
+    checks = answer_checks(tally, profile.limits, 0)
+    print(f"{profile.name}: {tally.accepted:,} rows accepted, {tally.rows_per_s:,.0f} rows/s")
+    print("\n".join([*map(str, checks), *tally.faults[:1]]))
     print("table and metrics are not checked here: python -m loadtest profile does that")
     return 1 if failed(checks) else 0

@@ -1,38 +1,25 @@
 """The books balance for a right run; any row lost, doubled, altered or made up shows."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
-from loadtest.profiles.bodies import INTERVAL, START, Stock, source_system
-from loadtest.profiles.books import StoredPiece, count_checks, promised, table_checks
-from loadtest.profiles.catalogue import PROFILES
-from loadtest.profiles.figures import Entry
+from loadtest.profiles.bodies import INTERVAL, START, source_system
+from loadtest.profiles.books import StoredPiece, count_checks, table_checks
+from loadtest.profiles.tally import Attempt
 from loadtest.profiles.verdict import Check
 from loadtest.service_counts import ServiceCounts
+from tests.unit.loadtest.profiles.test_tally import RIGHT, STOCK, tally
 
-STOCK = Stock(replace(PROFILES["dirty"], rows=190, stock=3), "LT1")
 BODIES = 7
 change = msgspec.structs.replace
 
 
-def entry(number: int, status: int = 200, accepted: int | None = None, pieces: int = 1) -> Entry:
+def entry(number: int, status: int = 200, accepted: int | None = None, pieces: int = 1) -> Attempt:
     rows = sum(STOCK.piece(one).rows for one in range(number, number + pieces))
-    return Entry(
-        first=number,
-        pieces=pieces,
-        due_s=0.0,
-        sent_s=0.0,
-        ended_s=0.1,
-        status=status,
-        accepted=rows if accepted is None else accepted,
-        last=True,
-        replay=False,
-        size=1,
-        fault="",
-    )
+    accepted = rows if accepted is None else accepted
+    return change(RIGHT, first=number, pieces=pieces, status=status, accepted=accepted)
 
 
 def stored(number: int) -> StoredPiece:
@@ -51,10 +38,10 @@ TABLE = [stored(number) for number in range(BODIES)]
 
 
 def balance(
-    entries: list[Entry], table: list[StoredPiece], extra: int = 0, *, own_table: bool = True
+    entries: list[Attempt], table: list[StoredPiece], extra: int = 0, *, own_table: bool = True
 ) -> list[Check]:
     all_rows = sum(it.rows for it in table) + extra if own_table else None
-    return table_checks(promised(entries, STOCK), STOCK, table, all_rows=all_rows)
+    return table_checks(tally(*entries), STOCK, table, all_rows=all_rows)
 
 
 def failures(checks: list[Check]) -> list[str]:
@@ -132,7 +119,7 @@ def test_body_that_was_turned_away_must_not_be_there() -> None:
 def test_body_that_was_turned_away_at_first_must_be_there_after_its_200() -> None:
     entries = [entry(0, 429, accepted=0), *ENTRIES]
     assert failures(balance(entries, TABLE)) == []
-    assert promised(entries, STOCK).certain
+    assert tally(*entries).certain
 
 
 def test_body_of_many_pieces_is_looked_at_piece_by_piece() -> None:
@@ -140,18 +127,13 @@ def test_body_of_many_pieces_is_looked_at_piece_by_piece() -> None:
     assert failures(balance([entry(0, pieces=BODIES)], [*TABLE[:2], *TABLE[3:]])) == [ROWS, BODY]
 
 
-def test_answer_that_accepts_too_few_rows_promises_nothing_whole() -> None:
-    sums = promised([entry(0, accepted=5)], STOCK)
-    assert (sums.whole, sums.doubtful, sums.accepted) == (set(), {0}, 5)
-
-
 def right_counts() -> ServiceCounts:
-    sums = promised(ENTRIES, STOCK)
+    sums = tally(*ENTRIES)
     return ServiceCounts(sums.accepted, 0, 0, sums.lines, dict(sums.refused))
 
 
-def count_failures(counts: ServiceCounts, entries: list[Entry] = ENTRIES) -> list[str]:
-    return failures(count_checks(promised(entries, STOCK), counts))
+def count_failures(counts: ServiceCounts, entries: list[Attempt] = ENTRIES) -> list[str]:
+    return failures(count_checks(tally(*entries), counts))
 
 
 BALANCE = "rows received = stored + rejected + failed + in flight"
@@ -161,7 +143,7 @@ def test_right_metrics_balance() -> None:
     counts = right_counts()
     assert counts.rejected_by_reason
     assert count_failures(counts) == []
-    assert len(count_checks(promised(ENTRIES, STOCK), counts)) == 6
+    assert len(count_checks(tally(*ENTRIES), counts)) == 6
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from loadtest.processes import Track
 from loadtest.profiles.catalogue import PROFILES, Limits, Profile
-from loadtest.profiles.figures import Entry, figures_of
 from loadtest.profiles.play import Order, Place, locust_command
+from loadtest.profiles.tally import Attempt
 from loadtest.profiles.verdict import (
     answer_checks,
     client_verdict,
@@ -19,7 +19,7 @@ from loadtest.profiles.verdict import (
     within,
 )
 from loadtest.service_counts import ServiceCounts, Worker
-from tests.unit.loadtest.profiles.test_figures import RIGHT, changed, journal
+from tests.unit.loadtest.profiles.test_tally import RIGHT, changed, tally
 
 LIMITS = Limits(p99_ms=500.5, errors_share=0.01, turned_away_share=0.02, arrivals_share_min=0.9)
 ERRORS, AWAY, P99, MADE = (
@@ -34,9 +34,9 @@ REFUSED = changed(RIGHT, status=429, last=False, fault="status 429")
 
 
 def failures(
-    path: Path, entries: list[Entry], limits: Limits = LIMITS, planned: int = 111
+    entries: list[Attempt], limits: Limits = LIMITS, planned: int = 111
 ) -> list[str]:
-    checks = answer_checks(figures_of(journal(path, *entries)), limits, planned)
+    checks = answer_checks(tally(*entries), limits, planned)
     return [check.name for check in checks if not check.passed]
 
 
@@ -55,9 +55,9 @@ def failures(
     ],
 )
 def test_run_at_its_limits_passes_and_one_past_them_fails(
-    tmp_path: Path, entries: list[Entry], planned: int, names: list[str]
+    entries: list[Attempt], planned: int, names: list[str]
 ) -> None:
-    assert failures(tmp_path, entries, planned=planned) == names
+    assert failures(entries, planned=planned) == names
 
 
 def test_checks_say_what_was_expected_and_seen() -> None:
@@ -78,20 +78,19 @@ QUICK = changed(RIGHT, ended_s=100.3)
 @pytest.mark.parametrize(
     ("entries", "code", "words"),
     [
-        ([QUICK, QUICK], 0, "steady: 20 rows accepted"),
+        ([QUICK, QUICK], 0, "steady: 380 rows accepted"),
         ([QUICK, changed(QUICK, fault="accepted 9")], 1, "at most 0 of 2, seen 1\n"),
         ([changed(QUICK, fault="accepted 9")], 1, "accepted 9"),
         ([], 1, "no posts"),
     ],
 )
 def test_answers_alone_are_judged(
-    entries: list[Entry],
+    entries: list[Attempt],
     code: int,
     words: str,
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert client_verdict(journal(tmp_path, *entries), PROFILES["steady"]) == code
+    assert client_verdict(tally(*entries), PROFILES["steady"]) == code
     assert words in capsys.readouterr().out
 
 
@@ -145,7 +144,7 @@ def test_locust_is_told_all_that_was_ordered() -> None:
         Order(profile, 9, seed=4),
         Place("there", 1234, 9090, 9000),
         run="LTx",
-        journal=Path("j.jsonl"),
+        directory=Path("d"),
     )
     given = dict(zip(command[7::2], command[8::2], strict=True))
     assert command[4].endswith("loadtest/profiles/locustfile.py")
@@ -153,4 +152,4 @@ def test_locust_is_told_all_that_was_ordered() -> None:
     assert msgspec.json.decode(given["--order"], type=Profile) == profile
     assert (given["--users"], given["--spawn-rate"]) == ("3", "3")
     assert (given["--seconds"], given["--seed"], given["--run-id"]) == ("9", "4", "LTx")
-    assert given["--journal"] == "j.jsonl"
+    assert given["--tally"] == "d/tally.json"
