@@ -153,5 +153,3 @@ def percentile_ms(times_ms: Sequence[float], percent: float) -> float:
     if not times_ms:
         return 0.0
     return float(np.quantile(times_ms, round(percent / 100, 9), method="inverted_cdf"))
-
-

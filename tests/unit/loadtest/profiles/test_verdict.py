@@ -33,9 +33,7 @@ WRONG = changed(RIGHT, fault="status 500")
 REFUSED = changed(RIGHT, status=429, last=False, fault="status 429")
 
 
-def failures(
-    entries: list[Attempt], limits: Limits = LIMITS, planned: int = 111
-) -> list[str]:
+def failures(entries: list[Attempt], limits: Limits = LIMITS, planned: int = 111) -> list[str]:
     checks = answer_checks(tally(*entries), limits, planned)
     return [check.name for check in checks if not check.passed]
 
