@@ -119,10 +119,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one scenario.
+    """The result of one scenario or sequence.
 
     Attributes:
-        name: Of the scenario.
+        name: Of it.
         books: None where the run ended before.
         retries: Bodies sent again.
         answers: How often each status came, or each error in place of an answer.
@@ -140,6 +140,27 @@ class Report:
     slowest_s: float
     recovery_s: float | None
     failures: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        ledger: Ledger,
+        books: Books | None,
+        failures: list[str],
+        spans_s: Sequence[Span] = (),
+    ) -> "Report":
+        """Return the report of a run with faults in these spans."""
+        return cls(
+            name=name,
+            books=books,
+            retries=ledger.retries,
+            answers=dict(ledger.answers),
+            answered_in_fault=answered_in_fault(ledger, spans_s),
+            slowest_s=ledger.slowest_s,
+            recovery_s=longest_recovery_s(ledger, spans_s),
+            failures=failures,
+        )
 
 
 def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
@@ -167,16 +188,8 @@ def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
             books = balance(Books(), ledger.accounts, database)
     except (RuntimeError, OSError) as error:
         failures.append(str(error))
-    return Report(
-        name=scenario.name,
-        books=books,
-        retries=ledger.retries,
-        answers=dict(ledger.answers),
-        answered_in_fault=answered_in_fault(ledger, scene.spans_s),
-        slowest_s=ledger.slowest_s,
-        recovery_s=longest_recovery_s(ledger, scene.spans_s),
-        failures=[*failures, *failures_of(scenario, ledger, books)],
-    )
+    failures += failures_of(scenario, ledger, books)
+    return Report.of(scenario.name, ledger, books, failures, scene.spans_s)
 
 
 def _await_spooled(scene: Scene, database: QuestDBRest) -> None:

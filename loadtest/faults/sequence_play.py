@@ -5,12 +5,12 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from loadtest.books import Books, balance, balance_committed
 from loadtest.client import Connection, Target
 from loadtest.faults.producers import post_version
 from loadtest.faults.proxy import Proxy
+from loadtest.faults.scenario import Report
 from loadtest.faults.sequences import FaultSequence
 from loadtest.faults.stage import Stage
 from loadtest.ledger import Account, Ledger
@@ -24,48 +24,37 @@ _INSIST_PAUSE_S = 0.05
 _SLOW_BYTES_PER_S = 4_000
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The result of a sequence; `failures` is empty if all is well."""
-
-    sequence: FaultSequence
-    books: Books = field(default_factory=Books)
-    answers: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-
-def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
+def play_sequence(stage: Stage, sequence: FaultSequence) -> Report:
     """Play a sequence, calm down, and balance its books. Leaves the stage for the next one."""
+    ledger, books, failures = Ledger(first=stage.opened), Books(), list[str]()
     try:
         stage.set_up(sequence.setup)
         stage.await_service()
         if not stage.opened:  # rows of scenarios would count as not sent
             with stage.database as database:
                 database.truncate(TABLE)
+        for _ in range(sequence.accounts):
+            ledger.open(sequence.rows, corrected=True)
+        stage.opened += sequence.accounts
+        player = Player(stage, ledger, books, random.Random(sequence.seed))
+        try:
+            for step in sequence.steps:
+                player.do(step)
+            player.calm_down()
+        finally:
+            player.close()
     except (RuntimeError, OSError) as error:
-        return Outcome(sequence, failures=[str(error)])
-    ledger = Ledger(first=stage.opened)
-    stage.opened += sequence.accounts
-    for _ in range(sequence.accounts):
-        ledger.open(sequence.rows, corrected=True)
-    player = Player(stage, ledger, random.Random(sequence.seed))
-    outcome = Outcome(sequence, player.books)
+        failures.append(str(error))
     try:
-        for step in sequence.steps:
-            player.do(step)
-        player.calm_down()
+        if ledger.accounts:
+            with stage.database as database:
+                balance(books, ledger.accounts, database, whole_table=False)
     except (RuntimeError, OSError) as error:
-        outcome.failures.append(str(error))
-    finally:
-        player.close()
-    try:
-        with stage.database as database:
-            balance(outcome.books, ledger.accounts, database, whole_table=False)
-    except (RuntimeError, OSError) as error:
-        outcome.failures.append(str(error))
-    outcome.answers = dict(ledger.answers)
-    outcome.failures += ledger.wrong + outcome.books.findings
-    return outcome
+        failures.append(str(error))
+    failures += ledger.wrong + books.findings
+    if failures:
+        failures.insert(0, f"steps: {'; '.join(sequence.steps)}")
+    return Report.of(sequence.name, ledger, books, failures)
 
 
 class Poster:
@@ -113,11 +102,11 @@ class Player:
     """Does the steps of one sequence.
 
     Attributes:
-        books: Readings that were seen to be undone during the sequence.
+        books: Grow by readings that are seen to be undone during the sequence.
     """
 
-    def __init__(self, stage: Stage, ledger: Ledger, rng: random.Random) -> None:
-        self.books = Books()
+    def __init__(self, stage: Stage, ledger: Ledger, books: Books, rng: random.Random) -> None:
+        self.books = books
         self.stage = stage
         self.rng = rng
         self._accounts = ledger.accounts
