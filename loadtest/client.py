@@ -151,12 +151,7 @@ class Connection:
 
 
 def post_bodies(
-    path: Path,
-    bodies: Iterable[Body],
-    target: Target,
-    *,
-    connections: int,
-    patient: bool = False,
+    path: Path, bodies: Iterable[Body], target: Target, *, connections: int, patient: bool = False
 ) -> PostedRun:
     """Post every body once, each as soon as a connection is free. Answers are not judged.
 

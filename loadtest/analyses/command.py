@@ -14,13 +14,7 @@ from loadtest.analyses.utility import START, MadeUtility
 from loadtest.command_line import add_counts, command_parser
 from loadtest.database import QuestDBRest
 from loadtest.processes import Timed, commit, machine, timed
-from loadtest.service import (
-    CONFIG_NAME,
-    ServiceProcess,
-    ServiceSettings,
-    command,
-    environment,
-)
+from loadtest.service import CONFIG_NAME, ServiceProcess, ServiceSettings, command, environment
 
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.pool import connected

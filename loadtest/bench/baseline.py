@@ -123,9 +123,7 @@ def regressed(changes: Mapping[str, Change]) -> Iterable[str]:
 
 def _entry(figures: Figures) -> Entry:
     return Entry(
-        ratio=figures.ratio,
-        rss_peak_mib=figures.rss_peak_mib,
-        p99_ms=figures.extra.get(LATENCY),
+        ratio=figures.ratio, rss_peak_mib=figures.rss_peak_mib, p99_ms=figures.extra.get(LATENCY)
     )
 
 

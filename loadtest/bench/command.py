@@ -17,16 +17,7 @@ from loadtest.bench.baseline import (
     save_baseline,
 )
 from loadtest.bench.catalogue import BENCHES, Bench
-from loadtest.bench.figures import (
-    FOLDER,
-    Figures,
-    Result,
-    heading,
-    notes,
-    result_of,
-    save,
-    table,
-)
+from loadtest.bench.figures import FOLDER, Figures, Result, heading, notes, result_of, save, table
 from loadtest.bench.suite import NotMeasured, Suite
 from loadtest.command_line import add_choice, command_parser
 

@@ -52,13 +52,7 @@ class BreakingClient:
     """Sends bodies that break, one after the other, and half of them again as a whole."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        port: int,
-        rng: random.Random,
-        *,
-        rows: int,
-        patience_s: float = 10.0,
+        self, ledger: Ledger, port: int, rng: random.Random, *, rows: int, patience_s: float = 10.0
     ) -> None:
         self._ledger = ledger
         self._rows = rows

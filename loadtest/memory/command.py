@@ -15,12 +15,7 @@ from loadtest.memory.bound import bound_mib
 from loadtest.memory.scenarios import SCENARIOS, Scenario, Stage
 from loadtest.processes import MIB, commit, family, listeners, machine
 from loadtest.readings import produce
-from loadtest.service import (
-    DatabasePorts,
-    ServiceProcess,
-    ServiceSettings,
-    running_service,
-)
+from loadtest.service import DatabasePorts, ServiceProcess, ServiceSettings, running_service
 
 TABLE = Table(("scenario", 14), ("bound MiB", 9), ("goal MiB", 9), ("seen MiB", 9), ("", 6))
 STREAM_OVER_UPLOADS_MIB = 10 * 1e6 / 2**20

@@ -226,10 +226,7 @@ SCENARIOS: Sequence[Scenario] = (
         limits=Limits(channel_capacity=200_000, batch_size=100_000),
     ),
     Scenario(
-        "zstd windows",
-        Load(64, 64, zstd=64),
-        _compressed("zstd", 50_000, 64),
-        WINDOWS_GOAL_MIB,
+        "zstd windows", Load(64, 64, zstd=64), _compressed("zstd", 50_000, 64), WINDOWS_GOAL_MIB
     ),
     Scenario("arrays", Load(16, 16, array_bytes=16 * 9 * MIB), _arrays),
     Scenario(

@@ -70,9 +70,7 @@ def test_commit_is_one_word() -> None:
     assert len(commit().split()) == 1
 
 
-def test_listeners_are_those_that_hold_the_listening_socket(
-    child: subprocess.Popen[str],
-) -> None:
+def test_listeners_are_those_that_hold_the_listening_socket(child: subprocess.Popen[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert listeners([child.pid, os.getpid()], port) == [os.getpid()]

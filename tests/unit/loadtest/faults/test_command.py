@@ -4,11 +4,7 @@ from dataclasses import replace
 
 import pytest
 from loadtest.books import Books
-from loadtest.faults.command import (
-    TABLE,
-    main,
-    row,
-)
+from loadtest.faults.command import TABLE, main, row
 from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
 from loadtest.faults.scenario import Report
 from loadtest.faults.scenarios import SCENARIOS

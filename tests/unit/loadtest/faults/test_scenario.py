@@ -8,12 +8,7 @@ import pytest
 from loadtest.books import Books
 from loadtest.client import Answer
 from loadtest.faults.line_faults import random_cuts
-from loadtest.faults.scenario import (
-    Scenario,
-    answered_in_fault,
-    failures_of,
-    longest_recovery_s,
-)
+from loadtest.faults.scenario import Scenario, answered_in_fault, failures_of, longest_recovery_s
 from loadtest.ledger import Account, Ledger
 from loadtest.readings import Body
 

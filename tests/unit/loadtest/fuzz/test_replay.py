@@ -65,9 +65,7 @@ class TakesAnything(BearerAuth):
         return "anybody"
 
 
-def wrong_decode(
-    decode: Callable[..., Decoded],
-) -> Callable[..., Decoded]:
+def wrong_decode(decode: Callable[..., Decoded]) -> Callable[..., Decoded]:
     """Return a decoder's method that loses the last row of what it reads quickly."""
 
     def decoded(self: NdjsonDecoder, *arguments: object, **options: object) -> Decoded:

@@ -83,10 +83,7 @@ QUICK = changed(RIGHT, ended_s=100.3)
     ],
 )
 def test_answers_alone_are_judged(
-    entries: list[Attempt],
-    code: int,
-    words: str,
-    capsys: pytest.CaptureFixture[str],
+    entries: list[Attempt], code: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert client_verdict(tally(*entries), PROFILES["steady"]) == code
     assert words in capsys.readouterr().out
@@ -139,10 +136,7 @@ def test_growth_of_too_few_samples_is_none(samples: list[float]) -> None:
 def test_locust_is_told_all_that_was_ordered() -> None:
     profile = replace(PROFILES["trickle"], users=3, rate=7.5, rows=11)
     command = locust_command(
-        Order(profile, 9, seed=4),
-        Place("there", 1234, 9090, 9000),
-        run="LTx",
-        directory=Path("d"),
+        Order(profile, 9, seed=4), Place("there", 1234, 9090, 9000), run="LTx", directory=Path("d")
     )
     given = dict(zip(command[7::2], command[8::2], strict=True))
     assert command[4].endswith("loadtest/profiles/locustfile.py")
