@@ -1,9 +1,9 @@
 """Misbehaving clients: bodies that end early, break or stall; connections that send nothing."""
 
+import asyncio
 import contextlib
 import http.client
 import random
-import selectors
 import socket
 import struct
 import threading
@@ -120,8 +120,8 @@ class SlowConnections:
         self.opened_count = 0
         self._port = port
         self._count = count
-        self._stopping = threading.Event()
-        self._selector = selectors.DefaultSelector()
+        self._loop = asyncio.new_event_loop()
+        self._all = self._loop.create_task(self._hold_all())
         self._thread = threading.Thread(target=self._run, name="slow connections")
 
     def __enter__(self) -> Self:
@@ -129,55 +129,30 @@ class SlowConnections:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._stopping.set()
+        self._loop.call_soon_threadsafe(self._all.cancel)
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            for _ in range(self._count - len(self._selector.get_map())):
-                self._open()
-            for key, _ in self._selector.select(timeout=0):
-                self._drop_ended(key)
-            for key in list(self._selector.get_map().values()):
-                if key.data == "drips":
-                    self._drip(key)
-            self._stopping.wait(_DRIP_S)
-        for key in list(self._selector.get_map().values()):
-            self._drop(key)
-        self._selector.close()
+        with contextlib.closing(self._loop), contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._all)
 
-    def _open(self) -> None:
-        connection = socket.socket()
-        connection.setblocking(False)
-        connection.connect_ex(("127.0.0.1", self._port))
-        self.opened_count += 1
-        kind = ("silent", "half a head", "drips")[self.opened_count % 3]
-        self._selector.register(connection, selectors.EVENT_READ, kind)
+    async def _hold_all(self) -> None:
+        await asyncio.gather(*map(self._hold, range(self._count)))
+
+    async def _hold(self, number: int) -> None:
+        """Keep one connection of one kind open."""
         head = Target(self._port).head("content-length: 1000")
-        with contextlib.suppress(OSError):
-            if kind == "half a head":
-                connection.send(head.removesuffix(b"\r\n"))
-            elif kind == "drips":
-                connection.send(head + b'{"ts":')
-
-    def _drip(self, key: selectors.SelectorKey) -> None:
-        connection = key.fileobj
-        if isinstance(connection, socket.socket):
+        first = (b"", head.removesuffix(b"\r\n"), head + b'{"ts":')[number % 3]
+        while True:
             with contextlib.suppress(OSError):
-                connection.send(b" ")
-
-    def _drop_ended(self, key: selectors.SelectorKey) -> None:
-        connection = key.fileobj
-        try:
-            ended = isinstance(connection, socket.socket) and not connection.recv(4096)
-        except BlockingIOError:
-            ended = False
-        except OSError:
-            ended = True
-        if ended:
-            self._drop(key)
-
-    def _drop(self, key: selectors.SelectorKey) -> None:
-        self._selector.unregister(key.fileobj)
-        if isinstance(key.fileobj, socket.socket):
-            key.fileobj.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                self.opened_count += 1
+                with contextlib.closing(writer):
+                    writer.write(first)
+                    while not reader.at_eof():
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(_DRIP_S):
+                                await reader.read(4096)
+                        if number % 3 == 2:
+                            writer.write(b" ")
+            await asyncio.sleep(_DRIP_S)

@@ -1,10 +1,11 @@
 """Plays a sequence step by step, waits until it is calm, and balances its versions."""
 
-import queue
+import contextlib
 import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from loadtest.books import Books, balance, balance_committed
 from loadtest.client import Connection, Target
@@ -67,35 +68,31 @@ class Poster:
         self.account = account
         self._ledger = ledger
         self._port = port
-        self._asked: queue.Queue[tuple[bool, float] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name=f"poster {account.number}")
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
 
     def ask(self, *, again: bool, patience_s: float = _PATIENCE_S) -> None:
         """Post the next version, or with `again` the last one unless it is acknowledged.
 
         The connection is closed after `patience_s` seconds without an answer.
         """
-        self._asked.put((again, patience_s))
+        self._last = self._thread.submit(self._post, again, patience_s)
 
     def settle(self) -> None:
         """Return once each post has an answer or a broken connection."""
-        self._asked.join()
+        if self._last is not None:
+            self._last.result()
 
     def close(self) -> None:
         """End the thread once all posts are done."""
-        self._asked.put(None)
-        self._thread.join()
+        self._thread.shutdown()
 
-    def _run(self) -> None:
-        while (asked := self._asked.get()) is not None:
-            again, patience_s = asked
-            account = self.account
-            repeat = again and account.posted > account.acknowledged
-            connection = Connection(Target(self._port, answer_timeout_s=patience_s))
-            post_version(connection, account, account.posted + (not repeat), self._ledger)
-            connection.close()
-            self._asked.task_done()
+    def _post(self, again: bool, patience_s: float) -> None:
+        account = self.account
+        version = account.posted + (not again or account.posted == account.acknowledged)
+        target = Target(self._port, answer_timeout_s=patience_s)
+        with contextlib.closing(Connection(target)) as connection:
+            post_version(connection, account, version, self._ledger)
 
 
 class Player:
