@@ -17,22 +17,6 @@ def test_list_names_every_scenario_and_sequence_once(capsys: pytest.CaptureFixtu
     assert SCENARIOS.keys().isdisjoint([*NAMED, *KAFKA_SCENARIOS])
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--only", "no-such-fault"],
-        ["--seconds", "0"],
-        ["--seconds", "inf"],
-        ["--sequences", "-1"],
-        ["x"],
-    ],
-)
-def test_what_cannot_be_played_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as error:
-        main(arguments)
-    assert error.value.code == 2
-
-
 REPORT = Report(
     name="questdb-killed",
     books=Books(
