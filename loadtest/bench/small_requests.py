@@ -2,18 +2,18 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.bench.case import Request
 from loadtest.bench.figures import Figures, Memory, Round, figures_of
 from loadtest.bench.measuring import run_on_loop
 from loadtest.bench.open_loop import Latencies, arrivals, percentile_ms, send_at
+from loadtest.bench.turns import Side, service_side
 from loadtest.client import Target, post_bodies, questdb_target
 from loadtest.database import QuestDBRest
 from loadtest.ledger import fault_of
 from loadtest.processes import MIB, cpu_spent_s, family
-from loadtest.readings import Body, clean_lines, split_bodies, write_ilp
+from loadtest.readings import clean_lines, split_bodies, write_ilp
 from loadtest.service import ServiceProcess, ServiceSettings, running_service
 from loadtest.stored import COUNT_SQL, TABLE
 
@@ -26,16 +26,6 @@ PEAK_POSTS_MAX = 1000
 """Of a run that looks for the peak, and of one that warms QuestDB up."""
 AGAINST = "direct, p50"
 """The same rows as ready ILP in posts of 100, at the same instants: what QuestDB alone takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One way in, and its posts."""
-
-    path: Path
-    bodies: Sequence[Body]
-    target: Target
-    status: int
 
 
 def small_requests(request: Request) -> Figures:
@@ -53,8 +43,9 @@ def small_requests(request: Request) -> Figures:
         running_service(directory, database, ServiceSettings()) as service,
     ):
         target = Target(service.meter_usage_port)
-        into_service = _Way(ndjson, split_bodies(ndjson, POST_ROWS), target, 200)
-        direct = _Way(ilp, split_bodies(ilp, POST_ROWS), questdb_target(database.http_port), 204)
+        into_service = service_side(ndjson, POST_ROWS, service, CONNECTIONS)
+        alone_target = questdb_target(database.http_port)
+        direct = Side("direct", ilp, split_bodies(ilp, POST_ROWS), alone_target, CONNECTIONS)
         body_rows = LARGE_ROWS if request.case == "peak of large posts" else POST_ROWS
         peak = _peak_rows_per_s(rest, ndjson, target, body_rows)
         # QuestDB's JVM compiles the code for small requests only when they come.
@@ -112,25 +103,29 @@ def _peak_rows_per_s(rest: QuestDBRest, path: Path, target: Target, rows: int) -
     return best
 
 
-def _run(rest: QuestDBRest, way: _Way, instants: Sequence[float]) -> Latencies:
+def _run(rest: QuestDBRest, side: Side, instants: Sequence[float]) -> Latencies:
     """Post at these instants and check that exactly these rows are stored."""
     rest.truncate(TABLE)
-    with way.path.open("rb") as file:
-        content = file.read(sum(body.size for body in way.bodies[: len(instants)]))
+    with side.path.open("rb") as file:
+        content = file.read(sum(body.size for body in side.bodies[: len(instants)]))
 
     def post(number: int) -> bytes:
-        body = way.bodies[number]
-        head = way.target.head(f"content-length: {body.size}")
+        body = side.bodies[number]
+        head = side.target.head(f"content-length: {body.size}")
         return head + content[body.offset : body.offset + body.size]
 
     latencies = run_on_loop(
         lambda: send_at(
-            instants, post, port=way.target.port, status=way.status, connections=CONNECTIONS
+            instants,
+            post,
+            port=side.target.port,
+            status=200 if side.name == "service" else 204,
+            connections=CONNECTIONS,
         )
     )
     rest.wait_applied(TABLE)
     stored = rest.count(COUNT_SQL)
-    sent = sum(body.rows for body in way.bodies[: len(instants)])
+    sent = sum(body.rows for body in side.bodies[: len(instants)])
     if stored != sent:
         raise RuntimeError(f"cannot measure: {sent} rows were sent, {stored} are stored")
     return latencies

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from loadtest.bench.open_loop import Latencies, arrivals, percentile_ms, send_at
@@ -12,43 +12,18 @@ OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 Answer = Callable[[int], Awaitable[bytes]]
 
 
-class Lines(asyncio.Protocol):
-    """One connection to a server that answers every line."""
-
-    def __init__(self, answer: Answer, numbers: Iterator[int], opened: list["Lines"]) -> None:
-        self.transport: asyncio.WriteTransport
-        self._answer = answer
-        self._numbers = numbers
-        self._opened = opened
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
-        self._opened.append(self)
-
-    def data_received(self, data: bytes) -> None:
-        for _ in range(data.count(b"\n")):
-            task = asyncio.create_task(self._reply(next(self._numbers)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _reply(self, number: int) -> None:
-        self.transport.write(await self._answer(number))
-
-
 @contextlib.asynccontextmanager
 async def server(answer: Answer) -> AsyncIterator[int]:
     """Answer the n-th line that comes, over whatever connection, with what `answer` returns."""
-    numbers, opened = itertools.count(), list[Lines]()
-    listening = await asyncio.get_running_loop().create_server(
-        lambda: Lines(answer, numbers, opened), "127.0.0.1", 0
-    )
-    async with listening:
+    numbers = itertools.count()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            while await reader.readline():
+                writer.write(await answer(next(numbers)))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         yield int(listening.sockets[0].getsockname()[1])
-        for connection in opened:
-            connection.transport.close()
-        await asyncio.sleep(0)
 
 
 def send(answer: Answer, instants: list[float], *, connections: int = 1) -> Latencies:
