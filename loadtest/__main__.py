@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from loadtest.bench.case import exit_on_sigterm
+from loadtest.command_line import exit_on_sigterm
 
 COMMANDS = {
     "bench": ("bench.command", "measure each part of the data path; compare with a baseline"),

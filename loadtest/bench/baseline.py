@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from loadtest.bench.catalogue import BENCHES
 from loadtest.bench.figures import FOLDER, Figures, Result
+from loadtest.bench.suite import BENCHES
 
 OWN = FOLDER / "baseline.json"
 """Of this machine: `--save-baseline` writes it."""
@@ -109,11 +109,6 @@ def compare(result: Result, baseline: Baseline) -> Mapping[str, Change]:
         if old is not None and (at_home or BENCHES[figures.bench].place == "process"):
             changes[figures.key] = _change(figures, old, at_home=at_home)
     return changes
-
-
-def calmer(first: Figures, second: Figures) -> Figures:
-    """Return the better of two measurements of one case: noise only ever makes it worse."""
-    return second if second.ratio > first.ratio else first
 
 
 def regressed(changes: Mapping[str, Change]) -> Iterable[str]:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pyarrow as pa
-from loadtest.bench.case import Request
 from loadtest.bench.cpu import SPEC, Decoded
-from loadtest.bench.figures import Figures
+from loadtest.bench.figures import Figures, Request
 from loadtest.stored import TABLE
 
 from utility_ts_analytics.files.replaced.replacements import Replacements

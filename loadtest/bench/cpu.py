@@ -11,8 +11,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 import zstandard
-from loadtest.bench.case import Request
-from loadtest.bench.figures import Figures
+from loadtest.bench.figures import Figures, Request
 from loadtest.bench.measuring import Trial, Work, measure_cpu, run_on_loop
 from loadtest.readings import clean_lines
 from loadtest.stored import TABLE

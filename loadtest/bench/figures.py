@@ -3,13 +3,15 @@
 import importlib.metadata
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from loadtest.bench.case import Request
 from loadtest.command_line import Table
 from loadtest.processes import commit, machine
+
+from utility_ts_analytics.database.embedded_questdb.server import RunningQuestDB
 
 FOLDER = Path(__file__).parent / "runs"
 """Of results, not in git: figures belong to the machine that they were measured on."""
@@ -19,6 +21,34 @@ _TABLE = Table(
     *(("bench", 34), ("rows/s", 11), ("spread", 6), ("MB/s", 6), ("CPU us/row", 10)),
     *(("peak MiB", 8), ("added", 5), ("ratio", 6), ("low..high", 14), ("to", 15), ("baseline", 10)),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One case to measure.
+
+    Attributes:
+        rows: About how many readings to work on.
+        rounds: Rounds that count.
+        seconds: Length of a round with a pace of its own.
+        directory: For files of this case; exists, and is removed afterwards.
+        database: Where the bench needs one.
+    """
+
+    bench: str
+    case: str
+    rows: int
+    rounds: int
+    seconds: float
+    directory: Path
+    database: RunningQuestDB | None = None
+
+    @property
+    def needed_database(self) -> RunningQuestDB:
+        """The QuestDB of a bench that needs one."""
+        if self.database is None:
+            raise ValueError(f"cannot run {self.bench}: it needs a QuestDB")
+        return self.database
 
 
 class Round(msgspec.Struct, frozen=True):

@@ -12,8 +12,7 @@ from typing import TypeVar
 
 import msgspec
 import uvloop
-from loadtest.bench.case import Request
-from loadtest.bench.figures import Figures, Memory, Round, figures_of
+from loadtest.bench.figures import Figures, Memory, Request, Round, figures_of
 from loadtest.stored import SentReading
 
 _CALIBRATION_ROWS_MAX = 20_000

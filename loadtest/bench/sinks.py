@@ -3,12 +3,10 @@
 import itertools
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from loadtest.bench import end_to_end as both_sides
-from loadtest.bench.case import Request
 from loadtest.bench.cpu import SPEC, Decoded
-from loadtest.bench.figures import Figures, Memory, Round, figures_of
+from loadtest.bench.figures import Figures, Memory, Request, Round, figures_of
 from loadtest.bench.measuring import peak_mib, reset_peak, run_on_loop
 from loadtest.client import post_bodies, questdb_target
 from loadtest.database import QuestDBRest
@@ -91,7 +89,7 @@ class _Sides:
         self.rows = len(decoded.lines)
         readings = list(itertools.chain.from_iterable(decoded.blocks))
         self._batches = [readings[at : at + batch_rows] for at in range(0, self.rows, batch_rows)]
-        self.ndjson, self._ilp = (Path(request.directory, name) for name in ("ndjson", "ilp"))
+        self.ndjson, self._ilp = (request.directory / name for name in ("ndjson", "ilp"))
         self.ndjson.write_bytes(b"".join(decoded.lines))
         write_ilp(self.ndjson, self._ilp)
         self._bodies = split_bodies(self._ilp, batch_rows)

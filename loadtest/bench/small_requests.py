@@ -4,8 +4,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.bench.case import Request
-from loadtest.bench.figures import Figures, Memory, Round, figures_of
+from loadtest.bench.figures import Figures, Memory, Request, Round, figures_of
 from loadtest.bench.measuring import run_on_loop
 from loadtest.bench.open_loop import Latencies, arrivals, percentile_ms, send_at
 from loadtest.bench.turns import Side, service_side
@@ -34,7 +33,7 @@ def small_requests(request: Request) -> Figures:
     The peak is found in a closed loop, then posts are made at a fifth of it in an open one.
     """
     database = request.needed_database
-    directory = Path(request.directory)
+    directory = request.directory
     ndjson, ilp = directory / "readings.ndjson", directory / "readings.ilp"
     ndjson.write_bytes(b"".join(clean_lines(request.rows)))
     write_ilp(ndjson, ilp)

@@ -8,14 +8,13 @@ from loadtest.bench.baseline import (
     COMMON,
     FOREIGN_TOLERANCE,
     Baseline,
-    calmer,
     compare,
     load_baseline,
     regressed,
     save_baseline,
 )
-from loadtest.bench.catalogue import BENCHES
 from loadtest.bench.figures import Figures
+from loadtest.bench.suite import BENCHES
 from tests.unit.loadtest.bench.test_figures import figures, result
 
 TOLERANCE = BENCHES["event_id"].tolerance
@@ -100,12 +99,6 @@ def test_runs_of_different_machines_do_not_mix(tmp_path: Path) -> None:
     baseline(tmp_path / "b", figures())
     with pytest.raises(ValueError, match="another machine"):
         save_baseline(result(figures(), machine=ELSEWHERE), tmp_path / "b")
-
-
-def test_of_two_measurements_the_calmer_one_counts() -> None:
-    slow, fast = figures(ratio=1.0), figures(ratio=2.0)
-    assert calmer(slow, fast) is fast
-    assert calmer(fast, slow) is fast
 
 
 def test_common_baseline_has_every_case_that_holds_elsewhere() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 from loadtest.bench.baseline import Change
-from loadtest.bench.case import Request
 from loadtest.bench.figures import (
     FOLDER,
     Figures,
     Memory,
+    Request,
     Result,
     Round,
     figures_of,
@@ -29,7 +29,7 @@ MACHINE: dict[str, str | int] = {"cpu": "a cpu", "cores": 2}
 def figures(bench: str = "event_id", case: str = "", **changed: Any) -> Figures:
     ratio = changed.get("ratio", 2.0)
     return figures_of(
-        Request(bench=bench, case=case, rows=1, rounds=1, seconds=1, directory=""),
+        Request(bench, case, 1, 1, 1, Path()),
         [Round(0.02, 0.01, ratio * 0.9), Round(0.01, 0.02, ratio * 1.1)],
         Memory(changed.get("peak_mib", 100.0), changed.get("before_mib", 60.0)),
         rows=1_000,

@@ -10,11 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from loadtest.bench.baseline import Baseline, load_baseline
-from loadtest.bench.case import Request
-from loadtest.bench.catalogue import BENCHES, Bench, Effort
 from loadtest.bench.command import main
-from loadtest.bench.figures import Result
-from loadtest.bench.suite import NotMeasured, Suite
+from loadtest.bench.figures import Request, Result
+from loadtest.bench.suite import BENCHES, Bench, Effort, Suite
 from loadtest.processes import wait_until
 
 ROOT = Path(__file__).parents[4]
@@ -73,7 +71,7 @@ def test_run_is_kept_and_only_one_that_is_much_slower_than_it_fails(tmp_path: Pa
 def test_case_that_fails_is_told_and_is_no_figure(capfd: pytest.CaptureFixture[str]) -> None:
     nothing = Bench("event_id", "cpu", "process", 0.1, quick=Effort(rows=0, rounds=1))
     with Suite(quick=True) as suite:
-        assert list(suite.run([nothing])) == [NotMeasured("event_id", "")]
+        assert suite.run_case(nothing, "") is None
     assert "Error" in capfd.readouterr().err
 
 
@@ -97,16 +95,19 @@ def test_every_question_is_in_the_catalogue_and_listed(capsys: pytest.CaptureFix
 def stuck(request: Request) -> None:
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as below:
-        Path(request.directory, "begun").write_text(str(below.pid))
+        (request.directory / "begun").write_text(str(below.pid))
         below.wait()
 
 
 MEASURES = """
 import sys
-from loadtest.bench.case import Request, exit_on_sigterm, in_process
+from pathlib import Path
+from loadtest.bench.figures import Request
+from loadtest.bench.suite import in_process
+from loadtest.command_line import exit_on_sigterm
 from tests.unit.loadtest.bench.test_suite import stuck
 exit_on_sigterm()
-request = Request(bench="", case="", rows=1, rounds=1, seconds=1, directory=sys.argv[1])
+request = Request("", "", 1, 1, 1, Path(sys.argv[1]))
 in_process(stuck, request, timeout_s=300)
 """
 
