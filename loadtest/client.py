@@ -194,8 +194,8 @@ def _post_share(
                 return answers
             try:
                 answer = connection.post(file, body)
-            except ConnectionError:
-                if refusals is None:
+            except ConnectionError as error:
+                if refusals is None or isinstance(error, ConnectionRefusedError):
                     raise
                 # Of many clients refused at once, some find the connection closed
                 # (docs/decisions/0007).

@@ -111,3 +111,20 @@ def test_nobody_there_and_silence_for_too_long_are_errors(lines: Path) -> None:
             post_bodies(lines, [Body(0, 7, 1)], silent, connections=1)
     with pytest.raises(ConnectionRefusedError):
         post_bodies(lines, [Body(0, 7, 1)], Target(closed_port()), connections=2)
+
+
+def test_patient_run_takes_a_closed_connection_for_a_refusal(port: int, lines: Path) -> None:
+    class Closing(Receiver):
+        def reply(self) -> None:
+            if not self.received:
+                self.read_body()
+                self.received.append(b"")
+                self.close_connection = True
+            else:
+                super().reply()
+
+    bodies = split_bodies(lines, 1000)
+    with serving(Closing) as closing:
+        target = Target(closing, "/", "text/plain")
+        run = post_bodies(lines, bodies, target, connections=1, patient=True)
+    assert ([answer.status for answer in run.answers], run.refusals) == ([200], 1)
