@@ -125,11 +125,6 @@ class Stage:
         return QuestDBRest(self._running.http_port)
 
     @property
-    def has_service(self) -> bool:
-        """Whether a service was set up; it may have ended."""
-        return self._service is not None
-
-    @property
     def questdb_runs(self) -> bool:
         """Whether QuestDB was started and not ended."""
         return self._running is not None

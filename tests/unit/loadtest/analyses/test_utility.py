@@ -3,10 +3,14 @@
 import csv
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
-from loadtest.analyses.utility import MadeUtility
+from loadtest.analyses.command import faults
+from loadtest.analyses.utility import Energy, MadeUtility
+
+from utility_ts_analytics.queries.time_range import TimeRange
 
 METERS = 300
 DAYS = 2
@@ -59,3 +63,34 @@ def test_same_utility_twice_is_the_same_and_every_meter_is_mapped_once(tmp_path:
     with (tmp_path / "first" / name).open() as file:
         mapped = [row["meter_id"] for row in csv.DictReader(file)]
     assert len(set(mapped)) == len(mapped) == METERS
+
+
+class Told:
+    """A database that tells these figures."""
+
+    def __init__(self, rows: int, *balance: float) -> None:
+        self._rows = rows
+        self._balance = balance
+
+    def count(self, _sql: str) -> int:
+        return self._rows
+
+    def rows(self, _sql: str, row_type: type[Any]) -> list[Any]:
+        return [row_type(*self._balance)]
+
+
+def test_energy_or_row_that_is_not_as_made_is_told() -> None:
+    utility = MadeUtility(1)
+    utility.energy = Energy(supplied=100.0, generation=20.0, demand=110.0, rows=7)
+    period = TimeRange("2024-01-01", "2024-01-02")
+
+    def found(rows: int, *balance: float) -> list[str]:
+        told: Any = Told(rows, *balance)
+        return faults(told, utility, period)
+
+    right = (100.0, 20.0, 110.0, 10.0)
+    assert found(7, *right) == []
+    assert found(6, *right) == ["6 readings are stored, 7 were made"]
+    for index in range(4):
+        wrong = [value + (0.01 if at == index else 0) for at, value in enumerate(right)]
+        assert len(found(7, *wrong)) == 1
