@@ -5,11 +5,12 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import pyarrow.parquet as pq
 from loadtest.analyses.utility import START, MadeUtility
 from loadtest.command_line import add_counts, command_parser
 from loadtest.database import QuestDBRest
@@ -86,7 +87,8 @@ _BLOCK_DAYS = 31
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make, load, archive, ask and check; 0 if the figures are right."""
     options = _parse(arguments)
-    with _folder(options.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="analyses-") as name:
+        folder = Path(name)
         utility = MadeUtility(options.meters)
         start = datetime(START.year, START.month, START.day, tzinfo=UTC)
         period = TimeRange(start, start + timedelta(days=options.days))
@@ -167,7 +169,7 @@ class _Study:
             warm = self._run("analyze", *told)
             peak_mib = max(cold.peak_mib, warm.peak_mib)
             print(
-                f"{name:<22}{_rows(out):>10,}{cold.wall_s:>8.1f} s{warm.wall_s:>8.1f} s"
+                f"{name:<22}{pq.read_metadata(out).num_rows:>10,}{cold.wall_s:>8.1f} s{warm.wall_s:>8.1f} s"
                 f"{peak_mib:>8.0f}",
                 flush=True,
             )
@@ -203,29 +205,12 @@ def _forget_files(directory: Path) -> None:
                 os.close(descriptor)
 
 
-def _rows(path: Path) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(path).num_rows)
-
-
 async def _insert(paths: Sequence[Path], pg_uri: str) -> None:
     """Insert files that are called after their table, with a day behind it or without."""
     specs = table_specs()
     async with connected(pg_uri) as connection:
         for path in paths:
             await insert_csv(connection, path, specs[path.stem.partition("-")[0]])
-
-
-@contextlib.contextmanager
-def _folder(wanted: Path | None) -> Iterator[Path]:
-    """Yield an empty folder: the wanted one, which stays, or one that goes."""
-    if wanted is not None:
-        wanted.mkdir(parents=True)
-        yield wanted.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="analyses-") as name:
-        yield Path(name)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -237,7 +222,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         " (--days 366) takes three quarters of an hour and 35 GB of disk.",
         example="--meters 1000 --days 7",
     )
-    parser.add_argument("--folder", type=Path, help="keep all files in this new folder")
     counts = {
         "meters": (10_000, "meters of the utility"),
         "days": (31, "days from 2024-01-01 on"),
