@@ -168,11 +168,9 @@ class _Study:
             cold = self._run("analyze", *told)
             warm = self._run("analyze", *told)
             peak_mib = max(cold.peak_mib, warm.peak_mib)
-            print(
-                f"{name:<22}{pq.read_metadata(out).num_rows:>10,}{cold.wall_s:>8.1f} s{warm.wall_s:>8.1f} s"
-                f"{peak_mib:>8.0f}",
-                flush=True,
-            )
+            rows = pq.read_metadata(out).num_rows
+            times = f"{cold.wall_s:>8.1f} s{warm.wall_s:>8.1f} s"
+            print(f"{name:<22}{rows:>10,}{times}{peak_mib:>8.0f}", flush=True)
 
     def write(self, *arguments: str) -> None:
         """Run a command that writes something."""
