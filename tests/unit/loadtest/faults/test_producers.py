@@ -8,7 +8,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import BinaryIO, ClassVar
 
 import msgspec
@@ -19,7 +18,7 @@ from loadtest.ledger import Account, Acknowledged, Ledger
 from loadtest.processes import wait_until
 from loadtest.readings import Body
 from loadtest.stored import SentReading
-from tests.unit.loadtest.http_server import Handler, closed_port, serving
+from tests.unit.loadtest.http_server import Handler, serving
 
 ROWS = 3
 PACE = Pace(producers=2, body_rows=ROWS, pause_s=0.0, wait_s_max=0.05, correctors=0)
@@ -91,17 +90,6 @@ def test_every_body_is_posted_once_in_both_framings(serve: Serve) -> None:
     assert (ledger.retries, seen.chunked) == (0, {True, False})
 
 
-def test_correctors_post_versions_of_readings_of_their_own(serve: Serve) -> None:
-    port, seen = serve(committed)
-    pace = replace(PACE, producers=0, correctors=2, corrected_rows=ROWS)
-    ledger = posted(port, lambda it: it.answers["200"] >= 20, pace)
-    assert len(ledger.accounts) == 4
-    for account in ledger.accounts:
-        assert account.corrected
-        assert account.posted == account.committed == account.attempts
-        assert all(seen.attempts[account.body(it + 1)] == 1 for it in range(account.posted))
-
-
 @pytest.mark.parametrize("first", [(503, {"accepted": 2}), (429, {}), (408, {}), (500, {}), None])
 def test_trouble_and_lost_answers_are_tried_again_whatever_they_ask_for(
     first: tuple[int, dict[str, object]] | None, serve: Serve
@@ -120,16 +108,6 @@ def test_refusal_for_good_is_kept_and_not_repeated(serve: Serve) -> None:
     assert set(seen.attempts.values()) == {1}
     assert ledger.wrong_count == len(ledger.accounts)
     assert not any(it.acknowledged for it in ledger.accounts)
-
-
-def test_refused_connection_is_tried_again() -> None:
-    ledger = Ledger()
-    with Load(ledger, closed_port(), PACE) as load:
-        wait_until(
-            lambda: ledger.answers["ConnectionRefusedError"] >= 4, "tried", timeout_s=PATIENCE_S
-        )
-        load.stop(timeout_s=0.0)
-    assert len(ledger.accounts) == PACE.producers
 
 
 def test_stop_finishes_what_is_under_way_and_begins_nothing(serve: Serve) -> None:
