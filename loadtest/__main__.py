@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from loadtest.bench.case import exit_on_sigterm
+from loadtest.command_line import exit_on_sigterm
 
 COMMANDS = {
     "bench": ("bench.command", "measure each part of the data path; compare with a baseline"),
@@ -16,7 +16,7 @@ COMMANDS = {
     "faults": ("faults.command", "break things under load and balance the books"),
     "profile": ("profiles.command", "load profiles of a day, judged by their books"),
     "memory": ("memory.command", "hold the memory of a worker to its formula"),
-    "capacity": ("capacity.command", "the curves of docs/CAPACITY.md"),
+    "capacity": ("capacity", "the tables of docs/CAPACITY.md"),
     "analyses": ("analyses.command", "archive, questions and report on a synthetic utility"),
     "fuzz": ("fuzz.command", "coverage-guided fuzzing of all input"),
 }

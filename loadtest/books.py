@@ -1,28 +1,24 @@
 """Balances what clients were promised against the table, row by row and value by value."""
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 
 from loadtest.database import QuestDBRest
-from loadtest.ledger import Entry
+from loadtest.ledger import KEPT_MAX, STEP, Account, reading_of
 from loadtest.stored import (
     FIRST,
     LAST,
-    PAGE_ROWS,
     TABLE,
     Key,
     StoredReading,
+    differences,
     expected_row,
-    page_differences,
-    pages,
     stored_between,
 )
 
-FINDINGS_KEPT_MAX = 20
-"""More are counted but not kept."""
+_PAGE_ROWS = 20_000
+"""Rows compared at a time, at least."""
 
 
 @dataclass(slots=True)
@@ -30,8 +26,7 @@ class Books:
     """The result of comparing the table with the promises of one run.
 
     Attributes:
-        acknowledged: Rows of bodies that an answer promised whole and that were not released;
-            without readings that have versions.
+        acknowledged: Promised rows of groups that are posted in one version.
         keys: Readings that were posted in several versions.
         versions: Acknowledged versions of them.
         stored: Rows in the table.
@@ -61,105 +56,154 @@ class Books:
 
     def find(self, text: str) -> None:
         """Keep a finding; there may be many."""
-        if len(self.findings) < FINDINGS_KEPT_MAX:
+        if len(self.findings) < KEPT_MAX:
             self.findings.append(text)
 
 
 def balance(
-    path: Path,
-    entries: Sequence[Entry],
+    books: Books,
+    accounts: Sequence[Account],
     database: QuestDBRest,
     *,
-    start: datetime = FIRST,
-    page_rows: int = PAGE_ROWS,
+    whole_table: bool = True,
+    page_rows: int = _PAGE_ROWS,
 ) -> Books:
-    """Compare the table with the ledger of one run.
+    """Add the comparison of the table with some accounts to the books, and return these.
 
-    Every row of an acknowledged body must be there once. Of another body, as many rows as the best
-    of its answers called accepted; the others may be there. The pages cover all time from `start`
-    on, so a row that was never sent is found wherever it lies. Memory does not grow with the run.
+    Every row of an acknowledged group must be there once, in the last acknowledged version or in
+    one that was posted later. Of another group, as many rows as the best of its answers called
+    accepted; the others may be there. Memory does not grow with the run.
 
     Args:
-        path: The file of the bodies: NDJSON, ordered by `ts`, each line with its own key.
-        entries: One for each body from the first one on; the rest of the file was not sent.
+        books: Grow.
+        accounts: All accounts of a span of time, in the order of their numbers.
         database: Where the table is.
-        start: Rows before this moment are not looked at.
+        whole_table: Whether there may be no other rows at any time, or only within that span.
         page_rows: Rows compared at a time, at least.
 
     Raises:
         RuntimeError: Committed rows are not applied in time.
     """
     database.wait_applied(TABLE)
-    promised = [entry for entry in entries if not entry.released]
-    books = Books(acknowledged=sum(it.body.rows for it in promised if it.acknowledged))
-    missing_rows = [0] * len(entries)
-    sent = _Sent(entries)
-    first = True
-    with path.open("rb") as lines:
-        waiting = pages(itertools.islice(lines, sent.rows), page_rows)
-        page = next(waiting, [])
-        while page or first:
-            first = False
-            following = next(waiting, [])
-            end = following[0].ts.astimezone(UTC) if following else LAST
-            expected = sent.of_page([expected_row(reading) for reading in page])
-            stored = stored_between(database, start, end)
-            _enter(books, missing_rows, expected, stored)
-            page, start = following, end
-    for entry in promised:
-        _settle(books, entry, missing_rows[entry.index])
+    pages = list(_pages(accounts, page_rows)) or [[]]
+    for number, page in enumerate(pages):
+        start = page[0].ts if page and (number or not whole_table) else FIRST
+        last = number == len(pages) - 1
+        end = (
+            LAST
+            if last and whole_table
+            else page[-1].ts + STEP
+            if last
+            else pages[number + 1][0].ts
+        )
+        _enter(books, page, stored_between(database, start, end))
     return books
 
 
-class _Sent:
-    """Walks the rows of the bodies in the order of the file; `rows` is how many."""
+def balance_committed(books: Books, accounts: Sequence[Account], database: QuestDBRest) -> None:
+    """Count as undone the readings that are older in the table than their committed version.
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self.rows = sum(entry.body.rows for entry in entries)
-        self._states = (
-            (entry.index, number < entry.sent_rows)
-            for entry in entries
-            for number in range(entry.body.rows)
+    May be asked while faults last, but not while these readings are posted.
+
+    Raises:
+        RuntimeError: Committed rows are not applied in time.
+    """
+    database.wait_applied(TABLE)
+    rows = stored_between(database, accounts[0].ts, accounts[-1].ts + STEP)
+    stored = {(row.ts, row.meter_id): _version(row) for row in rows}
+    for account in accounts:
+        older = sum(stored.get(key, 0) < account.committed for key in account.each_key())
+        if older:
+            books.undone += older
+            books.find(
+                f"{account.ts.isoformat()}: version {account.committed} was committed, a moment"
+                f" later {older} of {account.rows} readings are older"
+            )
+
+
+def _pages(accounts: Sequence[Account], page_rows: int) -> Iterator[list[Account]]:
+    page: list[Account] = []
+    for account in accounts:
+        page.append(account)
+        if sum(it.rows for it in page) >= page_rows:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _enter(books: Books, page: Sequence[Account], stored: Sequence[StoredReading]) -> None:
+    owners = {
+        key: account
+        for account in page
+        for index, key in enumerate(account.each_key())
+        if index < account.sent_rows
+    }
+    seen: set[Key] = set()
+    present: Counter[int] = Counter()
+    older: Counter[tuple[int, int]] = Counter()
+    for row in stored:
+        books.stored += 1
+        key = (row.ts, row.meter_id)
+        if key not in owners:
+            books.unsent += 1
+            books.find(f"{_name(key)}: stored, and not sent")
+        elif key in seen:
+            books.doubled += 1
+            books.find(f"{_name(key)}: stored once more")
+        else:
+            seen.add(key)
+            account, version = owners[key], _version(row)
+            present[account.number] += 1
+            if not _is_right(books, account, key, row):
+                books.wrong += 1
+            elif version < account.acknowledged:
+                older[account.number, version] += 1
+    for account in page:
+        _settle(books, account, present[account.number])
+    by_number = {account.number: account for account in page}
+    for (number, version), rows in older.items():
+        account = by_number[number]
+        books.undone += rows
+        books.find(
+            f"{account.ts.isoformat()}: version {account.acknowledged} was promised,"
+            f" version {version} is stored for {rows} of {account.rows}"
         )
 
-    def of_page(self, rows: Iterable[StoredReading]) -> dict[Key, tuple[StoredReading, int]]:
-        """Return those of the next rows that were sent, each with the index of its body."""
-        return {
-            (row.ts, row.meter_id): (row, index)
-            for row, (index, was_sent) in zip(rows, self._states, strict=False)
-            if was_sent
-        }
 
-
-def _enter(
-    books: Books,
-    missing_rows: list[int],
-    expected: dict[Key, tuple[StoredReading, int]],
-    stored: Sequence[StoredReading],
-) -> None:
-    books.stored += len(stored)
-    wrong: set[tuple[datetime, str]] = set()
-    wanted = {key: row for key, (row, _) in expected.items()}
-    for found in page_differences(wanted, stored):
-        key = (found.ts, found.meter_id)
-        if found.column != "row":
-            wrong.add(key)
-        elif found.stored == "nothing":
-            missing_rows[expected[key][1]] += 1
-            continue
-        elif key in expected:
-            books.doubled += 1
-        else:
-            books.unsent += 1
-        books.find(str(found))
-    books.wrong += len(wrong)
-
-
-def _settle(books: Books, entry: Entry, missing: int) -> None:
-    lost = max(0, entry.promised_rows - (entry.sent_rows - missing))
-    if lost:
+def _settle(books: Books, account: Account, present: int) -> None:
+    if account.corrected:
+        books.keys += account.rows
+        books.versions += account.acknowledgements * account.rows
+    elif account.acknowledged:
+        books.acknowledged += account.rows
+    promised_rows = account.rows if account.acknowledged else account.promised_rows
+    lost = promised_rows - present
+    if lost > 0:
         books.lost += lost
         books.find(
-            f"body {entry.index}: {entry.promised_rows} of {entry.body.rows} rows were promised,"
+            f"{account.ts.isoformat()}: {promised_rows} of {account.rows} rows were promised,"
             f" {lost} of them are not stored"
         )
+
+
+def _version(row: StoredReading) -> int:
+    """Return which version a row says it is; 0 if it says nothing."""
+    text = (row.premise_id or "").removeprefix("v")
+    return int(text) if text.isdecimal() else 0
+
+
+def _is_right(books: Books, account: Account, key: Key, row: StoredReading) -> bool:
+    version = _version(row)
+    if not 1 <= version <= account.posted:
+        books.find(f"{_name(key)}: not as any version was sent: {row}")
+        return False
+    found = differences(expected_row(reading_of(key, version)), row)
+    if found:
+        books.find(f"{_name(key)}: version {version}: {'; '.join(found)}")
+    return not found
+
+
+def _name(key: Key) -> str:
+    ts, meter_id = key
+    return f"{ts.isoformat()} {meter_id}"

@@ -21,6 +21,8 @@ from loadtest.readings import Body
 PATH = "/ingest/meter_usage/ndjson"
 CONTENT_TYPE = "application/x-ndjson"
 _TOO_MANY = http.client.TOO_MANY_REQUESTS
+_REFUSALS_MAX = 20_000
+"""Of one run; more of them are no load any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +153,7 @@ class Connection:
 
 
 def post_bodies(
-    path: Path,
-    bodies: Iterable[Body],
-    target: Target,
-    *,
-    connections: int,
-    patient: bool = False,
+    path: Path, bodies: Iterable[Body], target: Target, *, connections: int, patient: bool = False
 ) -> PostedRun:
     """Post every body once, each as soon as a connection is free. Answers are not judged.
 
@@ -165,10 +162,12 @@ def post_bodies(
         bodies: In the order in which they are sent.
         target: Where they go.
         connections: Open at the same time.
-        patient: Whether a body refused with 429 is sent again after the wait that it asks for.
+        patient: Whether a body refused with 429, or by a closed connection, is sent again after the
+            wait that it asks for.
 
     Raises:
         OSError: A connection was refused, or broke without an answer.
+        RuntimeError: Patience came to its end.
     """
     waiting = deque(bodies)
     refusals: list[Answer] = []
@@ -193,32 +192,19 @@ def _post_share(
                 body = waiting.popleft()
             except IndexError:
                 return answers
-            answer = connection.post(file, body)
+            try:
+                answer = connection.post(file, body)
+            except ConnectionError as error:
+                if refusals is None or isinstance(error, ConnectionRefusedError):
+                    raise
+                # Of many clients refused at once, some find the connection closed
+                # (docs/decisions/0007).
+                answer = Answer(body, _TOO_MANY, b"", retry_after_s=1)
             if refusals is not None and answer.status == _TOO_MANY:
+                if len(refusals) == _REFUSALS_MAX:
+                    raise RuntimeError(f"not admitted after {_REFUSALS_MAX} refusals")
                 refusals.append(answer)
                 waiting.append(body)
                 threading.Event().wait(answer.retry_after_s)
             else:
                 answers.append(answer)
-
-
-def post_until_admitted(
-    path: Path, body: Body, target: Target, *, attempts_max: int = 100
-) -> Answer:
-    """Post one body, again each second while it is refused with 429; return the last answer.
-
-    Where more than 64 clients are refused at once, some find the connection closed instead of the
-    429 (docs/decisions/0007): they come back too.
-    """
-    for attempt in range(attempts_max):
-        try:
-            with Connection(target) as connection, path.open("rb") as file:
-                answer = connection.post(file, body)
-        except ConnectionError:
-            if attempt + 1 == attempts_max:
-                raise
-        else:
-            if answer.status != _TOO_MANY:
-                return answer
-        threading.Event().wait(1.0)
-    raise RuntimeError(f"not admitted in {attempts_max} attempts")

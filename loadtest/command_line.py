@@ -1,7 +1,10 @@
-"""Parsers and Markdown tables of the subcommands."""
+"""Parsers, Markdown tables and the end of the subcommands."""
 
 import argparse
+import signal
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from types import FrameType
 
 
 def command_parser(name: str, description: str, *, example: str) -> argparse.ArgumentParser:
@@ -66,3 +69,12 @@ class Table:
             for at, (cell, (name, width)) in enumerate(zip(cells, self._columns, strict=True))
         )
         return "| " + " | ".join([first, *rest]) + " |"
+
+
+def exit_on_sigterm() -> None:
+    """Leave by an exception on SIGTERM, so that every `with` on the way out ends its part."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)

@@ -16,17 +16,13 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import pyarrow.compute
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet
-from loadtest.bench.turns import Side, Turns, direct_side, service_side
+from loadtest.bench.turns import Side, Turns, direct_side, in_turns, service_side
 from loadtest.command_line import Table, add_counts, command_parser
 from loadtest.database import QuestDBRest, own_questdb
 from loadtest.processes import machine, timed
 from loadtest.readings import produce
-from loadtest.service import CONFIG_NAME, ServiceSettings, command, environment, running_service
-from loadtest.stored import TABLE
+from loadtest.service import ServiceSettings, command, environment, running_service
+from loadtest.stored import COUNT_SQL, TABLE
 
 KINDS = ("ndjson", "csv", "parquet", "ndjson-sql", "csv-sql", "wide-sql")
 _MAPPINGS = {
@@ -69,104 +65,96 @@ class Figure:
     peak_mib: float = 0.0
 
 
-class Loads:
-    """Runs `load` as a user would."""
+def _loaded(path: Path, few: Path, config: Path, database: QuestDBRest, rows: int) -> Figure:
+    """Load a file into an empty table, as a user would.
 
-    def __init__(self, config: Path, database: QuestDBRest, rows: int) -> None:
-        self._config = config
-        self._database = database
-        self._rows = rows
-        self._start_s: dict[Path, float] = {}
-
-    def run(self, path: Path) -> Figure:
-        """Load a file into an empty table.
-
-        Raises:
-            RuntimeError: It failed, or not every row is visible at the end.
-        """
-        if path not in self._start_s:
-            few = path.with_name(f"few{path.suffix}")
-            self._start_s[path] = timed(self._command(few), environment()).wall_s
-        self._database.truncate(TABLE)
-        started_s = time.monotonic()
-        taken = timed(self._command(path), environment())
-        self._database.wait_applied(TABLE)
-        visible_s = time.monotonic() - started_s
-        visible_rows = self._database.count(f"SELECT count() FROM {TABLE}")  # noqa: S608 - constant
-        if visible_rows != self._rows:
-            raise RuntimeError(
-                f"cannot measure the load of {path.name}: {visible_rows} of {self._rows} rows are"
-                " visible"
-            )
-        return Figure(
-            rows_per_s=self._rows / visible_s,
-            started_rows_per_s=self._rows / (visible_s - self._start_s[path]),
-            cpu_us_per_row=taken.cpu_s / self._rows * 1e6,
-            peak_mib=taken.peak_mib,
+    Raises:
+        RuntimeError: It failed, or not every row is visible at the end.
+    """
+    start_s = timed(_command(few, config), environment()).wall_s
+    database.truncate(TABLE)
+    started_s = time.monotonic()
+    taken = timed(_command(path, config), environment())
+    database.wait_applied(TABLE)
+    visible_s = time.monotonic() - started_s
+    visible_rows = database.count(COUNT_SQL)
+    if visible_rows != rows:
+        raise RuntimeError(
+            f"cannot measure the load of {path.name}: {visible_rows} of {rows} rows are visible"
         )
-
-    def _command(self, path: Path) -> list[str]:
-        kind = path.suffix.removeprefix(".")
-        given = ("--mapping", str(path.with_name(f"{kind}.sql"))) if kind in _MAPPINGS else ()
-        own = ("--into", "meter_usage", "--config", str(self._config))
-        return command("load", str(path), *own, *given)
-
-
-def write_kinds(lines: Path, kinds: Sequence[str]) -> Mapping[str, Path]:
-    """Write the readings of an NDJSON file as files of other kinds beside it."""
-    table = pyarrow.json.read_json(
-        lines, read_options=pyarrow.json.ReadOptions(block_size=64 * 1024 * 1024)
+    return Figure(
+        rows_per_s=rows / visible_s,
+        started_rows_per_s=rows / max(0.001, visible_s - start_s),
+        cpu_us_per_row=taken.cpu_s / rows * 1e6,
+        peak_mib=taken.peak_mib,
     )
-    paths = {kind: lines.with_suffix(f".{kind}") for kind in kinds}
-    if "csv" in kinds:
-        texts = [
-            pyarrow.compute.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
-            if pyarrow.types.is_timestamp(column.type)
-            else column
-            for column in table.columns
-        ]
-        plain = pyarrow.csv.WriteOptions(quoting_style="needed")
-        pyarrow.csv.write_csv(pyarrow.table(texts, table.column_names), paths["csv"], plain)
-    if "parquet" in kinds:
-        instants = (
-            table.column("ts").cast(pyarrow.timestamp("us")).cast(pyarrow.timestamp("us", tz="UTC"))
-        )
-        index = table.column_names.index("ts")
-        pyarrow.parquet.write_table(table.set_column(index, "ts", instants), paths["parquet"])
-    for kind in _MAPPINGS.keys() & set(kinds):
-        lines.with_name(f"{kind}.sql").write_text(_MAPPINGS[kind], encoding="utf-8")
-        _write_foreign(lines, paths[kind], kind)
-    return paths
 
 
-def _write_foreign(lines: Path, path: Path, kind: str) -> None:
-    """Write the readings as a portal or a meter data collector would."""
-    readings = f"""SELECT *, timezone('Europe/Berlin', ts::TIMESTAMPTZ) AS local
-        FROM read_json('{lines}', columns = {{ts: 'VARCHAR', meter_id: 'VARCHAR',
-        premise_id: 'VARCHAR', kwh: 'VARCHAR', kvarh: 'VARCHAR', kva_demand: 'VARCHAR',
-        quality_flag: 'VARCHAR', source_system: 'VARCHAR'}})"""  # noqa: S608 - our own path
-    match kind:
-        case "ndjson-sql":
-            select = """SELECT ts AS t, meter_id AS m, kwh::DOUBLE AS v, premise_id AS p,
-                kvarh::DOUBLE AS r, kva_demand::DOUBLE AS d, quality_flag AS q,
-                source_system AS s FROM readings"""
-            options = "FORMAT json"
-        case "csv-sql":
-            select = """SELECT strftime(local, '%d.%m.%Y %H:%M:%S') AS Zeit,
-                meter_id AS "Zähler", replace(kwh, '.', ',') AS Energie, premise_id AS Ort,
-                replace(kvarh, '.', ',') AS Blind, replace(kva_demand, '.', ',') AS Schein,
-                quality_flag AS Status, source_system AS Quelle FROM readings"""
-            options = "FORMAT csv, DELIMITER ';', HEADER"
-        case _:
-            quarters = ", ".join(
-                f"max(replace(kwh, '.', ',')) FILTER (n = {n}) AS Q{n:02}" for n in range(1, 97)
-            )
-            select = f"""SELECT meter_id AS meter, strftime(local, '%d.%m.%Y') AS day, {quarters}
-                FROM (SELECT *, hour(local) * 4 + minute(local) // 15 + 1 AS n FROM readings)
-                GROUP BY 1, 2 ORDER BY min(local), 1"""  # noqa: S608 - constants
-            options = "FORMAT csv, DELIMITER ';', HEADER"
+def _command(path: Path, config: Path) -> list[str]:
+    mapping = path.with_suffix(".sql")
+    given = ("--mapping", str(mapping)) if mapping.exists() else ()
+    return command("load", str(path), "--into", "meter_usage", "--config", str(config), *given)
+
+
+_READINGS = """(SELECT *, timezone('Europe/Berlin', ts::TIMESTAMPTZ) AS local
+    FROM read_json('{lines}', columns = {{ts: 'VARCHAR', meter_id: 'VARCHAR', premise_id: 'VARCHAR',
+        kwh: 'VARCHAR', kvarh: 'VARCHAR', kva_demand: 'VARCHAR', quality_flag: 'VARCHAR',
+        source_system: 'VARCHAR'}}))"""
+_QUARTERS = ", ".join(
+    f"max(replace(kwh, '.', ',')) FILTER (n = {n}) AS Q{n:02}" for n in range(1, 97)
+)
+_SELECTS = {
+    "csv": ("SELECT * EXCLUDE local FROM readings", "FORMAT csv, HEADER"),
+    "parquet": (
+        """SELECT ts::TIMESTAMPTZ AS ts, meter_id, premise_id, kwh::DOUBLE AS kwh,
+        kvarh::DOUBLE AS kvarh, kva_demand::DOUBLE AS kva_demand, quality_flag, source_system
+        FROM readings""",
+        "FORMAT parquet",
+    ),
+    "ndjson-sql": (
+        """SELECT ts AS t, meter_id AS m, kwh::DOUBLE AS v, premise_id AS p, kvarh::DOUBLE AS r,
+        kva_demand::DOUBLE AS d, quality_flag AS q, source_system AS s FROM readings""",
+        "FORMAT json",
+    ),
+    "csv-sql": (
+        """SELECT strftime(local, '%d.%m.%Y %H:%M:%S') AS Zeit, meter_id AS "Zähler",
+        replace(kwh, '.', ',') AS Energie, premise_id AS Ort, replace(kvarh, '.', ',') AS Blind,
+        replace(kva_demand, '.', ',') AS Schein, quality_flag AS Status, source_system AS Quelle
+        FROM readings""",
+        "FORMAT csv, DELIMITER ';', HEADER",
+    ),
+    "wide-sql": (
+        f"""SELECT meter_id AS meter, strftime(local, '%d.%m.%Y') AS day, {_QUARTERS}
+        FROM (SELECT *, hour(local) * 4 + minute(local) // 15 + 1 AS n FROM readings)
+        GROUP BY 1, 2 ORDER BY min(local), 1""",  # noqa: S608 - constants
+        "FORMAT csv, DELIMITER ';', HEADER",
+    ),
+}
+
+
+def write_kinds(lines: Path, kinds: Sequence[str]) -> dict[str, Path]:
+    """Write the readings of an NDJSON file as files of other kinds in its folder.
+
+    Files of foreign kinds are as a portal or a meter data collector writes them; their mappings
+    stand beside them.
+    """
+    paths = {
+        kind: lines.with_name(f"{lines.stem}-{kind}.{kind.partition('-')[0]}") for kind in kinds
+    }
     with duckdb.connect() as connection:
-        connection.execute(f"COPY (WITH readings AS ({readings}) {select}) TO '{path}' ({options})")
+        connection.execute("SET preserve_insertion_order = true; SET TimeZone = 'UTC'")
+        for kind, path in paths.items():
+            if kind == "ndjson":
+                paths[kind] = lines
+                continue
+            select, options = _SELECTS[kind]
+            readings = _READINGS.format(lines=lines)
+            connection.execute(
+                f"COPY (WITH readings AS {readings} {select}) TO '{path}' ({options})"
+            )
+            if kind in _MAPPINGS:
+                path.with_suffix(".sql").write_text(_MAPPINGS[kind], encoding="utf-8")
+    return paths
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,19 +166,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines, few = own.directory / "readings.ndjson", own.directory / "few.ndjson"
         produce(lines, options.rows)
         produce(few, 10)
-        paths = write_kinds(lines, kinds)
-        write_kinds(few, kinds)
+        paths, few_paths = write_kinds(lines, kinds), write_kinds(few, kinds)
         with running_service(own.directory, own.running, ServiceSettings()) as service:
             turns = Turns(own.rest, database_pid=own.running.pid, service_pid=service.pid)
             http = service_side(lines, _HTTP_BODY_ROWS, service, _HTTP_CONNECTIONS)
             direct = direct_side(lines, own)
-            loads = Loads(own.directory / CONFIG_NAME, own.rest, options.rows)
             sides: dict[str, Callable[[], Figure]] = {
                 "http": lambda: _posted(turns, http),
                 "direct": lambda: _posted(turns, direct),
-                **{f"load {kind}": partial(loads.run, path) for kind, path in paths.items()},
             }
-            _print(_take_turns(sides, rounds=options.rounds, warm_up=options.warm_up))
+            for kind in kinds:
+                sides[f"load {kind}"] = partial(
+                    _loaded, paths[kind], few_paths[kind], service.config, own.rest, options.rows
+                )
+            figures: dict[str, list[Figure]] = {name: [] for name in sides}
+            rounds = in_turns(sides, rounds=options.rounds, warm_up=options.warm_up)
+            for number, taken in rounds:
+                for name, figure in taken.items():
+                    print(
+                        f"round {number + 1}: {name}: {figure.rows_per_s:,.0f} rows/s", flush=True
+                    )
+                    figures[name] += [figure] if number >= 0 else []
+            _print(figures)
     return 0
 
 
@@ -198,22 +195,6 @@ def _posted(turns: Turns, side: Side) -> Figure:
     turn = turns.run_turn(side)
     cpu_us = turn.service_cpu_s / turn.rows * 1e6
     return Figure(turn.rows_per_s, turn.rows_per_s, cpu_us)
-
-
-def _take_turns(
-    sides: Mapping[str, Callable[[], Figure]], *, rounds: int, warm_up: int
-) -> dict[str, list[Figure]]:
-    """Let each side run once a round; who begins changes from round to round."""
-    figures: dict[str, list[Figure]] = {name: [] for name in sides}
-    names = list(sides)
-    for number in range(-warm_up, rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            figure = sides[name]()
-            print(f"round {number + 1}: {name}: {figure.rows_per_s:,.0f} rows/s", flush=True)
-            if number >= 0:
-                figures[name].append(figure)
-    return figures
 
 
 def _print(figures: Mapping[str, Sequence[Figure]]) -> None:

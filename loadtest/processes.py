@@ -1,6 +1,5 @@
-"""CPU and memory of processes, at one moment and over time, from /proc. Linux only."""
+"""CPU and memory of processes, at one moment and over time. Linux only."""
 
-import contextlib
 import os
 import platform
 import subprocess
@@ -12,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+import psutil
+
 _PROJECT = Path(__file__).parents[1]
 _PERIOD_S = 0.5
 _SAMPLES_MAX = 1200
@@ -21,6 +21,7 @@ _SAMPLES_MAX = 1200
 MACHINE = "whole machine"
 _MACHINE_PID = 0
 MIB = 2**20
+_GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +37,25 @@ class ProcessFigures:
 
 def family(pid: int) -> list[ProcessFigures]:
     """Return the process and all below it that live now, parents before children."""
-    living = {entry.pid: entry for entry in map(_figures, _pids()) if entry is not None}
-    found = [living[pid]] if pid in living else []
-    for parent in found:
-        # Grows while it is walked: children are appended behind their parents.
-        found += [entry for entry in living.values() if entry.parent_pid == parent.pid]
-    return found
+    try:
+        root = psutil.Process(pid)
+        found = map(_figures, [root, *root.children(recursive=True)])
+    except psutil.NoSuchProcess:
+        return []
+    return [entry for entry in found if entry is not None]
 
 
 def listeners(pids: Iterable[int], port: int) -> list[int]:
     """Return those processes that hold a listening socket on a local IPv4 port, in their order."""
-    inodes = set()
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        columns = line.split()
-        if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
-            inodes.add(f"socket:[{columns[9]}]")
-    return [pid for pid in pids if not inodes.isdisjoint(_descriptors(pid))]
+    return [pid for pid in pids if _listens(pid, port)]
+
+
+def _listens(pid: int, port: int) -> bool:
+    try:
+        found = psutil.Process(pid).net_connections("tcp4")
+    except _GONE:
+        return False
+    return any(it.status == psutil.CONN_LISTEN and it.laddr.port == port for it in found)
 
 
 def cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -> dict[int, float]:
@@ -62,16 +66,11 @@ def cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -> di
 
 def machine() -> dict[str, str | int]:
     """Return a description of this machine without its name."""
-    model = "unknown"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    cpus = Path("/proc/cpuinfo").read_text()
     return {
-        "cpu": model,
+        "cpu": cpus.partition("model name")[2].partition("\n")[0].lstrip("\t: ") or "unknown",
         "cores": os.cpu_count() or 0,
-        "memory_mib": pages * page_bytes // 2**20,
+        "memory_mib": psutil.virtual_memory().total // MIB,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
@@ -99,39 +98,26 @@ def _git(*arguments: str) -> str:
     ).stdout.strip()
 
 
-def _descriptors(pid: int) -> list[str]:
-    """Return the open files of a process; empty if it has ended."""
-    found = []
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                found.append(str(link.readlink()))
-    return found
-
-
-def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _figures(pid: int) -> ProcessFigures | None:
-    """Read one process; None if it has ended meanwhile or is a zombie."""
+def _figures(process: psutil.Process) -> ProcessFigures | None:
+    """Look at one process; None if it has ended meanwhile or is a zombie."""
     try:
-        # The name in brackets may hold blanks and brackets itself.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        status = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        with process.oneshot():
+            cpu = process.cpu_times()
+            return ProcessFigures(
+                pid=process.pid,
+                parent_pid=process.ppid(),
+                cpu_s=cpu.user + cpu.system,
+                rss_peak_bytes=_peak_bytes(process.pid),
+                rss_bytes=process.memory_info().rss,
+            )
+    except (*_GONE, ValueError):
         return None
-    peak = status.partition("VmHWM:")[2].split(maxsplit=1)
-    now = status.partition("VmRSS:")[2].split(maxsplit=1)
-    if not peak or not now:
-        return None
-    return ProcessFigures(
-        pid=pid,
-        parent_pid=int(fields[1]),
-        cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS_PER_S,
-        rss_peak_bytes=int(peak[0]) * 1024,
-        rss_bytes=int(now[0]) * 1024,
-    )
+
+
+def _peak_bytes(pid: int) -> int:
+    """Return VmHWM, which psutil does not tell; ValueError for a zombie, which has none."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].partition("kB")[0]) * 1024
 
 
 @dataclass(slots=True)
@@ -162,15 +148,11 @@ class Track:
 
     def cores(self, begin_s: float, end_s: float) -> float:
         """Return the CPU that it took on average between two moments, in cores."""
-        within = [
-            (time_s, cpu_s)
-            for time_s, cpu_s in zip(self.times_s, self.cpu_s, strict=True)
-            if begin_s <= time_s <= end_s
-        ]
+        samples = zip(self.times_s, self.cpu_s, strict=True)
+        within = [(time_s, cpu_s) for time_s, cpu_s in samples if begin_s <= time_s <= end_s]
         if len(within) < 2:
             return 0.0
-        (first_s, first_cpu_s), (last_s, last_cpu_s) = within[0], within[-1]
-        return (last_cpu_s - first_cpu_s) / (last_s - first_s)
+        return (within[-1][1] - within[0][1]) / (within[-1][0] - within[0][0])
 
 
 class ProcessWatch:
@@ -212,18 +194,13 @@ class ProcessWatch:
         machine = self.tracks.setdefault(_MACHINE_PID, Track(MACHINE, _MACHINE_PID))
         machine.add(now_s, rss_bytes=0, cpu_s=machine_cpu_s(), peak_bytes=0)
         for root, root_pid in self._roots.items():
-            for place, entry in enumerate(family(root_pid)):
-                track = self.tracks.get(entry.pid)
-                if track is None:
-                    name = self._names.get(entry.pid, f"{root} +{place}" if place else root)
-                    track = self.tracks[entry.pid] = Track(name, entry.pid)
+            for place, it in enumerate(family(root_pid)):
+                name = self._names.get(it.pid, f"{root} +{place}" if place else root)
+                track = self.tracks.setdefault(it.pid, Track(name, it.pid))
                 track.add(
-                    now_s,
-                    rss_bytes=entry.rss_bytes,
-                    cpu_s=entry.cpu_s,
-                    peak_bytes=entry.rss_peak_bytes,
+                    now_s, rss_bytes=it.rss_bytes, cpu_s=it.cpu_s, peak_bytes=it.rss_peak_bytes
                 )
-        if max((len(track.times_s) for track in self.tracks.values()), default=0) > _SAMPLES_MAX:
+        if max(len(track.times_s) for track in self.tracks.values()) > _SAMPLES_MAX:
             self._period_s *= 2
             for track in self.tracks.values():
                 track.thin()
@@ -238,9 +215,8 @@ def machine_cpu_s() -> float:
 
     Time taken by the host ("steal") counts too.
     """
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    user, nice, system, _idle, _waiting, *interrupts_and_steal = map(int, fields[:8])
-    return (user + nice + system + sum(interrupts_and_steal)) / _TICKS_PER_S
+    times = psutil.cpu_times()
+    return float(sum(times[:8]) - times.idle - times.iowait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +240,9 @@ def timed(command: Sequence[str], environment: Mapping[str, str]) -> Timed:
             command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
         )
         # Polled: `ru_maxrss` includes this process, from before the child became the other program.
+        watched = psutil.Process(process.pid)
         while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            figures = _figures(process.pid)
+            figures = _figures(watched)
             peak_bytes = max(peak_bytes, figures.rss_peak_bytes if figures else 0)
             threading.Event().wait(0.02)
         wall_s = time.monotonic() - started_s

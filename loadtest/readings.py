@@ -1,25 +1,23 @@
-"""The readings that load tests post: made by `scripts/produce_ndjson.py`, as NDJSON or ILP."""
+"""The readings that measurements post: made by `scripts/produce_ndjson.py`, as NDJSON or ILP."""
 
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from loadtest.stored import PAGE_ROWS, TABLE, StoredReading, expected_row, pages
+import msgspec
+from loadtest.stored import FIRST, TABLE, SentReading, StoredReading, expected_row
 
 _PRODUCER = Path(__file__).parents[1] / "scripts" / "produce_ndjson.py"
 _METERS = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SYMBOLS = ("meter_id", "quality_flag", "source_system")
 _TEXTS = ("event_id", "premise_id")
 _NUMBERS = ("kwh", "kvarh", "kva_demand")
 _ILP_SPECIAL = frozenset(' ,="\\\n\r')
-
-ODD_LINE = b'{"ts":"2024-01-01T00:00:00Z","meter_id":"a\\u0000","kwh":1}\n'
-"""A refused line; its whole block is decoded line by line."""
+_decode_line = msgspec.json.Decoder(SentReading).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +35,15 @@ def produce(path: Path, rows: int, *, meters: int = _METERS) -> None:
     The same bytes every time.
     """
     with path.open("wb") as lines:
-        subprocess.run(  # noqa: S603 - our own interpreter and script
-            _producer(rows, f"--meters={meters}"), stdout=lines, check=True
-        )
+        subprocess.run(_producer(rows, f"--meters={meters}"), stdout=lines, check=True)  # noqa: S603 - our own interpreter and script
 
 
 def clean_lines(rows: int, *, bad_share: float = 0.0) -> list[bytes]:
     """Return the same readings as lines, `bad_share` of them replaced by bad lines of all kinds."""
-    return subprocess.run(  # noqa: S603 - our own interpreter and script
-        _producer(rows, f"--bad-share={bad_share}"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    ).stdout.splitlines(keepends=True)
+    made = subprocess.run(  # noqa: S603 - our own interpreter and script
+        _producer(rows, f"--bad-share={bad_share}"), capture_output=True, check=True
+    )
+    return made.stdout.splitlines(keepends=True)
 
 
 def _producer(rows: int, option: str) -> list[str]:
@@ -78,8 +72,7 @@ def split_bodies(path: Path, rows_per_body: int) -> list[Body]:
 def write_ilp(lines: Path, path: Path) -> None:
     """Write the readings of an NDJSON file as ILP, with the event ids that the service derives."""
     with lines.open("rb") as source, path.open("wb") as target:
-        for page in pages(source, PAGE_ROWS):
-            target.writelines(ilp_lines(map(expected_row, page)))
+        target.writelines(ilp_lines(expected_row(_decode_line(line)) for line in source))
 
 
 def ilp_lines(rows: Iterable[StoredReading]) -> Iterator[bytes]:
@@ -97,7 +90,7 @@ def _ilp_line(row: StoredReading) -> bytes:
     fields += [
         f"{name}={value!r}" for name in _NUMBERS if (value := getattr(row, name)) is not None
     ]
-    nanoseconds = (row.ts - _EPOCH) // _MICROSECOND * 1000
+    nanoseconds = (row.ts - FIRST) // _MICROSECOND * 1000
     return f"{TABLE}{symbols} {','.join(fields)} {nanoseconds}\n".encode()
 
 

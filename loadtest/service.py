@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest.processes import StillNot, wait_until
+
+from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 
 _PROJECT = Path(__file__).parents[1]
 CONFIG_NAME = "ingestion-config.toml"
@@ -116,7 +117,7 @@ class ServiceProcess:
         self, directory: Path, database: Database, settings: ServiceSettings, verb: str = "serve"
     ) -> None:
         self._verb = verb
-        ports = _free_ports(3)
+        ports = free_ports(3)
         self.meter_usage_port, _, self.operations_port = ports
         self.log_path = directory / "service.log"
         self.config = directory / CONFIG_NAME
@@ -246,15 +247,6 @@ def environment() -> dict[str, str]:
     """Return our environment without settings of the service, the package on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INGESTION_")}
     return {**kept, "PYTHONPATH": str(_PROJECT / "server")}
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return different free ports."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def _config_text(database: Database, settings: ServiceSettings, ports: list[int]) -> str:

@@ -1,11 +1,9 @@
-"""The row counts of a service: from `/metrics`, or `/status.json` where it has no metrics."""
+"""The row counts of a service, as `/status.json` tells them."""
 
 import http.client
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import msgspec
 from loadtest.processes import wait_until
@@ -15,127 +13,80 @@ _TIMEOUT_S = 10.0
 _AGREE_S = 0.8
 _CALM_S = 0.3
 """No row may be in flight for so long: meanwhile, spools of dead workers are adopted."""
-_SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceCounts:
-    """Rows of one stream, all workers together, since the service began.
+class Worker(msgspec.Struct, frozen=True):
+    """A worker process; `state` is "gone" for a moment after its death."""
 
-    Attributes:
-        source: The path that was asked.
-        stored: By any sink.
-        failed: Given back to their senders.
-        in_flight: Waiting or being sent.
-        received: Lines that arrived; None if unknown.
-        rejected: By reason; None if unknown.
-        workers: Their process ids.
-    """
-
-    source: str
-    stored: int
-    failed: int
-    in_flight: int
-    received: int | None = None
-    rejected: Mapping[str, int] | None = None
-    workers: tuple[int, ...] = field(default=())
-
-
-class _Worker(msgspec.Struct):
     pid: int
     state: str
 
 
-class _Stream(msgspec.Struct):
+class ServiceCounts(msgspec.Struct, frozen=True):
+    """Rows of one stream, all workers together, since the service began.
+
+    Attributes:
+        stored_rows: By any sink.
+        failed_rows: Given back to their senders.
+        in_flight_rows: In memory and in spools.
+        received_rows: Lines that arrived; None where the service does not say.
+        rejected_by_reason: Those not 0; None where the service does not say.
+        workers: Its processes.
+    """
+
     stored_rows: int
     failed_rows: int
-    held_rows: int
-    workers: list[_Worker]
-
-
-class _InFlight(msgspec.Struct):
     in_flight_rows: int
+    received_rows: int | None = None
+    rejected_by_reason: dict[str, int] | None = None
+    workers: tuple[Worker, ...] = ()
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the workers that live."""
+        return sorted(worker.pid for worker in self.workers if worker.state != "gone")
 
-class _InFlightStatus(msgspec.Struct):
-    streams: dict[str, _InFlight]
+    def since(self, before: "ServiceCounts") -> "ServiceCounts":
+        """Return the counts since then; rows in flight and workers are those of now."""
+        rejected, received = self.rejected_by_reason, self.received_rows
+        if rejected is not None:
+            earlier = before.rejected_by_reason or {}
+            rejected = {
+                reason: more
+                for reason, rows in sorted(rejected.items())
+                if (more := rows - earlier.get(reason, 0))
+            }
+        return msgspec.structs.replace(
+            self,
+            stored_rows=self.stored_rows - before.stored_rows,
+            failed_rows=self.failed_rows - before.failed_rows,
+            received_rows=None if received is None else received - (before.received_rows or 0),
+            rejected_by_reason=rejected,
+        )
 
 
 class _Status(msgspec.Struct):
-    streams: dict[str, _Stream]
+    streams: dict[str, ServiceCounts]
 
 
-def service_counts(host: str, port: int) -> ServiceCounts:
-    """Ask the operations port.
+def all_counts(host: str, port: int) -> dict[str, ServiceCounts]:
+    """Ask the operations port; return the counts of each stream.
 
     Raises:
         OSError: There is no answer.
         RuntimeError: The answer is not of such a service.
     """
-    code, text = _get(host, port, "/status.json")
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
-        stream = msgspec.json.decode(text, type=_Status).streams[STREAM]
-    except (msgspec.DecodeError, KeyError) as error:
-        raise RuntimeError(f"cannot read /status.json ({code}) of {host}:{port}: {error}") from None
-    workers = tuple(sorted(worker.pid for worker in stream.workers if worker.state != "gone"))
-    code, text = _get(host, port, "/metrics")
-    if code == http.client.OK:
-        return metrics_counts(text.decode(), workers)
-    return ServiceCounts(
-        source="/status.json",
-        stored=stream.stored_rows,
-        failed=stream.failed_rows,
-        in_flight=stream.held_rows,
-        workers=workers,
-    )
-
-
-def metrics_counts(text: str, workers: tuple[int, ...] = ()) -> ServiceCounts:
-    """Read the counts from a Prometheus exposition; missing ones are 0."""
-    totals: dict[str, int] = {}
-    rejected: dict[str, int] = {}
-    for name, labels_text, value in _SAMPLE.findall(text):
-        labels = dict(_LABEL.findall(labels_text))
-        if not name.startswith("ingestion_rows_") or labels.get("stream") != STREAM:
-            continue
-        rows = round(float(value))
-        totals[name] = totals.get(name, 0) + rows
-        if name == "ingestion_rows_rejected_total":
-            reason = labels.get("reason", "")
-            rejected[reason] = rejected.get(reason, 0) + rows
-    return ServiceCounts(
-        source="/metrics",
-        stored=totals.get("ingestion_rows_stored_total", 0),
-        failed=totals.get("ingestion_rows_failed_total", 0),
-        in_flight=totals.get("ingestion_rows_in_flight", 0),
-        received=totals.get("ingestion_rows_received_total", 0),
-        rejected=rejected,
-        workers=workers,
-    )
-
-
-def since(before: ServiceCounts, after: ServiceCounts) -> ServiceCounts:
-    """Return the counts in between; `in_flight` and `workers` are those of `after`."""
-    rejected = received = None
-    if before.rejected is not None and after.rejected is not None:
-        reasons = before.rejected.keys() | after.rejected.keys()
-        rejected = {
-            reason: rows
-            for reason in sorted(reasons)
-            if (rows := after.rejected.get(reason, 0) - before.rejected.get(reason, 0))
-        }
-    if before.received is not None and after.received is not None:
-        received = after.received - before.received
-    return ServiceCounts(
-        source=after.source,
-        stored=after.stored - before.stored,
-        failed=after.failed - before.failed,
-        in_flight=after.in_flight,
-        received=received,
-        rejected=rejected,
-        workers=after.workers,
-    )
+        connection.request("GET", "/status.json")
+        streams = msgspec.json.decode(connection.getresponse().read(), type=_Status).streams
+    except (msgspec.DecodeError, http.client.HTTPException) as error:
+        raise RuntimeError(f"cannot read /status.json of {host}:{port}: {error}") from None
+    finally:
+        connection.close()
+    if STREAM not in streams:
+        raise RuntimeError(f"cannot read /status.json of {host}:{port}: it has no {STREAM}")
+    return streams
 
 
 def settled(
@@ -150,23 +101,13 @@ def settled(
     while True:
         threading.Event().wait(agree_s)
         now = ask()
-        if (now == last and now.in_flight == 0) or time.monotonic() > end_s:
+        if (now == last and now.in_flight_rows == 0) or time.monotonic() > end_s:
             return now
         last = now
 
 
-def in_flight_rows(operations_port: int) -> int | None:
-    """Return the rows of all streams in memory and in spools; None if the service does not say."""
-    try:
-        _, content = _get("127.0.0.1", operations_port, "/status.json")
-        status = msgspec.json.decode(content, type=_InFlightStatus)
-    except (OSError, http.client.HTTPException, msgspec.DecodeError):
-        return None
-    return sum(stream.in_flight_rows for stream in status.streams.values())
-
-
 def wait_calm(operations_port: int, *, timeout_s: float) -> None:
-    """Return once no row has been in flight for a moment.
+    """Return once no row of any stream has been in flight for a moment.
 
     Raises:
         RuntimeError: Rows are in flight for too long.
@@ -175,18 +116,13 @@ def wait_calm(operations_port: int, *, timeout_s: float) -> None:
 
     def calm() -> bool:
         nonlocal calm_since_s
-        if in_flight_rows(operations_port) != 0:
+        try:
+            counts = all_counts("127.0.0.1", operations_port).values()
+            is_calm = not any(it.in_flight_rows for it in counts)
+        except (OSError, RuntimeError):
+            is_calm = False
+        if not is_calm:
             calm_since_s = time.monotonic()
         return time.monotonic() - calm_since_s >= _CALM_S
 
     wait_until(calm, "no row is in flight in the service", timeout_s=timeout_s)
-
-
-def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()

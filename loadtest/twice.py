@@ -9,13 +9,12 @@ from loadtest.books import Books, balance
 from loadtest.client import Target, post_bodies
 from loadtest.command_line import add_counts, command_parser
 from loadtest.database import QuestDBRest, own_questdb
-from loadtest.ledger import Ledger, fault_of
-from loadtest.readings import produce, split_bodies
+from loadtest.ledger import KEPT_MAX, Ledger, fault_of
+from loadtest.readings import Body
 from loadtest.service import ServiceSettings, running_service
-from loadtest.stored import TABLE
+from loadtest.stored import COUNT_SQL, TABLE
 
 _CHUNK_BYTES = 256 * 1024
-_FAULTS_PRINTED_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +30,42 @@ class Settings:
 def post_passes(
     path: Path, port: int, database: QuestDBRest, settings: Settings
 ) -> tuple[Ledger, list[str]]:
-    """Post the whole file `settings.times` times; wait until all of it is applied.
+    """Write readings to a file, post it `settings.times` times; wait until all of it is applied.
 
     Prints the speed of each pass.
 
     Returns:
         The accounts of the bodies, and each answer that was not the right one.
     """
-    ledger = Ledger(split_bodies(path, settings.body_rows))
-    entries = {entry.body: entry for entry in iter(ledger.take, None)}
-    size = path.stat().st_size
-    rows = sum(body.rows for body in entries)
-    faults: list[str] = []
+    ledger, accounts, faults = Ledger(), {}, []
+    with path.open("wb") as lines:
+        for first in range(0, settings.rows, settings.body_rows):
+            account = ledger.open(min(settings.body_rows, settings.rows - first))
+            offset = lines.tell()
+            size = lines.write(account.body(1))
+            accounts[Body(offset, size, account.rows)] = account
+    size, rows = path.stat().st_size, settings.rows
     for number in range(1, settings.times + 1):
-        for entry in entries.values():
-            ledger.begin(entry, entry.body.rows)
+        for account in ledger.accounts:
+            account.begin(1)
         target = Target(port, chunk_bytes=_CHUNK_BYTES)
-        run = post_bodies(path, entries, target, connections=settings.connections)
+        run = post_bodies(path, accounts, target, connections=settings.connections)
         database.wait_applied(TABLE)
         visible_s = time.monotonic() - run.started_s
         print(
-            f"pass {number}: {rows} rows, {size / 2**20:.0f} MiB in {len(entries)} bodies;"
+            f"pass {number}: {rows} rows, {size / 2**20:.0f} MiB in {len(accounts)} bodies;"
             f" acknowledged {rows / run.elapsed_s:,.0f} rows/s,"
             f" {size / run.elapsed_s / 2**20:.0f} MiB/s; visible {rows / visible_s:,.0f} rows/s"
         )
         for answer in run.answers:
-            ledger.answer(entries[answer.body], answer)
-        found = map(fault_of, run.answers)
-        faults += [f"pass {number}, {fault}" for fault in found if fault is not None]
+            ledger.answer(accounts[answer.body], answer)
+        faults += [f"pass {number}, {fault}" for fault in map(fault_of, run.answers) if fault]
     return ledger, faults
 
 
 def report(books: Books, faults: Sequence[str], *, table_rows: int) -> int:
     """Print the result and return the exit code."""
-    for fault in faults[:_FAULTS_PRINTED_MAX]:
+    for fault in faults[:KEPT_MAX]:
         print(f"wrong answer: {fault}")
     for finding in books.findings:
         print(f"difference: {finding}")
@@ -83,12 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = _parse(arguments)
     with own_questdb("twice-") as place:
         lines = place.directory / "readings.ndjson"
-        produce(lines, settings.rows)
         with running_service(place.directory, place.running, ServiceSettings()) as service:
-            port = service.meter_usage_port
-            ledger, faults = post_passes(lines, port, place.rest, settings)
-            books = balance(lines, ledger.entries, place.rest)
-            stored = place.rest.count(f"SELECT count() FROM {TABLE}")  # noqa: S608 - constant
+            ledger, faults = post_passes(lines, service.meter_usage_port, place.rest, settings)
+            books = balance(Books(), ledger.accounts, place.rest)
+            stored = place.rest.count(COUNT_SQL)
     return report(books, faults, table_rows=stored)
 
 
@@ -96,18 +95,15 @@ def _parse(arguments: Sequence[str] | None) -> Settings:
     default = Settings()
     parser = command_parser(
         "twice",
-        "Post readings several times over and compare every value of every stored row with the"
-        " file. Starts a QuestDB and a service. Exit code 0: each reading is stored once, as sent;"
-        " 1: it is not, the first differences are printed.",
+        "Post readings several times over and compare every value of every stored row with what"
+        " was posted. Starts a QuestDB and a service. Exit code 0: each reading is stored once, as"
+        " sent; 1: it is not, the first differences are printed.",
         example="--rows 100000",
     )
-    add_counts(
-        parser,
-        {
-            "rows": (default.rows, "readings of one pass"),
-            "connections": (default.connections, "connections at the same time"),
-            "times": (default.times, "passes over the same readings"),
-            "body-rows": (default.body_rows, "readings of one request"),
-        },
-    )
-    return Settings(**vars(parser.parse_args(arguments)))
+    counts = {
+        "rows": (default.rows, "readings of one pass"),
+        "connections": (default.connections, "connections at the same time"),
+        "times": (default.times, "passes over the same readings"),
+        "body-rows": (default.body_rows, "readings of one request"),
+    }
+    return Settings(**vars(add_counts(parser, counts).parse_args(arguments)))

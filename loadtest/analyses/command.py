@@ -5,23 +5,17 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import pyarrow.parquet as pq
 from loadtest.analyses.utility import START, MadeUtility
-from loadtest.capacity.curves import measure_directory
 from loadtest.command_line import add_counts, command_parser
 from loadtest.database import QuestDBRest
 from loadtest.processes import Timed, commit, machine, timed
-from loadtest.service import (
-    CONFIG_NAME,
-    ServiceProcess,
-    ServiceSettings,
-    command,
-    environment,
-)
+from loadtest.service import CONFIG_NAME, ServiceProcess, ServiceSettings, command, environment
 
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 from utility_ts_analytics.database.pool import connected
@@ -93,7 +87,8 @@ _BLOCK_DAYS = 31
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make, load, archive, ask and check; 0 if the figures are right."""
     options = _parse(arguments)
-    with _folder(options.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="analyses-") as name:
+        folder = Path(name)
         utility = MadeUtility(options.meters)
         start = datetime(START.year, START.month, START.day, tzinfo=UTC)
         period = TimeRange(start, start + timedelta(days=options.days))
@@ -145,7 +140,7 @@ class _Study:
             for path in files.iterdir():
                 path.unlink()
         rows = utility.energy.rows
-        size = measure_directory(self._folder / "questdb" / "db") / rows
+        size = _directory_bytes(self._folder / "questdb" / "db") / rows
         print(
             f"{utility.meters:,} meters, {days} days, {rows:,} readings: loaded in"
             f" {loaded_s:.0f} s, {rows / loaded_s:,.0f} rows/s, {size:.0f} bytes of disk each,"
@@ -155,7 +150,7 @@ class _Study:
     def archive(self, rows: int) -> None:
         """Archive all, and again when nothing changed."""
         first, again = self._run("archive"), self._run("archive")
-        size = measure_directory(self._folder / "archive" / "meter_usage") / rows
+        size = _directory_bytes(self._folder / "archive" / "meter_usage") / rows
         print(
             f"archived in {first.wall_s:.1f} s, {rows / first.wall_s:,.0f} rows/s,"
             f" {first.peak_mib:.0f} MiB, {size:.2f} bytes per reading; again with nothing changed"
@@ -173,11 +168,9 @@ class _Study:
             cold = self._run("analyze", *told)
             warm = self._run("analyze", *told)
             peak_mib = max(cold.peak_mib, warm.peak_mib)
-            print(
-                f"{name:<22}{_rows(out):>10,}{cold.wall_s:>8.1f} s{warm.wall_s:>8.1f} s"
-                f"{peak_mib:>8.0f}",
-                flush=True,
-            )
+            rows = pq.read_metadata(out).num_rows
+            times = f"{cold.wall_s:>8.1f} s{warm.wall_s:>8.1f} s"
+            print(f"{name:<22}{rows:>10,}{times}{peak_mib:>8.0f}", flush=True)
 
     def write(self, *arguments: str) -> None:
         """Run a command that writes something."""
@@ -187,6 +180,15 @@ class _Study:
     def _run(self, *arguments: str) -> Timed:
         config = str(self._folder / CONFIG_NAME)
         return timed(command(*arguments, "--config", config), environment())
+
+
+def _directory_bytes(directory: Path) -> int:
+    """Return the bytes that the files below `directory` take on disk."""
+    total = 0
+    for path in directory.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # QuestDB goes on working
+            total += path.stat().st_blocks * 512 if path.is_file() else 0
+    return total
 
 
 def _forget_files(directory: Path) -> None:
@@ -201,29 +203,12 @@ def _forget_files(directory: Path) -> None:
                 os.close(descriptor)
 
 
-def _rows(path: Path) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(path).num_rows)
-
-
 async def _insert(paths: Sequence[Path], pg_uri: str) -> None:
     """Insert files that are called after their table, with a day behind it or without."""
     specs = table_specs()
     async with connected(pg_uri) as connection:
         for path in paths:
             await insert_csv(connection, path, specs[path.stem.partition("-")[0]])
-
-
-@contextlib.contextmanager
-def _folder(wanted: Path | None) -> Iterator[Path]:
-    """Yield an empty folder: the wanted one, which stays, or one that goes."""
-    if wanted is not None:
-        wanted.mkdir(parents=True)
-        yield wanted.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="analyses-") as name:
-        yield Path(name)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -235,7 +220,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         " (--days 366) takes three quarters of an hour and 35 GB of disk.",
         example="--meters 1000 --days 7",
     )
-    parser.add_argument("--folder", type=Path, help="keep all files in this new folder")
     counts = {
         "meters": (10_000, "meters of the utility"),
         "days": (31, "days from 2024-01-01 on"),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from loadtest.bench.catalogue import BENCHES
 from loadtest.bench.figures import FOLDER, Figures, Result
+from loadtest.bench.suite import BENCHES
 
 OWN = FOLDER / "baseline.json"
 """Of this machine: `--save-baseline` writes it."""
@@ -111,11 +111,6 @@ def compare(result: Result, baseline: Baseline) -> Mapping[str, Change]:
     return changes
 
 
-def calmer(first: Figures, second: Figures) -> Figures:
-    """Return the better of two measurements of one case: noise only ever makes it worse."""
-    return second if second.ratio > first.ratio else first
-
-
 def regressed(changes: Mapping[str, Change]) -> Iterable[str]:
     """Return the keys of the cases that got worse."""
     return [key for key, change in changes.items() if change.regressions]
@@ -123,9 +118,7 @@ def regressed(changes: Mapping[str, Change]) -> Iterable[str]:
 
 def _entry(figures: Figures) -> Entry:
     return Entry(
-        ratio=figures.ratio,
-        rss_peak_mib=figures.rss_peak_mib,
-        p99_ms=figures.extra.get(LATENCY),
+        ratio=figures.ratio, rss_peak_mib=figures.rss_peak_mib, p99_ms=figures.extra.get(LATENCY)
     )
 
 

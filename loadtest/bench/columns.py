@@ -1,14 +1,13 @@
 """The benches of loads that need only CPU: Arrow columns to checked, hashed, encoded rows."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
 import pyarrow as pa
-from loadtest.bench.case import Request
 from loadtest.bench.cpu import SPEC, Decoded
-from loadtest.bench.figures import Figures
-from loadtest.bench.measuring import measure_cpu
+from loadtest.bench.figures import Figures, Request
 from loadtest.stored import TABLE
 
 from utility_ts_analytics.files.replaced.replacements import Replacements
@@ -40,40 +39,27 @@ def column_check(request: Request) -> Figures:
         for batch in batches:
             check_columns(batch, SPEC, allow_negative=False, ts_end=TS_END)
 
-    return measure_cpu(decoded.trial(lambda: work), request)
+    return decoded.measured(work, request)
 
 
 def column_lines(request: Request) -> Figures:
     """What does it cost to turn Arrow columns into ILP lines with event ids?"""
     decoded = Decoded(request.rows)
     if request.case == "rows":
-        return measure_cpu(decoded.trial(_encode_rows(decoded)), request)
+        encode_rows = row_encoder(TABLE)
+
+        def work() -> None:
+            for rows in decoded.blocks:
+                assign_event_ids(rows, stream_number=SPEC.number)
+                encode_rows(rows)
+
+        return decoded.measured(work, request, prepare=decoded.forget_event_ids)
     if request.case != "columns":
         # As where there is no compiler.
         native.column_lines = native.derive_event_ids = native.ilp_lines = None
     batches = _batches_of(decoded)
     encode = column_encoder(TABLE, SPEC)
-
-    def work() -> None:
-        for batch in batches:
-            encode(batch)
-
-    return measure_cpu(decoded.trial(lambda: work), request)
-
-
-def _encode_rows(decoded: Decoded) -> Callable[[], Callable[[], object]]:
-    encode = row_encoder(TABLE)
-
-    def work() -> None:
-        for rows in decoded.blocks:
-            assign_event_ids(rows, stream_number=SPEC.number)
-            encode(rows)
-
-    def prepare() -> Callable[[], object]:
-        decoded.forget_event_ids()
-        return work
-
-    return prepare
+    return decoded.measured(lambda: deque(map(encode, batches), maxlen=0), request)
 
 
 def replaced_rows(request: Request) -> Figures:
@@ -82,27 +68,18 @@ def replaced_rows(request: Request) -> Figures:
     batches = _batches_of(decoded)
     versions = [versions_of_columns(batch, SPEC) for batch in batches]
 
-    def hash_columns() -> None:
-        for batch in batches:
-            versions_of_columns(batch, SPEC)
-
-    def hash_rows() -> None:
-        for rows in decoded.blocks:
-            versions_of_rows(rows, SPEC)
-
     def compare() -> None:
         replacements = Replacements(_HELD_BYTES)
         for block in versions:
             replacements.add(block, 0, range(len(block) // VERSION_BYTES))
         replacements.finish()
 
-    works: dict[str, Callable[[], None]] = {
-        "hash columns": hash_columns,
-        "hash rows": hash_rows,
+    works: dict[str, Callable[[], object]] = {
+        "hash columns": lambda: [versions_of_columns(batch, SPEC) for batch in batches],
+        "hash rows": lambda: [versions_of_rows(rows, SPEC) for rows in decoded.blocks],
         "compare": compare,
     }
-    work = works[request.case]
-    return measure_cpu(decoded.trial(lambda: work), request)
+    return decoded.measured(works[request.case], request)
 
 
 def _batches_of(decoded: Decoded) -> list[Batch]:

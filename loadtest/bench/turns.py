@@ -1,10 +1,10 @@
 """Turns of two sides: each sends the same rows, waits until all are visible, and takes the cost."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from loadtest.client import Answer, Target, post_bodies, questdb_target
@@ -13,7 +13,7 @@ from loadtest.ledger import fault_of
 from loadtest.processes import ProcessFigures, cpu_spent_s, family
 from loadtest.readings import Body, split_bodies, write_ilp
 from loadtest.service import ServiceProcess
-from loadtest.stored import TABLE
+from loadtest.stored import COUNT_SQL, TABLE
 
 _BUSY_CPU_S = 0.05
 """A process that takes less in one turn is no worker of this stream."""
@@ -23,6 +23,21 @@ DIRECT_BODY_ROWS = 25_000
 """How the direct side sends: the goals in the design are stated for this."""
 
 SideName = Literal["service", "direct"]
+TakenT = TypeVar("TakenT")
+
+
+def in_turns(
+    sides: Mapping[str, Callable[[], TakenT]], *, rounds: int, warm_up: int = 0
+) -> Iterator[tuple[int, dict[str, TakenT]]]:
+    """Let each side run once a round; who begins changes from round to round.
+
+    Yields:
+        The number of the round, below 0 while warming up, and its results in the order they ran.
+    """
+    names = list(sides)
+    for number in range(-warm_up, rounds):
+        first = number % len(names)
+        yield number, {name: sides[name]() for name in names[first:] + names[:first]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,7 @@ class Turns:
             fault = fault_of(answer) if side.name == "service" else _direct_fault(answer)
             if fault is not None:
                 raise RuntimeError(f"cannot measure the {side.name} side: {fault}")
-        visible_rows = self._database.count(f"SELECT count() FROM {TABLE}")  # noqa: S608 - constant
+        visible_rows = self._database.count(COUNT_SQL)
         if visible_rows != rows:
             raise RuntimeError(
                 f"cannot measure the {side.name} side: {rows} rows were sent,"

@@ -1,19 +1,20 @@
 """Misbehaving clients: bodies that end early, break or stall; connections that send nothing."""
 
+import asyncio
 import contextlib
 import http.client
 import random
-import selectors
 import socket
 import struct
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self
 
 from loadtest.client import Answer, Connection, Target
-from loadtest.ledger import Acknowledged, Entry, Ledger
+from loadtest.faults.producers import post_version
+from loadtest.ledger import Account, Acknowledged, Ledger
+from loadtest.readings import Body
 
 Way = Literal["close", "reset", "half-close", "bad-chunk", "short-chunk", "stall"]
 
@@ -51,38 +52,29 @@ class BreakingClient:
     """Sends bodies that break, one after the other, and half of them again as a whole."""
 
     def __init__(
-        self,
-        path: Path,
-        ledger: Ledger,
-        port: int,
-        rng: random.Random,
-        *,
-        patience_s: float = 10.0,
+        self, ledger: Ledger, port: int, rng: random.Random, *, rows: int, patience_s: float = 10.0
     ) -> None:
-        self._path = path
         self._ledger = ledger
+        self._rows = rows
         self._target = Target(port, answer_timeout_s=_TIMEOUT_S)
         self._rng = rng
         self._patience_s = patience_s
 
     def break_one(self, way: Way) -> None:
         """Send a part of the next body and break off in this way."""
-        entry = self._ledger.take()
-        if entry is None:
-            return
-        with self._path.open("rb") as file:
-            file.seek(entry.body.offset)
-            part = fragment(file.read(entry.body.size), self._rng)
-        self._ledger.begin(entry, part.whole_rows)
+        account = self._ledger.open(self._rows)
+        content = account.body(1)
+        part = fragment(content, self._rng)
+        account.begin(1, part.whole_rows)
         self._ledger.note(way)
         with contextlib.suppress(OSError, http.client.HTTPException):
-            self._send(entry, part, way)
+            self._send(account, Body(0, len(content), self._rows), part, way)
         if self._rng.random() < 0.5:
-            self._send_whole(entry)
+            self._send_whole(account)
 
-    def _send(self, entry: Entry, part: Fragment, way: Way) -> None:
+    def _send(self, account: Account, body: Body, part: Fragment, way: Way) -> None:
         with socket.create_connection(("127.0.0.1", self._target.port), _TIMEOUT_S) as connection:
-            framing = f"content-length: {entry.body.size}"
+            framing = f"content-length: {body.size}"
             if way in _CHUNKED_WAYS:
                 framing = "transfer-encoding: chunked"
             connection.sendall(self._target.head(framing))
@@ -97,32 +89,24 @@ class BreakingClient:
             if way == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             if way in ("half-close", "bad-chunk", "stall"):
-                self._read_refusal(connection, entry)
+                self._read_refusal(connection, account, body)
 
-    def _read_refusal(self, connection: socket.socket, entry: Entry) -> None:
+    def _read_refusal(self, connection: socket.socket, account: Account, body: Body) -> None:
         with http.client.HTTPResponse(connection, method="POST") as response:
             response.begin()
-            answer = Answer(entry.body, response.status, response.read())
-        self._ledger.promise(entry, answer)
+            answer = Answer(body, response.status, response.read())
+        self._ledger.promise(account, answer)
         if answer.status not in (400, 408, 429, 503):
             self._ledger.note_wrong(f"a body that broke off was answered with {answer.status}")
 
-    def _send_whole(self, entry: Entry) -> None:
+    def _send_whole(self, account: Account) -> None:
         """Send the body as it should be, until it is acknowledged or patience ends."""
         end_s = time.monotonic() + self._patience_s
-        while True:
-            self._ledger.begin(entry, entry.body.rows)
-            with (
-                contextlib.suppress(OSError, http.client.HTTPException),
-                Connection(self._target) as connection,
-                self._path.open("rb") as file,
-            ):
-                verdict = self._ledger.answer(entry, connection.post(file, entry.body))
-                if isinstance(verdict, Acknowledged):
+        with contextlib.closing(Connection(self._target)) as connection:
+            while not isinstance(post_version(connection, account, 1, self._ledger), Acknowledged):
+                if time.monotonic() > end_s:
                     return
-            if time.monotonic() > end_s:
-                return
-            threading.Event().wait(0.2)
+                threading.Event().wait(0.2)
 
 
 class SlowConnections:
@@ -136,8 +120,8 @@ class SlowConnections:
         self.opened_count = 0
         self._port = port
         self._count = count
-        self._stopping = threading.Event()
-        self._selector = selectors.DefaultSelector()
+        self._loop = asyncio.new_event_loop()
+        self._all = self._loop.create_task(self._hold_all())
         self._thread = threading.Thread(target=self._run, name="slow connections")
 
     def __enter__(self) -> Self:
@@ -145,55 +129,30 @@ class SlowConnections:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._stopping.set()
+        self._loop.call_soon_threadsafe(self._all.cancel)
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            for _ in range(self._count - len(self._selector.get_map())):
-                self._open()
-            for key, _ in self._selector.select(timeout=0):
-                self._drop_ended(key)
-            for key in list(self._selector.get_map().values()):
-                if key.data == "drips":
-                    self._drip(key)
-            self._stopping.wait(_DRIP_S)
-        for key in list(self._selector.get_map().values()):
-            self._drop(key)
-        self._selector.close()
+        with contextlib.closing(self._loop), contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._all)
 
-    def _open(self) -> None:
-        connection = socket.socket()
-        connection.setblocking(False)
-        connection.connect_ex(("127.0.0.1", self._port))
-        self.opened_count += 1
-        kind = ("silent", "half a head", "drips")[self.opened_count % 3]
-        self._selector.register(connection, selectors.EVENT_READ, kind)
+    async def _hold_all(self) -> None:
+        await asyncio.gather(*map(self._hold, range(self._count)))
+
+    async def _hold(self, number: int) -> None:
+        """Keep one connection of one kind open."""
         head = Target(self._port).head("content-length: 1000")
-        with contextlib.suppress(OSError):
-            if kind == "half a head":
-                connection.send(head.removesuffix(b"\r\n"))
-            elif kind == "drips":
-                connection.send(head + b'{"ts":')
-
-    def _drip(self, key: selectors.SelectorKey) -> None:
-        connection = key.fileobj
-        if isinstance(connection, socket.socket):
+        first = (b"", head.removesuffix(b"\r\n"), head + b'{"ts":')[number % 3]
+        while True:
             with contextlib.suppress(OSError):
-                connection.send(b" ")
-
-    def _drop_ended(self, key: selectors.SelectorKey) -> None:
-        connection = key.fileobj
-        try:
-            ended = isinstance(connection, socket.socket) and not connection.recv(4096)
-        except BlockingIOError:
-            ended = False
-        except OSError:
-            ended = True
-        if ended:
-            self._drop(key)
-
-    def _drop(self, key: selectors.SelectorKey) -> None:
-        self._selector.unregister(key.fileobj)
-        if isinstance(key.fileobj, socket.socket):
-            key.fileobj.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                self.opened_count += 1
+                with contextlib.closing(writer):
+                    writer.write(first)
+                    while not reader.at_eof():
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(_DRIP_S):
+                                await reader.read(4096)
+                        if number % 3 == 2:
+                            writer.write(b" ")
+            await asyncio.sleep(_DRIP_S)

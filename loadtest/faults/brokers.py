@@ -19,11 +19,7 @@ from loadtest.faults.proxy import Proxy, ProxyThread
 from loadtest.faults.small_disk import small_disk
 from loadtest.processes import wait_until
 
-from utility_ts_analytics.broker.embedded_kafka import (
-    EmbeddedKafka,
-    RunningKafka,
-    new_cluster_id,
-)
+from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka, RunningKafka, new_cluster_id
 from utility_ts_analytics.config import Address, KafkaConfig
 from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 from utility_ts_analytics.sinks.kafka.topic import make_topics

@@ -2,55 +2,31 @@
 
 import argparse
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.command_line import Table, add_choice, command_parser
 from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
 from loadtest.faults.kafka_stage import KafkaStage
 from loadtest.faults.scale import Scale
-from loadtest.faults.scenario import Report, Scenario, play
+from loadtest.faults.scenario import Report, play
 from loadtest.faults.scenarios import SCENARIOS
-from loadtest.faults.sequence_play import Outcome, play_sequence
-from loadtest.faults.sequences import NAMED, FaultSequence, by_service, draw
+from loadtest.faults.sequence_play import play_sequence
+from loadtest.faults.sequences import NAMED, by_service, draw
 from loadtest.faults.stage import Stage
 
 NAMES = [*SCENARIOS, *NAMED]
 ALL_NAMES = [*NAMES, *KAFKA_SCENARIOS]
 
-FAULT_TABLE = Table(
-    ("fault", 22),
-    ("acknowledged", 12),
-    ("stored", 9),
-    ("lost", 6),
-    ("doubled", 7),
-    ("wrong", 6),
-    ("versions", 8),
-    ("undone", 6),
-    ("retries", 7),
-    ("acknowledged meanwhile", 22),
-    ("slowest answer, s", 17),
-    ("until acknowledged, s", 21),
+TABLE = Table(
+    *(("fault or sequence", 22), ("acknowledged", 12), ("stored", 9), ("lost", 6), ("doubled", 7)),
+    *(("wrong", 6), ("versions", 8), ("undone", 6), ("retries", 7)),
+    *(("acknowledged meanwhile", 22), ("slowest answer, s", 17), ("until acknowledged, s", 21)),
 )
 """Rows in all columns up to undone, then bodies. Wrong: with a value that was not sent, or not sent
 at all. Versions: acknowledged ones of corrected readings. Undone: readings whose stored version is
 older than the last acknowledged one. Acknowledged meanwhile: in the later half of a fault. The last
 column: the longest time from the end of a fault to the next acknowledgement."""
-
-SEQUENCE_TABLE = Table(
-    ("sequence", 24),
-    ("workers", 7),
-    ("connections", 11),
-    ("spool", 5),
-    ("steps", 5),
-    ("readings", 8),
-    ("versions", 8),
-    ("undone", 6),
-    ("lost", 6),
-    ("wrong", 6),
-)
-"""Connections: of each worker to QuestDB. Readings are corrected several times. Undone: at the end
-or where a sequence looks."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,18 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     through_log = [KAFKA_SCENARIOS[name] for name in names if name in KAFKA_SCENARIOS]
     sequences = [NAMED[name] for name in names if name in NAMED]
     sequences += by_service(map(draw, range(options.seed, options.seed + options.sequences)))
-    rows = rows_needed(options.seconds) if scenarios or through_log else 1
-    scale = Scale(seconds=options.seconds, rows=rows)
+    scale = Scale(seconds=options.seconds)
+    print(TABLE.heading(), flush=True)
     failed = False
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         if scenarios or sequences:
             with Stage(Path(name), scale) as stage:
-                failed |= _play_scenarios(stage, scenarios, options.seed)
-                failed |= _play_sequences(stage, sequences)
+                for scenario in scenarios:
+                    failed |= _tell(play(stage, scenario, seed=options.seed))
+                for sequence in sequences:
+                    failed |= _tell(play_sequence(stage, sequence))
         if through_log:
             (directory := Path(name, "log")).mkdir()
             with KafkaStage(directory, scale, brokers=options.brokers) as stage:
-                failed |= _play_scenarios(stage, through_log, options.seed)
+                for scenario in through_log:
+                    failed |= _tell(play(stage, scenario, seed=options.seed))
     print("FAILED" if failed else "nothing acknowledged was lost, doubled or undone")
     return 1 if failed else 0
 
@@ -87,42 +66,14 @@ def _all_names(options: argparse.Namespace) -> list[str]:
     return [] if options.sequences else NAMES
 
 
-def rows_needed(seconds: float) -> int:
-    """Return more readings than any run posts whose fault lasts so long."""
-    pace, body_rows = Scale().pace, Scale().body_rows
-    return int(pace.producers / pace.pause_s * body_rows * (2 * seconds + 30))
+def _tell(report: Report) -> bool:
+    """Print the row of a run, and what failed; return whether anything did."""
+    print("\n  ".join([row(report), *report.failures]), flush=True)
+    return bool(report.failures)
 
 
-def _play_scenarios(stage: Stage, scenarios: Sequence[Scenario], seed: int) -> bool:
-    """Play faults and print their rows; return whether one failed."""
-    failed = False
-    if scenarios:
-        print(FAULT_TABLE.heading(), flush=True)
-    for scenario in scenarios:
-        report = play(stage, scenario, seed=seed)
-        print(fault_row(report), flush=True)
-        _print_indented(report.failures)
-        failed = failed or bool(report.failures)
-    return failed
-
-
-def _play_sequences(stage: Stage, sequences: Sequence[FaultSequence]) -> bool:
-    """Play sequences and print their rows; return whether one failed."""
-    outcomes = []
-    if sequences:
-        print(SEQUENCE_TABLE.heading(), flush=True)
-    for sequence in sequences:
-        outcomes.append(outcome := play_sequence(stage, sequence))
-        print(sequence_row(outcome), flush=True)
-        if outcome.failures:
-            _print_indented([f"steps: {'; '.join(sequence.steps)}", *outcome.failures])
-    if sequences:
-        print(sequence_summary(outcomes), flush=True)
-    return any(outcome.failures for outcome in outcomes)
-
-
-def fault_row(report: Report) -> str:
-    """Return the row of a fault; a dash stands for an unknown value."""
+def row(report: Report) -> str:
+    """Return the row of a run; a dash stands for an unknown value."""
     books = report.books
     counts = ["-"] * 7
     if books is not None:
@@ -133,34 +84,7 @@ def fault_row(report: Report) -> str:
         counts = [str(number) for number in numbers]
     recovery = "-" if report.recovery_s is None else f"{report.recovery_s:.1f}"
     rest = [str(report.retries), str(report.answered_in_fault), f"{report.slowest_s:.1f}", recovery]
-    return FAULT_TABLE.row([report.name, *counts, *rest])
-
-
-def sequence_row(outcome: Outcome) -> str:
-    """Return the row of a sequence."""
-    sequence, books = outcome.sequence, outcome.books
-    cells = (
-        *(sequence.setup.workers, sequence.connections),
-        "yes" if sequence.setup.spool else "no",
-        *(len(sequence.steps), books.keys, books.versions, books.undone, books.lost),
-        books.doubled + books.wrong + books.unsent,
-    )
-    return SEQUENCE_TABLE.row([sequence.name, *map(str, cells)])
-
-
-def sequence_summary(outcomes: Sequence[Outcome]) -> str:
-    """Return one line about all sequences."""
-    books = [outcome.books for outcome in outcomes]
-    return (
-        f"{len(outcomes)} sequences of faults, {sum(it.keys for it in books)} readings,"
-        f" {sum(it.versions for it in books)} versions acknowledged,"
-        f" {sum(it.undone for it in books)} undone"
-    )
-
-
-def _print_indented(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(f"  {line}", flush=True)
+    return TABLE.row([report.name, *counts, *rest])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,8 +12,6 @@ class Scale:
     Attributes:
         seconds: Length of one fault that lasts, such as QuestDB away.
         repetitions: How often a fault that has no length strikes, such as a kill.
-        rows: Readings made ready; no run may need more.
-        body_rows: Readings of one body.
         slow_connections: Connections that send next to nothing.
         pace: Of the producers.
         recovery_s_max: A run that takes longer to its first acknowledgement has failed.
@@ -21,8 +19,6 @@ class Scale:
 
     seconds: float = 30.0
     repetitions: int = 3
-    rows: int = 600_000
-    body_rows: int = 200
     slow_connections: int = 2_000
     pace: Pace = field(default_factory=Pace)
     recovery_s_max: float = 90.0

@@ -15,8 +15,7 @@ from loadtest.faults.scale import Scale
 from loadtest.faults.stage import Setup, Stage
 from loadtest.ledger import Ledger
 from loadtest.processes import wait_until
-from loadtest.stored import TABLE
-from loadtest.versions import VERSIONS_END, VersionLedger, enter_versions
+from loadtest.stored import COUNT_SQL, TABLE
 
 _WARM_UP_S_MAX = 60.0
 _WARM_BODIES = 4
@@ -55,15 +54,13 @@ class Scene:
 
     Attributes:
         stage: QuestDB, proxies and the service.
-        ledger: The books of the clients.
-        versions: The same for corrected readings.
+        ledger: The accounts of the clients.
         rng: Seeded, so that a run can be repeated.
         spans_s: Of the faults so far.
     """
 
     stage: Stage
     ledger: Ledger
-    versions: VersionLedger
     rng: random.Random
     spans_s: list[Span] = field(default_factory=list)
 
@@ -122,10 +119,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one scenario.
+    """The result of one scenario or sequence.
 
     Attributes:
-        name: Of the scenario.
+        name: Of it.
         books: None where the run ended before.
         retries: Bodies sent again.
         answers: How often each status came, or each error in place of an answer.
@@ -144,18 +141,39 @@ class Report:
     recovery_s: float | None
     failures: list[str]
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        ledger: Ledger,
+        books: Books | None,
+        failures: list[str],
+        spans_s: Sequence[Span] = (),
+    ) -> "Report":
+        """Return the report of a run with faults in these spans."""
+        return cls(
+            name=name,
+            books=books,
+            retries=ledger.retries,
+            answers=dict(ledger.answers),
+            answered_in_fault=answered_in_fault(ledger, spans_s),
+            slowest_s=ledger.slowest_s,
+            recovery_s=longest_recovery_s(ledger, spans_s),
+            failures=failures,
+        )
+
 
 def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
     """Play one scenario and balance its books. Leaves the stage ready for the next."""
-    ledger = Ledger(stage.bodies)
-    versions = VersionLedger()
-    scene = Scene(stage, ledger, versions, random.Random(seed))
+    ledger = Ledger()
+    scene = Scene(stage, ledger, random.Random(seed))
     failures: list[str] = []
     books = None
     try:
         stage.set_up(scenario.setup)
         with stage.database as database:
             database.truncate(TABLE)
+        stage.opened = 0
         _act(scene, scenario)
     except (RuntimeError, OSError) as error:
         failures.append(str(error))
@@ -167,20 +185,11 @@ def play(stage: Stage, scenario: Scenario, *, seed: int = 1) -> Report:
                 _await_spooled(scene, database)
             except RuntimeError as error:
                 failures.append(str(error))
-            books = balance(stage.lines, ledger.entries, database, start=VERSIONS_END)
-            enter_versions(books, versions.corrected, database)
+            books = balance(Books(), ledger.accounts, database)
     except (RuntimeError, OSError) as error:
         failures.append(str(error))
-    return Report(
-        name=scenario.name,
-        books=books,
-        retries=ledger.retries,
-        answers=dict(ledger.answers),
-        answered_in_fault=answered_in_fault(ledger, scene.spans_s),
-        slowest_s=ledger.slowest_s,
-        recovery_s=longest_recovery_s(ledger, scene.spans_s),
-        failures=[*failures, *failures_of(scenario, ledger, books)],
-    )
+    failures += failures_of(scenario, ledger, books)
+    return Report.of(scenario.name, ledger, books, failures, scene.spans_s)
 
 
 def _await_spooled(scene: Scene, database: QuestDBRest) -> None:
@@ -190,11 +199,10 @@ def _await_spooled(scene: Scene, database: QuestDBRest) -> None:
         RuntimeError: Something is on its way for too long.
     """
     if scene.ledger.answers["202"]:
-        promised = sum(it.promised_rows for it in scene.ledger.entries)
-        sql = f"SELECT count() FROM {TABLE} WHERE ts >= '{VERSIONS_END:%Y-%m-%d}'"  # noqa: S608 - constants
+        promised = sum(it.promised_rows for it in scene.ledger.accounts)
         with contextlib.suppress(RuntimeError):  # then they are lost, and the books say how many
             wait_until(
-                lambda: database.count(sql) >= promised,
+                lambda: database.count(COUNT_SQL) >= promised,
                 "spooled rows are stored",
                 timeout_s=scene.scale.recovery_s_max,
             )
@@ -217,10 +225,8 @@ def longest_recovery_s(ledger: Ledger, spans_s: Sequence[Span]) -> float | None:
 def failures_of(scenario: Scenario, ledger: Ledger, books: Books | None) -> list[str]:
     """Return everything about a run that must not be, in words."""
     found = [f"wrong answer: {reason}" for reason in ledger.wrong]
-    if ledger.exhausted:
-        found.append("the readings ran out before the fault was over: make more of them ready")
-    whole = [it for it in ledger.entries if it.sent_rows == it.body.rows]
-    open_bodies = sum(not it.acknowledged for it in whole) - ledger.wrong_count
+    bodies = [it for it in ledger.accounts if it.sent_rows == it.rows and not it.corrected]
+    open_bodies = sum(it.acknowledgements == 0 for it in bodies) - ledger.wrong_count
     if open_bodies > 0:
         found.append(f"{open_bodies} bodies were sent whole and never acknowledged")
     if books is None or books.balanced:
@@ -234,7 +240,7 @@ def _act(scene: Scene, scenario: Scenario) -> None:
     stage, ledger = scene.stage, scene.ledger
     port = stage.front.port if scenario.through_front else stage.service.meter_usage_port
     began_s = time.monotonic()
-    with Load(stage.lines, ledger, scene.versions, port, scene.scale.pace) as load:
+    with Load(ledger, port, scene.scale.pace) as load:
         wait_until(
             lambda: ledger.acknowledged_between(began_s, time.monotonic()) >= _WARM_BODIES,
             "the first bodies are acknowledged",

@@ -182,7 +182,8 @@ def _reloaded(scene: Scene) -> None:
 
 def _bodies_broken(scene: Scene) -> None:
     stage = scene.stage
-    client = BreakingClient(stage.lines, scene.ledger, stage.service.meter_usage_port, scene.rng)
+    port, rows = stage.service.meter_usage_port, scene.scale.pace.body_rows
+    client = BreakingClient(scene.ledger, port, scene.rng, rows=rows)
     with scene.fault():
         end_s = time.monotonic() + scene.scale.seconds
         for _ in range(scene.scale.repetitions):
@@ -221,7 +222,6 @@ def _table_dropped(scene: Scene) -> None:
     with scene.stage.database as database:
         for _ in range(scene.scale.repetitions):
             scene.ledger.release_acknowledged()
-            scene.versions.release_acknowledged()
             with scene.fault():
                 database.execute(f"DROP TABLE {TABLE}")
                 scene.stage.service.apply_schema()

@@ -1,22 +1,22 @@
 """Plays a sequence step by step, waits until it is calm, and balances its versions."""
 
-import queue
+import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from loadtest.books import Books
+from loadtest.books import Books, balance, balance_committed
 from loadtest.client import Connection, Target
 from loadtest.faults.producers import post_version
 from loadtest.faults.proxy import Proxy
+from loadtest.faults.scenario import Report
 from loadtest.faults.sequences import FaultSequence
 from loadtest.faults.stage import Stage
-from loadtest.ledger import Ledger
+from loadtest.ledger import Account, Ledger
 from loadtest.service_counts import wait_calm
 from loadtest.stored import TABLE
-from loadtest.versions import Corrected, enter_committed, enter_versions, within
 
 _PATIENCE_S = 10.0
 _CALM_S_MAX = 40.0
@@ -25,46 +25,37 @@ _INSIST_PAUSE_S = 0.05
 _SLOW_BYTES_PER_S = 4_000
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The result of a sequence; `failures` is empty if all is well."""
-
-    sequence: FaultSequence
-    books: Books = field(default_factory=Books)
-    answers: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-
-def play_sequence(stage: Stage, sequence: FaultSequence) -> Outcome:
+def play_sequence(stage: Stage, sequence: FaultSequence) -> Report:
     """Play a sequence, calm down, and balance its books. Leaves the stage for the next one."""
+    ledger, books, failures = Ledger(first=stage.opened), Books(), list[str]()
     try:
         stage.set_up(sequence.setup)
         stage.await_service()
-        if not stage.versions.corrected:  # rows of scenarios would count as not sent
+        if not stage.opened:  # rows of scenarios would count as not sent
             with stage.database as database:
                 database.truncate(TABLE)
+        for _ in range(sequence.accounts):
+            ledger.open(sequence.rows, corrected=True)
+        stage.opened += sequence.accounts
+        player = Player(stage, ledger, books, random.Random(sequence.seed))
+        try:
+            for step in sequence.steps:
+                player.do(step)
+            player.calm_down()
+        finally:
+            player.close()
     except (RuntimeError, OSError) as error:
-        return Outcome(sequence, failures=[str(error)])
-    corrected = [stage.versions.open(sequence.rows) for _ in range(sequence.accounts)]
-    player = Player(stage, corrected, random.Random(sequence.seed))
-    outcome = Outcome(sequence, player.books)
+        failures.append(str(error))
     try:
-        for step in sequence.steps:
-            player.do(step)
-        player.calm_down()
+        if ledger.accounts:
+            with stage.database as database:
+                balance(books, ledger.accounts, database, whole_table=False)
     except (RuntimeError, OSError) as error:
-        outcome.failures.append(str(error))
-    finally:
-        player.close()
-    try:
-        with stage.database as database:
-            start, end = within(corrected)
-            enter_versions(outcome.books, corrected, database, start=start, end=end)
-    except (RuntimeError, OSError) as error:
-        outcome.failures.append(str(error))
-    outcome.answers = dict(player.ledger.answers)
-    outcome.failures += player.ledger.wrong + outcome.books.findings
-    return outcome
+        failures.append(str(error))
+    failures += ledger.wrong + books.findings
+    if failures:
+        failures.insert(0, f"steps: {'; '.join(sequence.steps)}")
+    return Report.of(sequence.name, ledger, books, failures)
 
 
 class Poster:
@@ -73,57 +64,51 @@ class Poster:
     Every post has a connection of its own, so any worker may get it.
     """
 
-    def __init__(self, account: Corrected, ledger: Ledger, port: int) -> None:
+    def __init__(self, account: Account, ledger: Ledger, port: int) -> None:
         self.account = account
         self._ledger = ledger
         self._port = port
-        self._asked: queue.Queue[tuple[bool, float] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name=f"poster {account.number}")
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
 
     def ask(self, *, again: bool, patience_s: float = _PATIENCE_S) -> None:
         """Post the next version, or with `again` the last one unless it is acknowledged.
 
         The connection is closed after `patience_s` seconds without an answer.
         """
-        self._asked.put((again, patience_s))
+        self._last = self._thread.submit(self._post, again, patience_s)
 
     def settle(self) -> None:
         """Return once each post has an answer or a broken connection."""
-        self._asked.join()
+        if self._last is not None:
+            self._last.result()
 
     def close(self) -> None:
         """End the thread once all posts are done."""
-        self._asked.put(None)
-        self._thread.join()
+        self._thread.shutdown()
 
-    def _run(self) -> None:
-        while (asked := self._asked.get()) is not None:
-            again, patience_s = asked
-            account = self.account
-            repeat = again and account.posted > account.acknowledged
-            connection = Connection(Target(self._port, answer_timeout_s=patience_s))
-            post_version(connection, account, account.posted + (not repeat), self._ledger)
-            connection.close()
-            self._asked.task_done()
+    def _post(self, again: bool, patience_s: float) -> None:
+        account = self.account
+        version = account.posted + (not again or account.posted == account.acknowledged)
+        target = Target(self._port, answer_timeout_s=patience_s)
+        with contextlib.closing(Connection(target)) as connection:
+            post_version(connection, account, version, self._ledger)
 
 
 class Player:
     """Does the steps of one sequence.
 
     Attributes:
-        ledger: The answers.
-        books: Readings that were seen to be undone during the sequence.
+        books: Grow by readings that are seen to be undone during the sequence.
     """
 
-    def __init__(self, stage: Stage, corrected: Sequence[Corrected], rng: random.Random) -> None:
-        self.ledger = Ledger([])
-        self.books = Books()
+    def __init__(self, stage: Stage, ledger: Ledger, books: Books, rng: random.Random) -> None:
+        self.books = books
         self.stage = stage
         self.rng = rng
-        self._corrected = corrected
+        self._accounts = ledger.accounts
         port = stage.service.meter_usage_port
-        self._posters = [Poster(it, self.ledger, port) for it in corrected]
+        self._posters = [Poster(it, ledger, port) for it in ledger.accounts]
         self._starting: threading.Thread | None = None
 
     def do(self, step: str) -> None:
@@ -177,7 +162,7 @@ class Player:
         self.settle()
         if self.stage.questdb_runs:
             with self.stage.database as database:
-                enter_committed(self.books, self._corrected, database)
+                balance_committed(self.books, self._accounts, database)
 
     def end_questdb(self, end: Callable[[Stage], None]) -> None:
         """End QuestDB in this way, even while it is starting."""

@@ -38,11 +38,6 @@ class FaultSequence:
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def connections(self) -> int:
-        """To QuestDB, of each worker."""
-        return int(dict(self.setup.sink)["workers"])
-
 
 def service(workers: int, connections: int, *, spooling: bool) -> Setup:
     """Return a service for sequences: its processes, and connections to QuestDB of each."""
@@ -56,9 +51,7 @@ def service(workers: int, connections: int, *, spooling: bool) -> Setup:
 
 def by_service(sequences: Iterable[FaultSequence]) -> list[FaultSequence]:
     """Order sequences so that those on one service follow each other: a start takes seconds."""
-    return sorted(
-        sequences, key=lambda it: (bool(it.setup.spool), it.setup.workers, it.connections)
-    )
+    return sorted(sequences, key=lambda it: (it.setup.spool, it.setup.workers, it.setup.sink))
 
 
 # Sequences that once undid a promised version

@@ -1,4 +1,4 @@
-"""The system under fault: a QuestDB, proxies in front of it, the service, readings to post."""
+"""The system under fault: a QuestDB, proxies in front of it, and the service."""
 
 import contextlib
 import os
@@ -14,10 +14,8 @@ from loadtest.faults.proxy import Proxy, ProxyThread
 from loadtest.faults.scale import Scale
 from loadtest.faults.small_disk import small_disk
 from loadtest.processes import family, listeners
-from loadtest.readings import Body, produce, split_bodies
 from loadtest.service import Database, DatabasePorts, ServiceProcess, ServiceSettings, Value
 from loadtest.service_counts import wait_calm
-from loadtest.versions import VersionLedger
 
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
 
@@ -72,16 +70,12 @@ class Stage:
         scale: Of every fault played here.
 
     Attributes:
-        lines: The file of readings.
-        bodies: Its bodies.
         ilp: Proxy before QuestDB's ILP over HTTP, for a proxied service.
         pgwire: The same for pgwire.
         front: Proxy before the stream's port of the service.
-        versions: The accounts of all sequences, so that each has readings of its own.
+        opened: Accounts of all sequences so far, so that each has readings of its own.
     """
 
-    lines: Path
-    bodies: list[Body]
     ilp: ProxyThread
     pgwire: ProxyThread
     front: ProxyThread
@@ -89,7 +83,7 @@ class Stage:
     def __init__(self, directory: Path, scale: Scale) -> None:
         self.directory = directory
         self.scale = scale
-        self.versions = VersionLedger()
+        self.opened = 0
         environ = {name: value for name, value in os.environ.items() if name[:4] != "QDB_"}
         # SUSPEND WAL is taken in dev mode only.
         environ["QDB_DEV_MODE_ENABLED"] = "true"
@@ -109,9 +103,6 @@ class Stage:
             running = self._running = self._questdb.start()
             self.ilp = stack.enter_context(ProxyThread(_HOST, running.http_port))
             self.pgwire = stack.enter_context(ProxyThread(_HOST, running.pg_port))
-            self.lines = self.directory / "readings.ndjson"
-            produce(self.lines, self.scale.rows)
-            self.bodies = split_bodies(self.lines, self.scale.body_rows)
             stack.push(self._service_stack)
             self._stack = stack.pop_all()
         return self
@@ -132,11 +123,6 @@ class Stage:
         if self._running is None:
             raise AssertionError("QuestDB was not started")
         return QuestDBRest(self._running.http_port)
-
-    @property
-    def has_service(self) -> bool:
-        """Whether a service was set up; it may have ended."""
-        return self._service is not None
 
     @property
     def questdb_runs(self) -> bool:

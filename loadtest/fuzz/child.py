@@ -8,7 +8,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["utility_ts_analytics"]):
-    from loadtest.fuzz.catalogue import TARGETS
+    from loadtest.fuzz.targets import TARGETS
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
-"""Turns the bytes that a fuzzer makes into sizes, texts, numbers and cuts."""
+"""Turns the bytes that a fuzzer makes into sizes, texts and cuts."""
 
-import math
-import struct
+import itertools
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -16,12 +15,10 @@ class Draws:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
 
     def take(self, size_bytes: int) -> bytes:
         """Return the next bytes, fewer where there are no more."""
-        taken = self._data[self._at : self._at + size_bytes]
-        self._at += len(taken)
+        taken, self._data = self._data[:size_bytes], self._data[size_bytes:]
         return taken
 
     def rest(self) -> bytes:
@@ -47,14 +44,6 @@ class Draws:
         raw = self.take(self.integer(0, characters_max))
         return raw.decode("utf-8", "ignore").replace("\x00", "")
 
-    def number(self) -> float:
-        """Return a finite double, minus zero and subnormal ones among them."""
-        if self.flag():
-            return float(self.integer(-1000, 1000))
-        raw = self.take(8).ljust(8, b"\x00")
-        (value,) = struct.unpack("<d", raw)
-        return value if math.isfinite(value) else math.copysign(0.0, value)
-
     def cut_sizes(self) -> list[int]:
         """Return up to four sizes of chunks, each >= 1, to be used in turns; none for one chunk."""
         return [self.integer(1, 256) for _ in range(self.integer(0, 4))]
@@ -62,11 +51,10 @@ class Draws:
 
 def cut(body: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Cut `body` into chunks of these sizes, in turns; none is empty."""
-    if not sizes:
-        return [body] if body else []
-    chunks, at, turn = [], 0, 0
-    while at < len(body):
-        size = sizes[turn % len(sizes)]
-        chunks.append(body[at : at + size])
-        at, turn = at + size, turn + 1
+    chunks = []
+    for size in itertools.cycle(sizes or [len(body)]):
+        if not body:
+            break
+        chunks.append(body[:size])
+        body = body[size:]
     return chunks

@@ -5,47 +5,34 @@ import contextlib
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 from loadtest.command_line import Table, add_choice, add_counts, command_parser
 from loadtest.database import own_questdb
 from loadtest.memory.bound import bound_mib
 from loadtest.memory.scenarios import SCENARIOS, Scenario, Stage
-from loadtest.processes import MIB, commit, family, listeners, machine
+from loadtest.processes import MIB, family, listeners
 from loadtest.readings import produce
-from loadtest.service import (
-    DatabasePorts,
-    ServiceProcess,
-    ServiceSettings,
-    running_service,
-)
+from loadtest.service import DatabasePorts, ServiceProcess, ServiceSettings, running_service
 
 TABLE = Table(("scenario", 14), ("bound MiB", 9), ("goal MiB", 9), ("seen MiB", 9), ("", 6))
 STREAM_OVER_UPLOADS_MIB = 10 * 1e6 / 2**20
 """How much more than 64 uploads one endless body may take: 10 MB."""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One scenario: bound by the formula, goal if there is one, peak; `fault` is of the answers."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One scenario, MiB: bound by the formula, goal if there is one, peak.
+
+    `fault` is what was wrong with the answers; empty if nothing was.
+    """
 
     name: str
     bound_mib: float
     goal_mib: float | None
     peak_mib: float
     fault: str = ""
-
-    @classmethod
-    def of(cls, scenario: Scenario, peak_mib: float, fault: str) -> "Seen":
-        """Return the peak of a scenario next to its bound and goal."""
-        return cls(
-            name=scenario.name,
-            bound_mib=round(bound_mib(scenario.limits, scenario.load), 1),
-            goal_mib=None if scenario.goal_mib is None else round(scenario.goal_mib, 1),
-            peak_mib=round(peak_mib, 1),
-            fault=fault,
-        )
 
 
 def failed(seen: Sequence[Seen]) -> list[str]:
@@ -103,7 +90,8 @@ def run_scenario(scenario: Scenario, shared: Stage) -> Seen:
             )
     if not peak_mib:
         fault = fault or "the worker died"
-    return Seen.of(scenario, peak_mib, fault)
+    bound = bound_mib(scenario.limits, scenario.load)
+    return Seen(scenario.name, bound, scenario.goal_mib, peak_mib, fault)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,9 +116,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     broken = failed(seen)
     for line in broken:
         print(line)
-    if options.out is not None:
-        kept = {"commit": commit(), "machine": machine(), "seen": seen}
-        options.out.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
     return 1 if broken else 0
 
 
@@ -156,7 +141,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         example="--only uploads --only stream --stream-mb 500",
     )
     add_choice(parser, [one.name for one in SCENARIOS], "scenario")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     add_counts(
         parser,
         {

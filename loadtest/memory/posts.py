@@ -26,10 +26,7 @@ def compress_bodies(
 def array_bodies(source: Path, bodies: Sequence[Body], target: Path) -> list[Body]:
     """Write each body of `source` to `target` as a JSON array, and return where they are."""
     return _rewritten(
-        source,
-        bodies,
-        target,
-        lambda lines: b"[" + lines.rstrip(b"\n").replace(b"\n", b",") + b"]",
+        source, bodies, target, lambda lines: b"[" + lines.rstrip(b"\n").replace(b"\n", b",") + b"]"
     )
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.client import PATH, Answer, Target, post_bodies, post_until_admitted
+from loadtest.client import PATH, Answer, Target, post_bodies
 from loadtest.ledger import fault_of
 from loadtest.memory import posts
 from loadtest.memory.bound import KIB, Limits, Load
@@ -120,11 +120,7 @@ def _plain(rows_each: int, count: int, connections: int) -> Run:
 
 def _crowd(stage: Stage) -> None:
     """Two hundred clients at once, each until its body is stored; a third is refused at first."""
-    target = Target(stage.port)
-    with ThreadPoolExecutor(200) as threads:
-        bodies = stage.bodies(5_000, 200)
-        answers = threads.map(lambda body: post_until_admitted(stage.lines, body, target), bodies)
-        stored_or_raise(list(answers))
+    stored_or_raise(stage.post(stage.bodies(5_000, 200), 200))
 
 
 def _stream(stage: Stage) -> None:
@@ -226,10 +222,7 @@ SCENARIOS: Sequence[Scenario] = (
         limits=Limits(channel_capacity=200_000, batch_size=100_000),
     ),
     Scenario(
-        "zstd windows",
-        Load(64, 64, zstd=64),
-        _compressed("zstd", 50_000, 64),
-        WINDOWS_GOAL_MIB,
+        "zstd windows", Load(64, 64, zstd=64), _compressed("zstd", 50_000, 64), WINDOWS_GOAL_MIB
     ),
     Scenario("arrays", Load(16, 16, array_bytes=16 * 9 * MIB), _arrays),
     Scenario(

@@ -161,30 +161,23 @@ def _line(run: str, index: int, meter: int, milli_kwh: int) -> bytes:
     ).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The counts of an answer; `fault` says what is wrong with it, empty for the right one."""
+def judge(status: int, content: bytes, pieces: Sequence[Piece]) -> tuple[int, str]:
+    """Compare one answer with the expected result of the pieces of its body.
 
-    accepted: int
-    parse_errors: int
-    rejected: int
-    fault: str
-
-
-def judge(status: int, content: bytes, pieces: Sequence[Piece]) -> Judged:
-    """Compare one answer with the expected result of the pieces of its body."""
+    Returns:
+        The rows that it calls accepted, and what is wrong with it; empty for the right answer.
+    """
     try:
         summary = decode_summary(content)
     except msgspec.DecodeError as error:
-        return Judged(0, 0, 0, f"status {status}: not an answer of the service: {error}")
-    fault = ""
+        return 0, f"status {status}: not an answer of the service: {error}"
     if status != 200:
         fault = f"status {status} {summary.code}"
     elif summary.ack != "committed":
         fault = f"ack {summary.ack}"
     else:
         fault = _wrong_count(summary, pieces) or _wrong_lines(summary, pieces)
-    return Judged(summary.accepted, summary.parse_errors, summary.rejected, fault)
+    return summary.accepted, fault
 
 
 def _wrong_count(summary: Summary, pieces: Sequence[Piece]) -> str:

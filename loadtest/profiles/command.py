@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest.command_line import command_parser, count
+from loadtest.processes import commit, machine
 from loadtest.profiles.catalogue import PROFILES, Profile
-from loadtest.profiles.play import Order, Place, own_place, play
-from loadtest.profiles.report import report_html, summary_text
+from loadtest.profiles.play import REPORT, Order, Place, own_place, play
 from loadtest.profiles.verdict import failed
 
 _REPORTS = Path(__file__).parents[1] / "reports"
@@ -63,10 +64,10 @@ def _play_one(order: Order, options: argparse.Namespace) -> int:
         place = stack.enter_context(_place(order, options))
         print(f"{name}: {order.seconds} s ...", flush=True)
         run = play(order, place, Path(directory))
-    print(summary_text(run))
-    report = options.report or _REPORTS / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}.html"
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(report_html(run))
+        report = options.report or _REPORTS / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}.html"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(Path(directory) / REPORT, report)
+    print(f"{machine()}, commit {commit()}\n{run}")
     print(f"report: {report}")
     print(f"{name}: {'FAILED' if failed(run.checks) else 'passed'}", flush=True)
     return 1 if failed(run.checks) else 0

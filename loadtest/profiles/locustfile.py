@@ -5,10 +5,9 @@ By hand: `locust -f loadtest/profiles/locustfile.py --load steady --host http://
 
 import gc
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +17,7 @@ from loadtest.client import CONTENT_TYPE, PATH
 from loadtest.ledger import RETRIED_STATUSES
 from loadtest.profiles.bodies import Stock, judge
 from loadtest.profiles.catalogue import PROFILES, Profile, Schedule, users_at
-from loadtest.profiles.figures import NO_ANSWER, Entry, JournalWriter
+from loadtest.profiles.tally import NO_ANSWER, Attempt, Tally
 from loadtest.profiles.verdict import client_verdict
 from locust import LoadTestShape, constant, events, task
 from locust.argument_parser import LocustArgumentParser
@@ -40,9 +39,8 @@ class _Desk:
     profile: Profile
     stock: Stock
     schedule: Schedule
-    journal: JournalWriter
-    path: Path
     seconds: float
+    tally: Tally = field(default_factory=Tally)
 
 
 class _Running:
@@ -106,7 +104,7 @@ class ProfileUser(FastHttpUser):
             headers["transfer-encoding"] = "chunked"
         else:
             body = desk.stock.content(first)
-        status, accepted, parse_errors, rejected = NO_ANSWER, 0, 0, 0
+        status, accepted = NO_ANSWER, 0
         fault, wait_s = "no answer: the run was ended", None
         sent_s = time.monotonic()
         try:
@@ -120,9 +118,7 @@ class ProfileUser(FastHttpUser):
                 if status == NO_ANSWER:
                     fault = f"no answer: {answer.error!r}"
                 else:
-                    judged = judge(status, answer.content or b"", pieces)
-                    accepted, parse_errors = judged.accepted, judged.parse_errors
-                    rejected, fault = judged.rejected, judged.fault
+                    accepted, fault = judge(status, answer.content or b"", pieces)
                     if fault and may_wait and status in RETRIED_STATUSES:
                         asked = (answer.headers or {}).get("retry-after")
                         wait_s = max(float(asked or 0), _RETRY_WAIT_S_MIN)
@@ -132,23 +128,28 @@ class ProfileUser(FastHttpUser):
                     answer.success()
         finally:
             # Also when the user is killed in the middle: its rows may be stored.
-            desk.journal.write(
-                Entry(
-                    first=first,
-                    pieces=count,
-                    due_s=due_s,
-                    sent_s=sent_s,
-                    ended_s=time.monotonic(),
-                    status=status,
-                    accepted=accepted,
-                    parse_errors=parse_errors,
-                    rejected=rejected,
-                    last=wait_s is None,
-                    replay=replay,
-                    size=sum(piece.size for piece in pieces),
-                    fault=fault,
-                )
+            attempt = Attempt(
+                first=first,
+                pieces=count,
+                due_s=due_s,
+                sent_s=sent_s,
+                ended_s=time.monotonic(),
+                status=status,
+                accepted=accepted,
+                last=wait_s is None,
+                replay=replay,
+                fault=fault,
             )
+            desk.tally.add(attempt, desk.stock)
+            if attempt.last and not replay:
+                self.environment.events.request.fire(
+                    request_type="POST",
+                    name="from when due",
+                    response_time=desk.tally.from_due_ms[-1],
+                    response_length=0,
+                    exception=None,
+                    context={},
+                )
         return wait_s
 
 
@@ -181,7 +182,7 @@ def _add_options(parser: LocustArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the values (1)")
     parser.add_argument("--run-id", default="", help="marks the rows of this run")
-    parser.add_argument("--journal", default="", help="where every answer is written down")
+    parser.add_argument("--tally", default="", help="file for the sums of all answers")
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
@@ -208,13 +209,10 @@ def _prepare(environment: Environment, **_rest: object) -> None:
     options.num_users = profile.users
     options.spawn_rate = options.spawn_rate or profile.users
     run = options.run_id or f"LT{secrets.token_hex(3)}"
-    path = Path(options.journal or Path(tempfile.gettempdir()) / f"loadtest-{run}.jsonl")
     _Running.desk = _Desk(
         profile=profile,
         stock=Stock(profile, run, seed=options.seed),
         schedule=Schedule(profile, time.monotonic()),
-        journal=JournalWriter(path),
-        path=path,
         seconds=float(options.seconds or options.run_time or known.seconds),
     )
     # A post that has begun is answered before its user ends.
@@ -239,9 +237,9 @@ def _end(environment: Environment, **_rest: object) -> None:
     desk = _Running.desk
     if desk is None:
         return
-    desk.journal.close()
     options = environment.parsed_options
-    if options is None or not options.journal:
+    if options is not None and options.tally:
+        Path(options.tally).write_bytes(msgspec.json.encode(desk.tally))
+    else:
         # Started by hand: judged by the answers alone.
-        environment.process_exit_code = client_verdict(desk.path, desk.profile)
-        desk.path.unlink()
+        environment.process_exit_code = client_verdict(desk.tally, desk.profile)

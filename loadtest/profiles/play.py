@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,16 +13,15 @@ import msgspec
 from loadtest.client import Target, post_bodies
 from loadtest.database import QuestDBRest, own_questdb
 from loadtest.ledger import fault_of
-from loadtest.processes import ProcessWatch, commit, machine
+from loadtest.processes import ProcessWatch, Track
 from loadtest.profiles.bodies import Stock
-from loadtest.profiles.books import metrics_checks, promised, read_table, table_checks
+from loadtest.profiles.books import count_checks, read_table
 from loadtest.profiles.catalogue import Profile, planned_posts
-from loadtest.profiles.figures import figures_of, read_journal
-from loadtest.profiles.report import Run
-from loadtest.profiles.verdict import WORKER, answer_checks, equal, process_checks
+from loadtest.profiles.tally import PERCENTS, Tally, percentile_ms
+from loadtest.profiles.verdict import WORKER, Check, answer_checks, equal, process_checks
 from loadtest.readings import produce, split_bodies
 from loadtest.service import ServiceSettings, running_service
-from loadtest.service_counts import ServiceCounts, service_counts, settled, since
+from loadtest.service_counts import STREAM, ServiceCounts, all_counts, settled
 from loadtest.stored import TABLE
 
 _PROJECT = Path(__file__).parents[2]
@@ -30,7 +29,9 @@ _STOP_TIMEOUT_S = 120
 """For posts under way at the end of the run."""
 
 _START_AND_END_S = 60
-
+_TALLY = "tally.json"
+REPORT = "report.html"
+"""Of locust, in the directory of a run."""
 
 _WARM_UP_BODIES_MAX = 1_500
 _WARM_UP_CONNECTIONS = 4
@@ -109,6 +110,36 @@ class Order:
     seed: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, its answers and its checks."""
+
+    order: Order
+    tally: Tally
+    checks: Sequence[Check]
+    tracks: Sequence[Track]
+
+    def __str__(self) -> str:
+        tally, end_s = self.tally, self.tally.end_s
+        due, sent = (
+            ", ".join(f"p{it:g} {percentile_ms(times, it):,.1f}" for it in PERCENTS)
+            for times in (tally.from_due_ms, tally.from_sent_ms)
+        )
+        lines = [
+            f"{self.order.profile.name}: {tally.accepted:,} rows accepted in"
+            f" {tally.elapsed_s:.1f} s (planned: {self.order.seconds}),"
+            f" {tally.rows_per_s:,.0f} rows/s, {tally.size / 1e6:,.0f} MB, {tally.posts:,} posts,"
+            f" {tally.replays:,} of them twice",
+            f"ms from when due: {due}; from the send: {sent}",
+            *(
+                f"{it.name}: peak {it.peak_mb:.1f} MB, {it.cores(tally.begin_s, end_s):.2f} cores"
+                for it in self.tracks
+            ),
+            *(f"fault: {fault}" for fault in tally.faults),
+        ]
+        return "\n".join([*lines, *map(str, self.checks)])
+
+
 def play(order: Order, place: Place, directory: Path) -> Run:
     """Run one profile and judge it.
 
@@ -118,33 +149,30 @@ def play(order: Order, place: Place, directory: Path) -> Run:
     """
 
     def ask() -> ServiceCounts:
-        return service_counts(place.host, place.operations_port)
+        return all_counts(place.host, place.operations_port)[STREAM]
 
     run = f"LT{secrets.token_hex(3)}"
-    journal = directory / f"{run}.jsonl"
     before = settled(ask)
-    names = {pid: f"{WORKER} {at}" for at, pid in enumerate(before.workers, 1)}
+    names = {pid: f"{WORKER} {at}" for at, pid in enumerate(before.pids, 1)}
     with ProcessWatch(place.pids, names) as watch:
-        code = run_locust(order, place, watch, run=run, journal=journal)
+        code, tally = run_locust(order, place, watch, run=run, directory=directory)
         after = settled(ask)
     stock = Stock(order.profile, run, seed=order.seed)
-    figures = figures_of(read_journal(journal))
-    sums = promised(read_journal(journal), stock)
     with QuestDBRest(place.questdb_port, host=place.host) as database:
-        books = read_table(database, run, sums, stock)
+        table = read_table(database, run, tally, stock, own_table=place.own_table)
     tracks = sorted(watch.tracks.values(), key=lambda track: not track.name.startswith(WORKER))
     planned = planned_posts(order.profile, order.seconds)
     checks = [
         equal("exit code of the load generator", 0, code),
-        *answer_checks(figures, order.profile.limits, planned),
-        *table_checks(books, own_table=place.own_table),
-        *metrics_checks(sums, since(before, after)),
+        *answer_checks(tally, order.profile.limits, planned),
+        *table,
+        *count_checks(tally, after.since(before)),
         *process_checks(before, after, tracks, order.profile.limits),
     ]
-    return Run(order.profile, order.seconds, figures, checks, tracks, _facts(order, sums.accepted))
+    return Run(order, tally, checks, tracks)
 
 
-def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> list[str]:
+def locust_command(order: Order, place: Place, *, run: str, directory: Path) -> list[str]:
     """Return how locust is started for a run."""
     profile = order.profile
     options: dict[str, str | int | float] = {
@@ -158,22 +186,29 @@ def locust_command(order: Order, place: Place, *, run: str, journal: Path) -> li
         "--order": msgspec.json.encode(profile).decode(),
         "--seed": order.seed,
         "--run-id": run,
-        "--journal": str(journal),
+        "--tally": str(directory / _TALLY),
+        "--html": str(directory / REPORT),
     }
     pairs = [text for name, value in options.items() for text in (name, str(value))]
     file = str(Path(__file__).with_name("locustfile.py"))
     return [sys.executable, "-m", "locust", "-f", file, "--headless", "--only-summary", *pairs]
 
 
-def run_locust(order: Order, place: Place, watch: ProcessWatch, *, run: str, journal: Path) -> int:
-    """Run locust to its end and return its exit code; one that does not end is killed."""
-    log_path = journal.with_suffix(".log")
+def run_locust(
+    order: Order, place: Place, watch: ProcessWatch, *, run: str, directory: Path
+) -> tuple[int, Tally]:
+    """Run locust to its end; return its exit code and the sums of its answers.
+
+    Raises:
+        RuntimeError: It did not begin or did not end by itself; it is killed then.
+    """
+    log_path = directory / "locust.log"
     paths = [str(_PROJECT), os.environ.get("PYTHONPATH", "")]
     with log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            locust_command(order, place, run=run, journal=journal),
+            locust_command(order, place, run=run, directory=directory),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            cwd=journal.parent,
+            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -189,19 +224,8 @@ def run_locust(order: Order, place: Place, watch: ProcessWatch, *, run: str, jou
                 process.wait()
     if process.returncode != 0:
         print(log_path.read_text(errors="replace")[-2000:], file=sys.stderr)
-    if not journal.exists():
-        raise RuntimeError("the load generator did not begin; its output is above")
-    return process.returncode
-
-
-def _facts(order: Order, accepted: int) -> dict[str, str]:
-    profile = order.profile
-    return {
-        "commit": commit(),
-        **{name: f"{value}" for name, value in machine().items()},
-        "users": f"{profile.users}, times {profile.burst} in the middle third",
-        "posts per second": f"{profile.rate:g}" if profile.rate else "one after the other",
-        "rows of a body": f"{profile.rows * profile.pieces:,}",
-        "seed": f"{order.seed}",
-        "rows answered as accepted": f"{accepted:,}",
-    }
+    try:
+        tally = msgspec.json.decode((directory / _TALLY).read_bytes(), type=Tally)
+    except (FileNotFoundError, msgspec.DecodeError):
+        raise RuntimeError("the load generator did not come to its end") from None
+    return process.returncode, tally

@@ -10,10 +10,8 @@ from loadtest.faults.stage import Stage
 SCALE = Scale(
     seconds=2.0,
     repetitions=1,
-    rows=150_000,
-    body_rows=100,
     slow_connections=150,
-    pace=Pace(producers=4, pause_s=0.05, wait_s_max=0.3),
+    pace=Pace(producers=4, body_rows=100, pause_s=0.05, wait_s_max=0.3),
 )
 """Small: what a fault breaks, it breaks at once. `python -m loadtest faults` is the large one."""
 

@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/status.json":
             self.send_error(404)
             return
-        stream = {"stored_rows": self.server.claimed, "failed_rows": 0, "held_rows": 0}
+        stream = {"stored_rows": self.server.claimed, "failed_rows": 0, "in_flight_rows": 0}
         self._answer({"streams": {"meter_usage": {**stream, "workers": []}}})
 
     def _answer(self, document: object, status: int = 200) -> None:

@@ -10,10 +10,9 @@ from loadtest import twice
 from loadtest.bench import end_to_end
 from loadtest.books import Books, balance
 from loadtest.database import QuestDBRest
-from loadtest.ledger import Ledger
-from loadtest.readings import produce, split_bodies
+from loadtest.ledger import Account, Ledger, reading_of
 from loadtest.service import ServiceProcess, ServiceSettings, running_service
-from loadtest.stored import TABLE, SentReading
+from loadtest.stored import TABLE, Key
 from loadtest.twice import Settings, post_passes, report
 from tests.process.running_service import QuestDBPorts
 
@@ -24,15 +23,7 @@ SETTINGS = Settings(rows=ROWS, connections=4, times=2, body_rows=1500)
 PAGE_ROWS = 3000
 OTHER_COLUMNS = "event_id, meter_id, premise_id, kvarh, kva_demand, quality_flag, source_system"
 
-Post = Callable[[Path], tuple[Ledger, list[str]]]
-
-
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generated readings."""
-    path = tmp_path_factory.mktemp("produced") / "readings.ndjson"
-    produce(path, ROWS)
-    return path
+Post = Callable[[], tuple[Ledger, list[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -54,30 +45,27 @@ def database(questdb: QuestDBPorts) -> Iterator[QuestDBRest]:
 
 
 @pytest.fixture
-def post(running: ServiceProcess, database: QuestDBRest) -> Post:
-    """Post a file as the proof does."""
-    return lambda path: post_passes(path, running.meter_usage_port, database, SETTINGS)
+def post(running: ServiceProcess, database: QuestDBRest, tmp_path: Path) -> Post:
+    """Post readings as the proof does."""
+    port = running.meter_usage_port
+    return lambda: post_passes(tmp_path / "readings.ndjson", port, database, SETTINGS)
 
 
-def reading_at(path: Path, index: int) -> SentReading:
-    return msgspec.json.decode(path.read_bytes().splitlines()[index], type=SentReading)
-
-
-def insert_changed(database: QuestDBRest, where: SentReading, *, kwh: str, ts: str = "ts") -> None:
+def insert_changed(database: QuestDBRest, where: Key, *, kwh: str, ts: str = "ts") -> None:
     """Write a copy of one stored row that differs in these columns, past the service."""
     database.execute(
         f"INSERT INTO {TABLE} (ts, kwh, {OTHER_COLUMNS}) SELECT {ts}, {kwh}, {OTHER_COLUMNS}"
-        f" FROM {TABLE} WHERE ts = '{where.ts:%Y-%m-%dT%H:%M:%S.%fZ}'"
-        f" AND meter_id = '{where.meter_id}'"
+        f" FROM {TABLE} WHERE ts = '{where[0]:%Y-%m-%dT%H:%M:%S.%fZ}'"
+        f" AND meter_id = '{where[1]}'"
     )
     database.wait_applied(TABLE)
 
 
 def test_readings_posted_twice_are_stored_once_with_every_value(
-    lines: Path, post: Post, database: QuestDBRest, capsys: pytest.CaptureFixture[str]
+    post: Post, database: QuestDBRest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger, faults = post(lines)
-    books = balance(lines, ledger.entries, database, page_rows=PAGE_ROWS)
+    ledger, faults = post()
+    books = balance(Books(), ledger.accounts, database, page_rows=PAGE_ROWS)
     assert faults == []
     assert books == Books(acknowledged=ROWS, stored=ROWS)
     assert report(books, faults, table_rows=ROWS) == 0
@@ -85,15 +73,15 @@ def test_readings_posted_twice_are_stored_once_with_every_value(
 
 
 def test_one_altered_value_is_reported_as_exactly_that_row(
-    lines: Path, post: Post, database: QuestDBRest, capsys: pytest.CaptureFixture[str]
+    post: Post, database: QuestDBRest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger, _ = post(lines)
-    victim = reading_at(lines, ROWS // 2)
+    ledger, _ = post()
+    victim = list(ledger.accounts[5].each_key())[700]
     insert_changed(database, victim, kwh="kwh + 0.001")
-    books = balance(lines, ledger.entries, database, page_rows=PAGE_ROWS)
+    books = balance(Books(), ledger.accounts, database, page_rows=PAGE_ROWS)
     [found] = books.findings
-    where = f"{victim.ts.isoformat()} {victim.meter_id}"
-    assert found.startswith(f"{where}: kwh sent {victim.kwh!r}, stored ")
+    where = f"{victim[0].isoformat()} {victim[1]}"
+    assert found.startswith(f"{where}: version 1: kwh sent {reading_of(victim, 1).kwh!r}, stored ")
     assert (books.stored, books.wrong) == (ROWS, 1)
     assert (books.lost, books.doubled, books.unsent) == (0, 0, 0)
     assert report(books, [], table_rows=ROWS) == 1
@@ -102,40 +90,37 @@ def test_one_altered_value_is_reported_as_exactly_that_row(
 
 @pytest.mark.parametrize("ts", ["'1999-01-01'::timestamp", "'2200-01-01'::timestamp"])
 def test_row_that_was_never_sent_is_reported_wherever_it_lies(
-    lines: Path, post: Post, database: QuestDBRest, ts: str
+    post: Post, database: QuestDBRest, ts: str
 ) -> None:
-    ledger, _ = post(lines)
-    insert_changed(database, reading_at(lines, 0), kwh="kwh", ts=ts)
-    books = balance(lines, ledger.entries, database, page_rows=PAGE_ROWS)
+    ledger, _ = post()
+    insert_changed(database, next(ledger.accounts[0].each_key()), kwh="kwh", ts=ts)
+    books = balance(Books(), ledger.accounts, database, page_rows=PAGE_ROWS)
     [found] = books.findings
     assert found.startswith(ts[1:11])
-    assert found.endswith("stored a further row")
+    assert found.endswith("stored, and not sent")
     assert (books.unsent, books.balanced) == (1, False)
 
 
-def test_readings_that_never_arrived_are_reported(
-    lines: Path, post: Post, database: QuestDBRest, tmp_path: Path
-) -> None:
-    kept = lines.read_bytes().splitlines(keepends=True)
-    [lost] = kept[7:8]
-    posted = tmp_path / "posted.ndjson"
-    posted.write_bytes(b"".join(line for line in kept if line != lost))
-    post(posted)
-    ledger = Ledger(split_bodies(lines, SETTINGS.body_rows))
-    for entry in iter(ledger.take, None):
-        entry.sent_rows = entry.promised_rows = entry.body.rows
-        entry.acknowledged = True
-    books = balance(lines, ledger.entries, database, page_rows=PAGE_ROWS)
+def test_readings_that_never_arrived_are_reported(post: Post, database: QuestDBRest) -> None:
+    ledger, _ = post()
+    later = ledger.open(1)
+    later.begin(1)
+    later.acknowledged = 1
+    books = balance(Books(), ledger.accounts, database, page_rows=PAGE_ROWS)
     assert (books.lost, books.doubled, books.wrong, books.unsent) == (1, 0, 0, 0)
-    assert books.stored == ROWS - 1
+    assert books.stored == ROWS
 
 
 def test_refused_line_is_a_wrong_answer_in_every_pass(
-    lines: Path, post: Post, tmp_path: Path
+    post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    posted = tmp_path / "posted.ndjson"
-    posted.write_bytes(lines.read_bytes() + b'{"ts":"2024-05-01T00:00:00Z","meter_id":"m"}\n')
-    _, faults = post(posted)
+    body = Account.body
+    bad = b'{"ts":"2024-05-01T00:00:00Z","meter_id":"m"}\n'
+    last = ROWS // SETTINGS.body_rows
+    monkeypatch.setattr(
+        Account, "body", lambda it, version: body(it, version) + bad * (it.number == last)
+    )
+    _, faults = post()
     assert [fault.partition(",")[0] for fault in faults] == ["pass 1", "pass 2"]
 
 

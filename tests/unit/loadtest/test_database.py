@@ -24,13 +24,3 @@ def test_refused_statement_is_an_error_that_names_it(questdb: QuestDBPorts) -> N
         with pytest.raises(RuntimeError, match="cannot run 'SELECT nonsense'"):
             rest.execute("SELECT nonsense")
         assert rest.count("SELECT count() FROM meter_usage WHERE meter_id = 'nobody'") == 0
-
-
-def test_applied_rows_are_visible_and_truncated_ones_gone(questdb: QuestDBPorts) -> None:
-    with QuestDBRest(questdb.http_port) as rest:
-        rest.truncate("meter_usage")
-        rest.execute("INSERT INTO meter_usage (ts, meter_id, kwh) VALUES ('2024-05-01', 'm', 1.0)")
-        rest.wait_applied("meter_usage")
-        assert rest.count("SELECT count() FROM meter_usage") == 1
-        rest.truncate("meter_usage")
-        assert rest.count("SELECT count() FROM meter_usage") == 0

@@ -1,4 +1,4 @@
-"""What clients make of answers, and the account that they keep."""
+"""What clients make of answers, and the accounts that they keep."""
 
 import json
 import time
@@ -6,34 +6,49 @@ import time
 import msgspec
 import pytest
 from loadtest.client import Answer
-from loadtest.ledger import WRONG_KEPT_MAX, Acknowledged, Again, Ledger, Wrong, fault_of, judge
+from loadtest.ledger import (
+    KEPT_MAX,
+    LOST_WAIT_S,
+    Account,
+    Acknowledged,
+    Again,
+    Ledger,
+    Wrong,
+    fault_of,
+    judge,
+)
 from loadtest.readings import Body
+from loadtest.stored import SentReading, expected_row
 
-BODIES = [Body(0, 100, 5), Body(100, 100, 5), Body(200, 60, 3)]
+BODY = Body(0, 100, 5)
 
 
 def answered(status: int, *, retry_after_s: int = 0, **fields: object) -> Answer:
-    return Answer(BODIES[0], status, json.dumps(fields).encode(), retry_after_s)
+    return Answer(BODY, status, json.dumps(fields).encode(), retry_after_s)
 
 
-def test_committed_and_spooled_bodies_are_acknowledged() -> None:
-    assert judge(answered(200, accepted=5, ack="committed")) == Acknowledged()
-    assert judge(answered(202, accepted=5, ack="spooled")) == Acknowledged()
+COMMITTED = answered(200, accepted=5, ack="committed")
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_trouble_is_tried_again_when_the_answer_says(status: int) -> None:
-    assert judge(answered(status, retry_after_s=7, accepted=2)) == Again(7)
-
-
-def test_body_that_was_cut_on_its_way_is_sent_again() -> None:
-    assert judge(answered(400, code="truncated-body", accepted=2)) == Again(0)
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (COMMITTED, Acknowledged()),
+        (answered(202, accepted=5, ack="spooled"), Acknowledged()),
+        (answered(202, accepted=5, ack="replicated"), Acknowledged()),
+        *((answered(it, retry_after_s=7, accepted=2), Again(7)) for it in (408, 429, 500, 503)),
+        (answered(400, code="truncated-body", accepted=2), Again(0)),
+    ],
+)
+def test_rows_are_promised_or_sent_again(answer: Answer, verdict: object) -> None:
+    assert judge(answer) == verdict
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         answered(200, accepted=4, ack="committed"),
+        answered(200, accepted=6, ack="committed"),
         answered(200, accepted=5, rejected=1, ack="committed"),
         answered(200, accepted=5, parse_errors=1, ack="committed"),
         answered(200, accepted=5, ack="enqueued"),
@@ -44,55 +59,100 @@ def test_body_that_was_cut_on_its_way_is_sent_again() -> None:
         answered(413, code="body-too-large"),
         answered(422, code="nothing-accepted"),
         answered(204),
-        Answer(BODIES[0], 200, b"not json"),
+        Answer(BODY, 200, b"not json"),
     ],
 )
-def test_any_other_answer_to_a_right_body_is_wrong(answer: Answer) -> None:
+def test_any_other_answer_to_a_right_body_is_wrong_and_a_fault(answer: Answer) -> None:
     assert isinstance(judge(answer), Wrong)
+    assert (fault_of(answer) or "").startswith("body at byte 0: ")
 
 
-def test_bodies_are_handed_out_once_in_their_order() -> None:
-    ledger = Ledger(BODIES)
-    taken = [ledger.take() for _ in range(4)]
-    assert [it.body if it else None for it in taken] == [*BODIES, None]
-    assert [it.index for it in taken if it] == [0, 1, 2]
-    assert ledger.exhausted
+def test_only_a_commit_of_all_rows_is_no_fault() -> None:
+    assert fault_of(COMMITTED) is None
+    assert fault_of(answered(429)) is not None
+    assert fault_of(answered(202, accepted=5, ack="spooled")) is not None
 
 
 def test_best_answer_is_the_promise_and_only_the_last_word_acknowledges() -> None:
-    ledger = Ledger(BODIES)
-    entry = ledger.take()
-    assert entry is not None
-    ledger.begin(entry, 5)
-    ledger.answer(entry, answered(503, accepted=3))
-    ledger.begin(entry, 5)
-    ledger.answer(entry, answered(503, accepted=1))
-    assert (entry.promised_rows, entry.acknowledged) == (3, False)
-    ledger.begin(entry, 5)
-    ledger.answer(entry, answered(200, accepted=5, ack="committed"))
-    assert (entry.promised_rows, entry.acknowledged) == (5, True)
+    ledger = Ledger()
+    account = ledger.open(5)
+    for answer in (answered(503, accepted=3), answered(503, accepted=1)):
+        account.begin(1)
+        ledger.answer(account, answer)
+    assert (account.promised_rows, account.acknowledged) == (3, 0)
+    account.begin(1)
+    ledger.answer(account, COMMITTED)
+    assert (account.promised_rows, account.acknowledged, account.committed) == (5, 1, 1)
     assert (ledger.retries, ledger.answers) == (2, {"503": 2, "200": 1})
 
 
+def test_last_acknowledged_version_counts_and_not_the_last_posted() -> None:
+    ledger = Ledger()
+    account = ledger.open(5, corrected=True)
+    for version, answer in ((1, COMMITTED), (2, answered(202, accepted=5, ack="spooled"))):
+        account.begin(version)
+        ledger.answer(account, answer)
+    account.begin(3)
+    assert (account.posted, account.acknowledged, account.committed) == (3, 2, 1)
+    assert (account.acknowledgements, account.attempts, ledger.retries) == (2, 3, 0)
+
+
 def test_shorter_attempt_does_not_unsend_rows() -> None:
-    ledger = Ledger(BODIES)
-    entry = ledger.take()
-    assert entry is not None
+    account = Ledger().open(5)
     for rows in (2, 5, 1):
-        ledger.begin(entry, rows)
-    assert entry.sent_rows == 5
+        account.begin(1, rows)
+    assert account.sent_rows == 5
 
 
-def test_first_acknowledgement_after_a_moment_is_found() -> None:
-    ledger = Ledger(BODIES)
-    first, second = ledger.take(), ledger.take()
-    assert first is not None
-    assert second is not None
+def test_accounts_never_share_a_key() -> None:
+    ledgers = Ledger(), Ledger(first=3)
+    accounts = [ledgers[0].open(5, corrected=it == 1) for it in range(3)] + [ledgers[1].open(5)]
+    keys = [key for account in accounts for key in account.each_key()]
+    assert len(set(keys)) == 20
+    assert keys == sorted(keys)
+
+
+def test_all_columns_but_key_and_source_tell_the_version() -> None:
+    account = Account(number=7, rows=3)
+    first, second = (
+        [
+            expected_row(msgspec.json.decode(line, type=SentReading))
+            for line in account.body(version).splitlines()
+        ]
+        for version in (1, 2)
+    )
+    assert [(row.ts, row.meter_id) for row in first] == list(account.each_key())
+    for old, new in zip(first, second, strict=True):
+        same = {it for it in old.__struct_fields__ if getattr(old, it) == getattr(new, it)}
+        assert same == {"ts", "meter_id", "source_system"}
+    assert len({row.kwh for row in [*first, *second]}) == 6
+
+
+def test_newer_version_waits_after_a_lost_answer_and_the_same_one_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 50.0
+    monkeypatch.setattr("loadtest.ledger.time.monotonic", lambda: now_s)
+    account = Account(0, 1)
+    account.begin(1)
+    assert account.wait_s(2) == 0.0
+    account.lost_at_s = now_s
+    assert (account.wait_s(1), account.wait_s(2)) == (0.0, LOST_WAIT_S)
+    now_s += 0.75
+    assert account.wait_s(2) == LOST_WAIT_S - 0.75
+    now_s += 1.0
+    assert account.wait_s(2) == 0.0
+
+
+def test_acknowledgements_of_bodies_are_found_by_their_time() -> None:
+    ledger = Ledger()
+    first, second, corrected = ledger.open(5), ledger.open(5), ledger.open(5, corrected=True)
     began_s = time.monotonic()
     assert ledger.first_acknowledged_s(began_s) is None
-    ledger.answer(first, answered(200, accepted=5, ack="committed"))
+    ledger.answer(corrected, COMMITTED)
+    ledger.answer(first, COMMITTED)
     between_s = time.monotonic()
-    ledger.answer(second, answered(200, accepted=5, ack="committed"))
+    ledger.answer(second, COMMITTED)
     assert ledger.first_acknowledged_s(began_s) == first.acknowledged_at_s
     assert ledger.first_acknowledged_s(between_s) == second.acknowledged_at_s
     assert ledger.acknowledged_between(began_s, between_s) == 1
@@ -100,57 +160,23 @@ def test_first_acknowledgement_after_a_moment_is_found() -> None:
 
 
 def test_wrong_answers_are_all_counted_and_the_first_kept() -> None:
-    ledger = Ledger(BODIES)
-    entry = ledger.take()
-    assert entry is not None
-    for _ in range(WRONG_KEPT_MAX + 5):
-        ledger.answer(entry, answered(413))
-    assert (len(ledger.wrong), ledger.wrong_count) == (WRONG_KEPT_MAX, WRONG_KEPT_MAX + 5)
+    ledger = Ledger()
+    account = ledger.open(5)
+    for _ in range(KEPT_MAX + 5):
+        ledger.answer(account, answered(413))
+    assert (len(ledger.wrong), ledger.wrong_count) == (KEPT_MAX, KEPT_MAX + 5)
     assert "status 413" in ledger.wrong[0]
 
 
-def test_what_was_acknowledged_can_be_released_and_nothing_else() -> None:
-    ledger = Ledger(BODIES)
-    first, second = ledger.take(), ledger.take()
-    assert first is not None
-    assert second is not None
-    ledger.answer(first, answered(200, accepted=5, ack="committed"))
+def test_released_versions_promise_nothing_and_later_ones_do() -> None:
+    ledger = Ledger()
+    account, other = ledger.open(5, corrected=True), ledger.open(5)
+    ledger.answer(other, answered(503, accepted=2))
+    account.begin(1)
+    ledger.answer(account, COMMITTED)
     ledger.release_acknowledged()
-    assert (first.released, second.released) == (True, False)
-
-
-RIGHT: dict[str, object] = {
-    "accepted": 5,
-    "parse_errors": 0,
-    "rejected": 0,
-    "ack": "committed",
-    "request_id": "r",
-    "errors": [],
-    "errors_truncated": False,
-}
-
-
-def answer(status: int = 200, **changes: object) -> Answer:
-    return Answer(Body(0, 100, 5), status, msgspec.json.encode({**RIGHT, **changes}))
-
-
-def test_all_rows_committed_is_right() -> None:
-    assert fault_of(answer()) is None
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        answer(429),
-        answer(202),
-        answer(accepted=4),
-        answer(accepted=6),
-        answer(parse_errors=1),
-        answer(rejected=1),
-        answer(ack="enqueued"),
-        Answer(Body(0, 100, 5), 200, b"not JSON"),
-        Answer(Body(0, 100, 5), 200, b'{"accepted":5}'),
-    ],
-)
-def test_anything_else_is_a_fault_that_says_where(wrong: Answer) -> None:
-    assert (fault_of(wrong) or "").startswith("body at byte 0: ")
+    assert (account.acknowledged, account.committed, account.promised_rows) == (0, 0, 0)
+    assert (account.acknowledgements, other.promised_rows) == (1, 2)
+    account.begin(2)
+    ledger.answer(account, COMMITTED)
+    assert (account.acknowledged, account.committed) == (2, 2)

@@ -1,4 +1,4 @@
-"""CPU and memory of process families, as /proc tells them."""
+"""CPU and memory of process families."""
 
 import os
 import socket
@@ -19,14 +19,15 @@ from loadtest.processes import (
     listeners,
     machine,
     machine_cpu_s,
+    timed,
 )
 
 pytestmark = pytest.mark.process
 
-CHILD = "import sys; x = bytearray(50_000_000); print(sum(range(5_000_000))); input()"
+CHILD = "import sys; x = bytearray(b'x') * 50_000_000; print(sum(range(5_000_000))); input()"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def child() -> Iterator[subprocess.Popen[str]]:
     """A child that has worked for a moment and waits."""
     with subprocess.Popen(
@@ -38,22 +39,28 @@ def child() -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_family_is_the_process_and_all_below_it(child: subprocess.Popen[str]) -> None:
+@pytest.fixture(scope="module")
+def gone() -> int:
+    """A process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def names(watch: ProcessWatch) -> list[str]:
+    return [track.name for track in watch.tracks.values() if track.name != MACHINE]
+
+
+def test_family_is_the_process_and_all_below_it_with_cpu_and_memory(
+    child: subprocess.Popen[str], gone: int
+) -> None:
     found = family(os.getpid())
     assert found[0].pid == os.getpid()
     assert (child.pid, os.getpid()) in [(entry.pid, entry.parent_pid) for entry in found]
-
-
-def test_child_has_its_own_cpu_and_peak_memory(child: subprocess.Popen[str]) -> None:
     [figures] = family(child.pid)
     assert 0 < figures.cpu_s < 60
-    assert 50_000_000 < figures.rss_peak_bytes < 500_000_000
-
-
-def test_process_that_is_gone_has_no_family(child: subprocess.Popen[str]) -> None:
-    child.kill()
-    child.wait()
-    assert family(child.pid) == []
+    assert 50_000_000 < figures.rss_bytes <= figures.rss_peak_bytes < 500_000_000
+    assert family(gone) == []
 
 
 def test_process_that_began_meanwhile_counts_whole() -> None:
@@ -62,74 +69,41 @@ def test_process_that_began_meanwhile_counts_whole() -> None:
     assert cpu_spent_s(before, after) == {1: 1.5, 2: 0.5}
 
 
-def test_machine_is_described_without_its_name() -> None:
+def test_machine_is_described_without_its_name_and_the_commit_is_one_word() -> None:
     assert set(machine()) == {"cpu", "cores", "memory_mib", "system", "python"}
-
-
-def test_commit_is_one_word() -> None:
     assert len(commit().split()) == 1
 
 
 def test_listeners_are_those_that_hold_the_listening_socket(
-    child: subprocess.Popen[str],
+    child: subprocess.Popen[str], gone: int
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert listeners([child.pid, os.getpid()], port) == [os.getpid()]
+        assert listeners([gone, child.pid, os.getpid()], port) == [os.getpid()]
         with socket.create_connection(("127.0.0.1", port)) as connected:
             assert listeners([os.getpid()], connected.getsockname()[1]) == []
-    child.kill()
-    child.wait()
-    assert listeners([child.pid], port) == []
 
 
-HOLDER = "import sys; held = bytearray(b'x') * 40_000_000; print('held', flush=True); input()"
+def test_processes_are_watched_by_their_names_also_those_that_begin_later(
+    child: subprocess.Popen[str], gone: int
+) -> None:
+    own = {"me": os.getpid(), "gone": gone}
+    with ProcessWatch(own, {child.pid: "worker 1"}, period_s=60) as watch:
+        assert {"me", "worker 1"} <= set(names(watch))
+        watch.watch("late", child.pid)
+    tracks = {track.name: track for track in watch.tracks.values()}
+    assert "gone" not in tracks
+    assert 40 < tracks["worker 1"].rss_mb[-1] <= tracks["worker 1"].peak_mb < 200
+    assert (len(tracks["me"].times_s), len(tracks["worker 1"].times_s)) == (2, 3)
 
 
-def processes(watch: ProcessWatch) -> list[str]:
-    return [track.name for track in watch.tracks.values() if track.name != MACHINE]
-
-
-def test_memory_of_a_process_and_its_children_is_seen_with_its_peak() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        with ProcessWatch({"me": os.getpid()}, {child.pid: "worker 1"}, period_s=60) as watch:
-            pass
-        child.communicate(b"\n")
-    names = {track.name: track for track in watch.tracks.values()}
-    assert 40 < names["worker 1"].rss_mb[-1] <= names["worker 1"].peak_mb < 200
-    assert len(names["me"].times_s) == 2
-
-
-def test_process_that_begins_later_is_seen_from_then_on() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        with ProcessWatch({}, {}, period_s=60) as watch:
-            watch.watch("child", child.pid)
-            assert processes(watch) == []
-        child.communicate(b"\n")
-    assert processes(watch) == ["child"]
-
-
-def test_process_that_is_gone_is_no_error() -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as child:
-        pass
-    with ProcessWatch({"gone": child.pid}, {}, period_s=60) as watch:
-        pass
-    assert processes(watch) == []
-
-
-def test_samples_are_taken_while_the_run_goes_on() -> None:
+def test_samples_are_taken_while_the_run_goes_on_and_less_often_in_a_long_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("loadtest.processes._SAMPLES_MAX", 8)
     with ProcessWatch({"me": os.getpid()}, {}, period_s=0.001) as watch:
         while len(watch.tracks[os.getpid()].times_s) < 4:
             pass
-
-
-def test_long_run_is_sampled_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.processes._SAMPLES_MAX", 8)
-    watch = ProcessWatch({"me": os.getpid()}, {})
     for _ in range(30):
         watch.sample()
     track = watch.tracks[os.getpid()]
@@ -150,3 +124,11 @@ def test_machine_is_as_busy_as_its_processes_at_least() -> None:
     while time.process_time() - process_s < 0.1:
         pass
     assert machine_cpu_s() - machine_s >= 0.05
+
+
+def test_command_is_timed_and_its_failure_says_why() -> None:
+    taken = timed([sys.executable, "-c", "x = bytearray(b'x') * 30_000_000"], os.environ)
+    assert taken.cpu_s > 0
+    assert taken.wall_s > 0
+    with pytest.raises(RuntimeError, match="ended with 3: why"):
+        timed([sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"], {})

@@ -8,14 +8,13 @@ from loadtest.bench.baseline import (
     COMMON,
     FOREIGN_TOLERANCE,
     Baseline,
-    calmer,
     compare,
     load_baseline,
     regressed,
     save_baseline,
 )
-from loadtest.bench.catalogue import BENCHES
 from loadtest.bench.figures import Figures
+from loadtest.bench.suite import BENCHES
 from tests.unit.loadtest.bench.test_figures import figures, result
 
 TOLERANCE = BENCHES["event_id"].tolerance
@@ -31,60 +30,58 @@ def worse(now: Figures, old: Baseline, **changed: object) -> list[str]:
     return list(regressed(compare(result(now, **changed), old)))
 
 
+def ratio(share: float) -> Figures:
+    return figures(ratio=2.0 * share)
+
+
+def peak(mib: float) -> Figures:
+    return figures(peak_mib=mib, before_mib=1.0)
+
+
+def late(p99_ms: float) -> Figures:
+    return figures(extra={"p99_ms_lowest": p99_ms})
+
+
 @pytest.mark.parametrize(
-    ("share", "found"), [(1 - TOLERANCE + 0.01, []), (1 - TOLERANCE - 0.01, ["event_id"]), (2, [])]
+    ("old", "now", "is_worse"),
+    [
+        (ratio(1), ratio(1.01 - TOLERANCE), False),
+        (ratio(1), ratio(0.99 - TOLERANCE), True),
+        (ratio(1), ratio(2), False),
+        (peak(100), peak(119), False),
+        (peak(100), peak(121), True),
+        (peak(20), peak(35), False),
+        (late(20), late(29), False),
+        (late(20), late(31), True),
+        (late(1), late(5), False),
+        (ratio(1), late(31), False),
+        (figures("decode_clean"), ratio(0.1), False),
+    ],
 )
-def test_lower_ratio_is_a_regression_from_the_tolerance_on(
-    tmp_path: Path, share: float, found: list[str]
+def test_figure_that_is_worse_than_tolerated_is_a_regression(
+    old: Figures, now: Figures, is_worse: bool, tmp_path: Path
 ) -> None:
-    old = baseline(tmp_path / "b", figures(ratio=2.0))
-    assert worse(figures(ratio=2.0 * share), old) == found
+    assert worse(now, baseline(tmp_path / "b", old)) == ["event_id"] * is_worse
 
 
 def test_change_is_told_with_both_values_and_the_limit(tmp_path: Path) -> None:
-    old = baseline(tmp_path / "b", figures(ratio=2.0))
-    change = compare(result(figures(ratio=1.0)), old)["event_id"]
+    change = compare(result(ratio(0.5)), baseline(tmp_path / "b", ratio(1)))["event_id"]
     assert change.ratio_change == pytest.approx(-0.5)
     assert change.regressions == (f"ratio 1.000, was 2.000: -50% (limit {-TOLERANCE:.0%})",)
-
-
-@pytest.mark.parametrize(("peak_mib", "found"), [(119.0, []), (121.0, ["event_id"])])
-def test_higher_peak_of_memory_is_a_regression(
-    tmp_path: Path, peak_mib: float, found: list[str]
-) -> None:
-    old = baseline(tmp_path / "b", figures(peak_mib=100.0))
-    assert worse(figures(peak_mib=peak_mib), old) == found
-
-
-def test_few_mebibytes_more_are_none(tmp_path: Path) -> None:
-    old = baseline(tmp_path / "b", figures(peak_mib=20.0, before_mib=1.0))
-    assert worse(figures(peak_mib=35.0), old) == []
-
-
-@pytest.mark.parametrize(("p99_ms", "found"), [(29.0, []), (31.0, ["small_requests/x"])])
-def test_later_answer_is_a_regression(tmp_path: Path, p99_ms: float, found: list[str]) -> None:
-    old = baseline(tmp_path / "b", figures("small_requests", "x", extra={"p99_ms_lowest": 20.0}))
-    now = figures("small_requests", "x", extra={"p99_ms_lowest": p99_ms})
-    assert worse(now, old) == found
 
 
 def test_another_machine_compares_only_ratios_of_cpu_and_less_closely(tmp_path: Path) -> None:
     old = baseline(tmp_path / "b", figures(ratio=2.0), figures("end_to_end", ratio=2.0))
     stored = figures("end_to_end", ratio=0.1)
     assert compare(result(stored, machine=ELSEWHERE), old) == {}
-    near, far = 2.0 * (1.01 - FOREIGN_TOLERANCE), 2.0 * (0.99 - FOREIGN_TOLERANCE)
-    assert worse(figures(ratio=near, peak_mib=900.0), old, machine=ELSEWHERE) == []
-    assert worse(figures(ratio=far), old, machine=ELSEWHERE) == ["event_id"]
-
-
-def test_case_without_a_baseline_is_not_compared(tmp_path: Path) -> None:
-    old = baseline(tmp_path / "b", figures())
-    assert compare(result(figures("decode_clean")), old) == {}
+    near = figures(ratio=2.0 * (1.01 - FOREIGN_TOLERANCE), peak_mib=900.0)
+    assert worse(near, old, machine=ELSEWHERE) == []
+    assert worse(ratio(0.99 - FOREIGN_TOLERANCE), old, machine=ELSEWHERE) == ["event_id"]
 
 
 def test_quick_run_and_whole_run_are_not_compared(tmp_path: Path) -> None:
-    old = baseline(tmp_path / "b", figures(ratio=2.0), quick=True)
-    assert compare(result(figures(ratio=0.1)), old) == {}
+    old = baseline(tmp_path / "b", ratio(1), quick=True)
+    assert compare(result(ratio(0.1)), old) == {}
 
 
 def test_saving_some_cases_keeps_the_others(tmp_path: Path) -> None:
@@ -100,12 +97,6 @@ def test_runs_of_different_machines_do_not_mix(tmp_path: Path) -> None:
     baseline(tmp_path / "b", figures())
     with pytest.raises(ValueError, match="another machine"):
         save_baseline(result(figures(), machine=ELSEWHERE), tmp_path / "b")
-
-
-def test_of_two_measurements_the_calmer_one_counts() -> None:
-    slow, fast = figures(ratio=1.0), figures(ratio=2.0)
-    assert calmer(slow, fast) is fast
-    assert calmer(fast, slow) is fast
 
 
 def test_common_baseline_has_every_case_that_holds_elsewhere() -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from loadtest.bench.baseline import Baseline, load_baseline
-from loadtest.bench.case import wait_or_stop
-from loadtest.bench.catalogue import BENCHES, Bench, Effort
 from loadtest.bench.command import main
-from loadtest.bench.figures import Result
-from loadtest.bench.suite import NotMeasured, Suite
+from loadtest.bench.figures import Request, Result
+from loadtest.bench.suite import BENCHES, Bench, Effort, Suite
+from loadtest.processes import wait_until
 
 ROOT = Path(__file__).parents[4]
 
@@ -28,7 +27,7 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -72,27 +71,17 @@ def test_run_is_kept_and_only_one_that_is_much_slower_than_it_fails(tmp_path: Pa
 def test_case_that_fails_is_told_and_is_no_figure(capfd: pytest.CaptureFixture[str]) -> None:
     nothing = Bench("event_id", "cpu", "process", 0.1, quick=Effort(rows=0, rounds=1))
     with Suite(quick=True) as suite:
-        assert list(suite.run([nothing])) == [NotMeasured("event_id", "")]
+        assert suite.run_case(nothing, "") is None
     assert "Error" in capfd.readouterr().err
 
 
-def test_list_has_every_question(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_question_is_in_the_catalogue_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(BENCHES)
     assert all(line.endswith("?") for line in lines)
     assert main(["--list", "--no-database"]) == 0
     assert "end_to_end" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("arguments", [["--only", "no-such-bench"], ["x"]])
-def test_what_cannot_be_measured_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as error:
-        main(arguments)
-    assert error.value.code == 2
-
-
-def test_every_question_is_in_the_catalogue() -> None:
     modules = {bench.module for bench in BENCHES.values()}
     found = {
         name
@@ -103,50 +92,35 @@ def test_every_question_is_in_the_catalogue() -> None:
     assert found == set(BENCHES)
 
 
-@pytest.mark.parametrize("name", BENCHES)
-def test_bench_has_a_question_and_what_answers_it(name: str) -> None:
-    bench = BENCHES[name]
-    assert bench.question.endswith("?")
-    assert callable(bench.measure)
-    assert bench.quick.rows < bench.full.rows
-    assert len(set(bench.cases)) == len(bench.cases) > 0
-    assert 0 < bench.tolerance < 1
+def stuck(request: Request) -> None:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as below:
+        (request.directory / "begun").write_text(str(below.pid))
+        below.wait()
 
 
-WaitGone = Callable[[int], None]
-
-CHILD = """
-import subprocess, sys
-from loadtest.bench.case import exit_on_sigterm, wait_or_stop
+MEASURES = """
+import sys
+from pathlib import Path
+from loadtest.bench.figures import Request
+from loadtest.bench.suite import in_process
+from loadtest.command_line import exit_on_sigterm
+from tests.unit.loadtest.bench.test_suite import stuck
 exit_on_sigterm()
-below = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-print(below.pid, flush=True)
-wait_or_stop(below, 60)
+request = Request("", "", 1, 1, 1, Path(sys.argv[1]))
+in_process(stuck, request, timeout_s=300)
 """
 
 
 @pytest.mark.process
-def test_exit_code_is_returned() -> None:
-    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
-        assert wait_or_stop(process, 30) == 3
-
-
-@pytest.mark.process
-def test_process_that_takes_too_long_is_told_to_stop() -> None:
-    command = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert wait_or_stop(process, 0.01) == -signal.SIGTERM
-
-
-@pytest.mark.process
-def test_process_that_is_told_to_stop_ends_what_it_began(wait_gone: WaitGone) -> None:
+def test_run_that_is_told_to_stop_ends_its_case_and_what_that_began(
+    wait_gone: Callable[[int], None], tmp_path: Path
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD],
-        stdout=subprocess.PIPE,
-        env={"PYTHONPATH": ":".join(sys.path)},
+        [sys.executable, "-c", MEASURES, tmp_path], env={"PYTHONPATH": ":".join(sys.path)}
     ) as process:
-        assert process.stdout is not None
-        below = int(process.stdout.readline())
+        begun = tmp_path / "begun"
+        wait_until(lambda: begun.exists() and bool(begun.read_text()), "it began", timeout_s=60)
         process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM
-    wait_gone(below)
+        assert process.wait(90) == 128 + signal.SIGTERM
+    wait_gone(int(begun.read_text()))

@@ -6,12 +6,10 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from loadtest.faults.broken_clients import WAYS, BreakingClient, SlowConnections, Way, fragment
 from loadtest.ledger import Ledger
-from loadtest.readings import split_bodies
 
 BODY = b"first line\nsecond\nthird one\n"
 PATIENCE_S = 10.0
@@ -67,13 +65,6 @@ def listener() -> Iterator[Listener]:
     running.close()
 
 
-@pytest.fixture
-def lines(tmp_path: Path) -> Path:
-    path = tmp_path / "lines"
-    path.write_bytes(BODY * 10)
-    return path
-
-
 def test_fragment_ends_within_a_line_and_knows_the_whole_ones() -> None:
     rng = random.Random(1)  # noqa: S311 - seeded
     fragments = [fragment(BODY, rng) for _ in range(300)]
@@ -88,14 +79,14 @@ def test_fragment_ends_within_a_line_and_knows_the_whole_ones() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_broken_body_is_sent_in_part_and_its_answer_is_a_promise(
-    way: Way, listener: Listener, lines: Path
+    way: Way, listener: Listener
 ) -> None:
-    ledger = Ledger(split_bodies(lines, 3))
+    ledger = Ledger()
     for seed in range(4):
         rng = random.Random(seed)  # noqa: S311 - seeded
-        BreakingClient(lines, ledger, listener.port, rng, patience_s=0).break_one(way)
+        BreakingClient(ledger, listener.port, rng, rows=3, patience_s=0).break_one(way)
     assert ledger.answers[way] == 4
-    first = ledger.entries[0]
+    first = ledger.accounts[0]
     assert first.attempts >= 1
     assert not first.acknowledged
     if way in ("half-close", "bad-chunk", "stall"):

@@ -4,49 +4,17 @@ from dataclasses import replace
 
 import pytest
 from loadtest.books import Books
-from loadtest.faults.command import (
-    FAULT_TABLE,
-    SEQUENCE_TABLE,
-    fault_row,
-    main,
-    rows_needed,
-    sequence_row,
-    sequence_summary,
-)
+from loadtest.faults.command import TABLE, main, row
 from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
-from loadtest.faults.scale import Scale
 from loadtest.faults.scenario import Report
 from loadtest.faults.scenarios import SCENARIOS
-from loadtest.faults.sequence_play import Outcome
-from loadtest.faults.sequences import NAMED, FaultSequence, service
+from loadtest.faults.sequences import NAMED
 
 
 def test_list_names_every_scenario_and_sequence_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     assert capsys.readouterr().out.split() == [*SCENARIOS, *NAMED, *KAFKA_SCENARIOS]
     assert SCENARIOS.keys().isdisjoint([*NAMED, *KAFKA_SCENARIOS])
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--only", "no-such-fault"],
-        ["--seconds", "0"],
-        ["--seconds", "inf"],
-        ["--sequences", "-1"],
-        ["x"],
-    ],
-)
-def test_what_cannot_be_played_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as error:
-        main(arguments)
-    assert error.value.code == 2
-
-
-def test_enough_readings_are_made_for_a_run() -> None:
-    pace = Scale().pace
-    bodies_per_s_max = pace.producers / pace.pause_s
-    assert rows_needed(30) >= bodies_per_s_max * Scale().body_rows * 2 * 30
 
 
 REPORT = Report(
@@ -68,28 +36,14 @@ def cells(line: str) -> list[str]:
 
 
 def test_row_has_a_cell_for_each_column_and_no_value_counts_twice() -> None:
-    names, rules = FAULT_TABLE.heading().splitlines()
-    assert cells(fault_row(REPORT)) == [
+    names, rules = TABLE.heading().splitlines()
+    assert cells(row(REPORT)) == [
         "questdb-killed", "1200", "1300", "1", "2", "7", "50", "6", "5", "7", "8.0", "1.2"
     ]  # fmt: skip
     assert len(cells(names)) == len(cells(rules)) == 12
-    assert len(fault_row(REPORT)) == len(names) == len(rules)
+    assert len(row(REPORT)) == len(names) == len(rules)
 
 
 def test_run_without_books_or_recovery_says_so() -> None:
     broken = replace(REPORT, books=None, recovery_s=None)
-    assert cells(fault_row(broken)) == ["questdb-killed", *["-"] * 7, "5", "7", "8.0", "-"]
-
-
-def test_sequence_has_a_cell_for_each_column_and_all_are_summed_up() -> None:
-    outcome = Outcome(
-        FaultSequence("seed 7", service(2, 1, spooling=True), ("post all", "reload"), 3, 20),
-        Books(keys=60, versions=900, undone=1, lost=2, doubled=3, wrong=4, unsent=5),
-    )
-    names, rules = SEQUENCE_TABLE.heading().splitlines()
-    line = sequence_row(outcome)
-    assert cells(line) == ["seed 7", "2", "1", "yes", "2", "60", "900", "1", "2", "12"]
-    assert len(line) == len(names) == len(rules)
-    assert sequence_summary([outcome, outcome]) == (
-        "2 sequences of faults, 120 readings, 1800 versions acknowledged, 2 undone"
-    )
+    assert cells(row(broken)) == ["questdb-killed", *["-"] * 7, "5", "7", "8.0", "-"]

@@ -8,13 +8,8 @@ import pytest
 from loadtest.books import Books
 from loadtest.client import Answer
 from loadtest.faults.line_faults import random_cuts
-from loadtest.faults.scenario import (
-    Scenario,
-    answered_in_fault,
-    failures_of,
-    longest_recovery_s,
-)
-from loadtest.ledger import Entry, Ledger
+from loadtest.faults.scenario import Scenario, answered_in_fault, failures_of, longest_recovery_s
+from loadtest.ledger import Account, Ledger
 from loadtest.readings import Body
 
 ROWS = 5
@@ -24,22 +19,18 @@ NOTHING = Scenario("nothing", lambda _scene: None)
 
 @pytest.fixture
 def ledger() -> Ledger:
-    """One body of two was sent and acknowledged."""
-    ledger = Ledger([Body(0, 100, ROWS), Body(100, 100, ROWS)])
-    acknowledge(ledger, taken(ledger))
+    """One body was sent and acknowledged."""
+    ledger = Ledger()
+    account = begun(ledger)
+    content = json.dumps({"accepted": ROWS, "ack": "committed"}).encode()
+    ledger.answer(account, Answer(Body(0, 100, ROWS), 200, content))
     return ledger
 
 
-def taken(ledger: Ledger, sent_rows: int = ROWS) -> Entry:
-    entry = ledger.take()
-    assert entry is not None
-    ledger.begin(entry, sent_rows)
-    return entry
-
-
-def acknowledge(ledger: Ledger, entry: Entry) -> None:
-    content = json.dumps({"accepted": ROWS, "ack": "committed"}).encode()
-    ledger.answer(entry, Answer(entry.body, 200, content))
+def begun(ledger: Ledger, sent_rows: int = ROWS) -> Account:
+    account = ledger.open(ROWS)
+    account.begin(1, sent_rows)
+    return account
 
 
 def test_run_in_which_all_was_well_has_no_failures(ledger: Ledger) -> None:
@@ -61,30 +52,27 @@ def test_loss_that_nobody_can_prevent_is_no_failure_but_a_wrong_row_is(ledger: L
 def test_whole_body_without_an_acknowledgement_fails_and_a_broken_one_does_not(
     ledger: Ledger,
 ) -> None:
-    broken = Ledger([Body(0, 100, ROWS)] * 3)
-    taken(broken, sent_rows=ROWS - 1)
-    assert failures_of(NOTHING, broken, GOOD) == []
-    taken(broken)
-    [failure] = failures_of(NOTHING, broken, GOOD)
+    begun(ledger, sent_rows=ROWS - 1)
+    ledger.open(ROWS, corrected=True).begin(1)
+    assert failures_of(NOTHING, ledger, GOOD) == []
+    begun(ledger)
+    [failure] = failures_of(NOTHING, ledger, GOOD)
     assert failure == "1 bodies were sent whole and never acknowledged"
 
 
 def test_wrong_answer_fails_once(ledger: Ledger) -> None:
-    more = Ledger([Body(0, 100, ROWS)] * 3)
-    entry = taken(more)
-    more.answer(entry, Answer(entry.body, 413, b"{}"))
-    [failure] = failures_of(NOTHING, more, GOOD)
+    ledger.answer(begun(ledger), Answer(Body(0, 100, ROWS), 413, b"{}"))
+    [failure] = failures_of(NOTHING, ledger, GOOD)
     assert "status 413" in failure
 
 
-def test_readings_that_ran_out_make_the_run_void(ledger: Ledger) -> None:
-    acknowledge(ledger, taken(ledger))
-    [failure] = failures_of(NOTHING, ledger, GOOD)
-    assert "ran out" in failure
+def test_body_that_was_released_counts_as_acknowledged(ledger: Ledger) -> None:
+    ledger.release_acknowledged()
+    assert failures_of(NOTHING, ledger, GOOD) == []
 
 
 def test_acknowledgements_count_in_the_later_half_of_a_fault(ledger: Ledger) -> None:
-    [entry] = ledger.entries
+    [entry] = ledger.accounts
     at_s = entry.acknowledged_at_s
     assert answered_in_fault(ledger, [(at_s - 3, at_s + 1)]) == 1
     assert answered_in_fault(ledger, [(at_s - 1, at_s + 3)]) == 0
@@ -92,7 +80,7 @@ def test_acknowledgements_count_in_the_later_half_of_a_fault(ledger: Ledger) -> 
 
 
 def test_longest_recovery_counts_and_none_is_none(ledger: Ledger) -> None:
-    [entry] = ledger.entries
+    [entry] = ledger.accounts
     at_s = entry.acknowledged_at_s
     assert longest_recovery_s(ledger, [(0.0, at_s - 3), (0.0, at_s - 1)]) == pytest.approx(3)
     assert longest_recovery_s(ledger, [(0.0, at_s + 1)]) is None

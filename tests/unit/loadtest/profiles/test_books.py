@@ -1,48 +1,25 @@
 """The books balance for a right run; any row lost, doubled, altered or made up shows."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
-from loadtest.profiles.bodies import INTERVAL, START, Stock, source_system
-from loadtest.profiles.books import (
-    Promised,
-    StoredPiece,
-    TableBooks,
-    last_interval,
-    metrics_checks,
-    promised,
-    table_books,
-    table_checks,
-)
-from loadtest.profiles.catalogue import PROFILES
-from loadtest.profiles.figures import Entry
+from loadtest.profiles.bodies import INTERVAL, START, source_system
+from loadtest.profiles.books import StoredPiece, count_checks, table_checks
+from loadtest.profiles.tally import Attempt
+from loadtest.profiles.verdict import Check
 from loadtest.service_counts import ServiceCounts
+from tests.unit.loadtest.profiles.test_tally import RIGHT, STOCK, tally
 
-STOCK = Stock(replace(PROFILES["dirty"], rows=190, stock=3), "LT1")
 BODIES = 7
 change = msgspec.structs.replace
 
 
-def entry(number: int, status: int = 200, accepted: int | None = None, pieces: int = 1) -> Entry:
+def entry(number: int, status: int = 200, accepted: int | None = None, pieces: int = 1) -> Attempt:
     rows = sum(STOCK.piece(one).rows for one in range(number, number + pieces))
-    return Entry(
-        first=number,
-        pieces=pieces,
-        due_s=0.0,
-        sent_s=0.0,
-        ended_s=0.1,
-        status=status,
-        accepted=rows if accepted is None else accepted,
-        parse_errors=0,
-        rejected=0,
-        last=True,
-        replay=False,
-        size=1,
-        fault="",
-    )
+    accepted = rows if accepted is None else accepted
+    return change(RIGHT, first=number, pieces=pieces, status=status, accepted=accepted)
 
 
 def stored(number: int) -> StoredPiece:
@@ -60,14 +37,15 @@ ENTRIES = [entry(number) for number in range(BODIES)]
 TABLE = [stored(number) for number in range(BODIES)]
 
 
-def balance(entries: list[Entry], table: list[StoredPiece], extra: int = 0) -> TableBooks:
-    books = table_books(promised(entries, STOCK), STOCK, table)
-    books.all_rows = books.rows + extra
-    return books
+def balance(
+    entries: list[Attempt], table: list[StoredPiece], extra: int = 0, *, own_table: bool = True
+) -> list[Check]:
+    all_rows = sum(it.rows for it in table) + extra if own_table else None
+    return table_checks(tally(*entries), STOCK, table, all_rows=all_rows)
 
 
-def failures(books: TableBooks, *, own_table: bool = True) -> list[str]:
-    return [check.name for check in table_checks(books, own_table=own_table) if not check.passed]
+def failures(checks: list[Check]) -> list[str]:
+    return [check.name for check in checks if not check.passed]
 
 
 ROWS = "rows in the table"
@@ -77,10 +55,10 @@ NOBODY = "rows in the table that nobody sent"
 
 
 def test_right_run_balances() -> None:
-    books = balance(ENTRIES, TABLE)
-    assert failures(books) == []
-    assert books.expected_min == books.expected_max == books.rows == books.keys
-    assert books.rows == sum(STOCK.piece(number).keys for number in range(BODIES))
+    checks = balance(ENTRIES, TABLE)
+    assert (failures(checks), len(checks)) == ([], 4)
+    keys = sum(STOCK.piece(number).keys for number in range(BODIES))
+    assert checks[0].expected == checks[0].seen == f"{keys:,}"
 
 
 def test_body_posted_twice_is_there_once() -> None:
@@ -105,20 +83,20 @@ def test_body_posted_twice_is_there_once() -> None:
 def test_one_piece_that_was_tampered_with_shows(
     tamper: Callable[[StoredPiece], StoredPiece], names: list[str]
 ) -> None:
-    books = balance(ENTRIES, [*TABLE[:4], tamper(TABLE[4]), *TABLE[5:]])
-    assert failures(books) == names
-    assert "(piece " in str(table_checks(books, own_table=True)[2])
+    checks = balance(ENTRIES, [*TABLE[:4], tamper(TABLE[4]), *TABLE[5:]])
+    assert failures(checks) == names
+    assert "(piece " in checks[2].seen
 
 
 def test_acknowledged_body_that_is_not_there_shows() -> None:
-    books = balance(ENTRIES, TABLE[:-1])
-    assert failures(books) == [ROWS, BODY]
-    assert books.findings == [f"piece {BODIES - 1} was acknowledged and is not there"]
+    checks = balance(ENTRIES, TABLE[:-1])
+    assert failures(checks) == [ROWS, BODY]
+    assert checks[2].seen == f"1 (piece {BODIES - 1} was acknowledged and is not there)"
 
 
 def test_row_of_somebody_else_shows_in_a_table_of_our_own_only() -> None:
     assert failures(balance(ENTRIES, TABLE, extra=1)) == [NOBODY]
-    assert failures(balance(ENTRIES, TABLE, extra=1), own_table=False) == []
+    assert failures(balance(ENTRIES, TABLE, extra=1, own_table=False)) == []
 
 
 @pytest.mark.parametrize("status", [0, 500, 503])
@@ -141,7 +119,7 @@ def test_body_that_was_turned_away_must_not_be_there() -> None:
 def test_body_that_was_turned_away_at_first_must_be_there_after_its_200() -> None:
     entries = [entry(0, 429, accepted=0), *ENTRIES]
     assert failures(balance(entries, TABLE)) == []
-    assert promised(entries, STOCK).certain
+    assert tally(*entries).certain
 
 
 def test_body_of_many_pieces_is_looked_at_piece_by_piece() -> None:
@@ -149,26 +127,13 @@ def test_body_of_many_pieces_is_looked_at_piece_by_piece() -> None:
     assert failures(balance([entry(0, pieces=BODIES)], [*TABLE[:2], *TABLE[3:]])) == [ROWS, BODY]
 
 
-def test_answer_that_accepts_too_few_rows_promises_nothing_whole() -> None:
-    sums = promised([entry(0, accepted=5)], STOCK)
-    assert (sums.whole, sums.doubtful, sums.accepted) == (set(), {0}, 5)
-
-
-def test_latest_interval_is_looked_at_too() -> None:
-    assert last_interval(promised(ENTRIES, STOCK), STOCK) == START + 2 * INTERVAL
-    assert last_interval(Promised(), STOCK) == START
-
-
 def right_counts() -> ServiceCounts:
-    sums = promised(ENTRIES, STOCK)
-    return ServiceCounts(
-        "/metrics", sums.accepted, 0, 0, sums.lines, dict(sums.refused), workers=(1, 2)
-    )
+    sums = tally(*ENTRIES)
+    return ServiceCounts(sums.accepted, 0, 0, sums.lines, dict(sums.refused))
 
 
-def metrics_failures(counts: ServiceCounts, entries: list[Entry] = ENTRIES) -> list[str]:
-    checks = metrics_checks(promised(entries, STOCK), counts)
-    return [check.name for check in checks if not check.passed]
+def count_failures(counts: ServiceCounts, entries: list[Attempt] = ENTRIES) -> list[str]:
+    return failures(count_checks(tally(*entries), counts))
 
 
 BALANCE = "rows received = stored + rejected + failed + in flight"
@@ -176,48 +141,48 @@ BALANCE = "rows received = stored + rejected + failed + in flight"
 
 def test_right_metrics_balance() -> None:
     counts = right_counts()
-    assert counts.rejected
-    assert metrics_failures(counts) == []
-    assert len(metrics_checks(promised(ENTRIES, STOCK), counts)) == 6
+    assert counts.rejected_by_reason
+    assert count_failures(counts) == []
+    assert len(count_checks(tally(*ENTRIES), counts)) == 6
 
 
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
-        ({"stored": -1}, ["rows stored, by /metrics", BALANCE]),
-        ({"stored": 1}, ["rows stored, by /metrics", BALANCE]),
-        ({"failed": 1}, ["rows failed, by /metrics", BALANCE]),
-        ({"in_flight": 1}, ["rows in flight after the run, by /metrics", BALANCE]),
-        ({"received": 1}, [BALANCE, "rows received, by /metrics"]),
+        ({"stored_rows": -1}, ["rows stored, by the service", BALANCE]),
+        ({"stored_rows": 1}, ["rows stored, by the service", BALANCE]),
+        ({"failed_rows": 1}, ["rows failed, by the service", BALANCE]),
+        ({"in_flight_rows": 1}, ["rows in flight after the run, by the service", BALANCE]),
+        ({"received_rows": 1}, [BALANCE, "rows received, by the service"]),
     ],
 )
 def test_metric_that_is_off_by_one_shows(changes: dict[str, int], names: list[str]) -> None:
     counts = right_counts()
     for name, by in changes.items():
-        counts = replace(counts, **{name: getattr(counts, name) + by})
-    assert metrics_failures(counts) == names
+        counts = change(counts, **{name: getattr(counts, name) + by})
+    assert count_failures(counts) == names
 
 
 def test_row_counted_under_another_reason_shows() -> None:
-    rejected = dict(right_counts().rejected or {})
+    rejected = dict(right_counts().rejected_by_reason or {})
     rejected["invalid-json"] -= 1
     rejected["text-length"] = rejected.get("text-length", 0) + 1
-    counts = replace(right_counts(), rejected=rejected)
-    assert metrics_failures(counts) == ["rows rejected, by /metrics"]
+    counts = change(right_counts(), rejected_by_reason=rejected)
+    assert count_failures(counts) == ["rows rejected, by the service"]
 
 
 def test_rows_of_a_lost_answer_may_be_counted_or_not() -> None:
     entries = [*ENTRIES, entry(BODIES, 0, accepted=0)]
     right, rows = right_counts(), STOCK.piece(BODIES).rows
-    received = right.received or 0
-    more = replace(right, stored=right.stored + rows, received=received + rows)
-    too_many = replace(more, stored=more.stored + 1, received=received + rows + 1)
-    assert metrics_failures(right, entries) == []
-    assert metrics_failures(more, entries) == []
-    assert metrics_failures(too_many, entries) == ["rows stored, by /metrics"]
+    received = right.received_rows or 0
+    more = change(right, stored_rows=right.stored_rows + rows, received_rows=received + rows)
+    too_many = change(more, stored_rows=more.stored_rows + 1, received_rows=received + rows + 1)
+    assert count_failures(right, entries) == []
+    assert count_failures(more, entries) == []
+    assert count_failures(too_many, entries) == ["rows stored, by the service"]
 
 
 def test_status_alone_is_held_to_what_it_tells() -> None:
-    counts = ServiceCounts("/status.json", right_counts().stored, 0, 0)
-    assert metrics_failures(counts) == []
-    assert metrics_failures(replace(counts, stored=0)) == ["rows stored, by /status.json"]
+    counts = ServiceCounts(right_counts().stored_rows, 0, 0)
+    assert count_failures(counts) == []
+    assert count_failures(change(counts, stored_rows=0)) == ["rows stored, by the service"]

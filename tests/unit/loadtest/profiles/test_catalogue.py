@@ -5,12 +5,6 @@ from dataclasses import replace
 import pytest
 from loadtest.profiles.catalogue import PROFILES, Schedule, planned_posts, users_at
 
-NAMES = ["steady", "midnight", "stream", "trickle", "dirty", "soak"]
-
-
-def test_all_profiles_are_there() -> None:
-    assert list(PROFILES) == NAMES
-
 
 def test_midnight_has_ten_times_the_users_in_the_middle() -> None:
     profile = PROFILES["midnight"]
@@ -23,10 +17,6 @@ def test_midnight_has_ten_times_the_users_in_the_middle() -> None:
 def test_posts_of_a_burst_are_planned_for(burst: int, planned: int) -> None:
     profile = replace(PROFILES["dirty"], rate=20, burst=burst)
     assert planned_posts(profile, 10) == planned
-
-
-def test_nothing_is_planned_where_posts_follow_each_other() -> None:
-    assert planned_posts(PROFILES["stream"], 60) == 0
 
 
 STEADY = replace(PROFILES["steady"], users=4, rate=8.0)

@@ -20,25 +20,6 @@ def test_list_names_every_profile_with_what_it_is(capsys: pytest.CaptureFixture[
     assert all(len(line.split()) > 3 for line in lines)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["no-such"],
-        ["steady", "--seconds", "0"],
-        ["steady", "--users", "x"],
-        ["steady", "--rate", "-1"],
-        ["steady", "--rate", "nan"],
-        ["steady", "--rate", "fast"],
-        ["steady", "dirty", "--report", "one.html"],
-    ],
-)
-def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as error:
-        main(arguments)
-    assert error.value.code == 2
-
-
 def test_profile_stays_as_it_is_unless_told_otherwise() -> None:
     order = ordered(PROFILES["soak"], options("soak"))
     assert (order.profile, order.seconds) == (PROFILES["soak"], PROFILES["soak"].seconds)

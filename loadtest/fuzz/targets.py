@@ -1,18 +1,30 @@
-"""Fuzz targets for bytes of a body: lines, decoding, arrays, compression."""
+"""The fuzz targets: bodies, arrays, compression, heads of requests, configuration.
 
+Each returns where all is well, and raises for a finding, most often `AssertionError`.
+"""
+
+import contextlib
 import functools
 import gzip
+import json
+import os
 import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import zstandard
 from loadtest.fuzz.draws import Draws, cut
 from loadtest.fuzz.plain_json import assert_same_as_plain_json
 
-from utility_ts_analytics.errors import ClientError, InvalidJson
+from utility_ts_analytics.asgi.auth import BearerAuth, HeldToken
+from utility_ts_analytics.asgi.protocol import header
+from utility_ts_analytics.asgi.request import read_head
+from utility_ts_analytics.config import load_config, redacted
+from utility_ts_analytics.errors import ClientError, ConfigError, InvalidJson, Unauthorized
 from utility_ts_analytics.reading.compression import PIECE_BYTES_MAX, Encoding, decompressor
 from utility_ts_analytics.reading.decoder_gaps import needs_plain_path
 from utility_ts_analytics.reading.json_array import decode_array
-from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
+from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
@@ -23,47 +35,30 @@ _SPOILED = {"invalid-encoding", "decompressed-too-large"}
 _WINDOW_BYTES_MAX = 1 << 23
 _SKIPPABLE_MAGICS = tuple(bytes((0x50 + digit, 0x2A, 0x4D, 0x18)) for digit in range(16))
 
+_TOKEN = "only-this-one-opens-the-door"  # noqa: S105 - of no service
+_NAMES = (
+    b"content-type",
+    b"content-encoding",
+    b"content-length",
+    b"authorization",
+    b"expect",
+    b"x-other",
+)
+_SECRETS = ("INGESTION__METER_USAGE__SOURCE__AUTH_BEARER_TOKEN", "INGESTION__QUESTDB__ILP_PASSWORD")
+_SECTIONS = ("QUESTDB", "METER_USAGE__SOURCE", "GENERATION_OUTPUT__SINK", "SERVER", "METRICS")
+
 
 @functools.cache
-def decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
+def _decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
     """Return the decoder of one stream."""
     spec = STREAMS[stream]
     return NdjsonDecoder(spec, spec.type_for(allow_negative=allow_negative))
 
 
-def fuzz_lines(data: bytes) -> None:
-    """However a body is cut, its lines are those that a plain split gives."""
-    draws = Draws(data)
-    max_line_bytes, block_bytes_max = draws.integer(1, 64), draws.integer(1, 256)
-    splitter = LineSplitter(max_line_bytes, block_bytes_max)
-    sizes = draws.cut_sizes()
-    body = draws.rest()
-    texts = body.split(b"\n")
-    if not texts[-1]:
-        texts.pop()
-    expected = [
-        (n, text if len(text) <= max_line_bytes else None) for n, text in enumerate(texts, 1)
-    ]
-    assert _lines_of(splitter, cut(body, sizes)) == expected
-    assert splitter.lines_seen == len(expected)
-
-
-def _lines_of(splitter: LineSplitter, chunks: list[bytes]) -> list[tuple[int, bytes | None]]:
-    parts = [part for chunk in chunks for part in splitter.feed(chunk)]
-    found: list[tuple[int, bytes | None]] = []
-    for part in [*parts, *splitter.finish()]:
-        if isinstance(part, LongLine):
-            found.append((part.line, None))
-        else:
-            assert part.data.endswith(b"\n")
-            found += enumerate(part.data[:-1].split(b"\n"), part.first_line)
-    return found
-
-
 def fuzz_ndjson(data: bytes) -> None:
     """A body read in any chunks gives the same rows and errors as its lines alone."""
     draws = Draws(data)
-    decoder = decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
+    decoder = _decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
     max_line_bytes, block_bytes_max = draws.integer(40, 295), draws.integer(1, 600)
     sizes = draws.cut_sizes()
     body = draws.rest()
@@ -108,12 +103,13 @@ def _outcomes(decoded: Decoded) -> list[tuple[int, object]]:
 def fuzz_decoder(data: bytes) -> None:
     """The quick path and the plain path agree on any texts for which both may be taken."""
     draws = Draws(data)
-    decoder = decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
+    decoder = _decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
     texts = draws.rest().split(b"\n")
     plain = decoder.decode_texts(
         texts, range(1, len(texts) + 1), ts_end=TS_END, size_bytes=0, plain=True
     )
-    for text, alone in zip(texts, _one_by_one(decoder, texts), strict=True):
+    for text in texts:
+        alone = decoder.decode_texts([text], [1], ts_end=TS_END, size_bytes=0, plain=True)
         assert_same_as_plain_json(text, alone)
     if not needs_plain_path(b"\n".join(texts)):
         quick = decoder.decode_texts(
@@ -122,16 +118,10 @@ def fuzz_decoder(data: bytes) -> None:
         assert _outcomes(quick) == _outcomes(plain)
 
 
-def _one_by_one(decoder: NdjsonDecoder, texts: list[bytes]) -> list[Decoded]:
-    return [
-        decoder.decode_texts([text], [1], ts_end=TS_END, size_bytes=0, plain=True) for text in texts
-    ]
-
-
 def fuzz_array(data: bytes) -> None:
     """An array is refused as a whole, or its elements give the same results as lines."""
     draws = Draws(data)
-    decoder = decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
+    decoder = _decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
     body = draws.rest()
     try:
         slices = list(decode_array(body, decoder, ts_end=TS_END))
@@ -233,3 +223,71 @@ def _frames_by_the_library(body: bytes, step_bytes: int) -> bytes:
             plain += frame.decompress(body[:step_bytes])
             body = frame.unused_data + body[step_bytes:]
     return bytes(plain)
+
+
+def fuzz_head(data: bytes) -> None:
+    """Any head is a `RequestHead` or one of the client's errors, and only the token opens."""
+    draws = Draws(data)
+    headers = [
+        (draws.choice(_NAMES), draws.take(draws.integer(0, 60))) for _ in range(draws.integer(0, 8))
+    ]
+    query = draws.take(draws.integer(0, 120))
+    scope = {"path": "/ingest/meter_usage", "headers": headers, "query_string": query}
+    try:
+        head = read_head(scope, ndjson=draws.flag(), ndjson_strict=draws.flag())
+        assert head.content_length is None or head.content_length >= 0
+    except ClientError as error:
+        assert 400 <= error.status < 500
+        assert error.detail.isascii()
+    given = header(scope, b"authorization")
+    try:
+        BearerAuth([HeldToken("holder", _TOKEN)]).holder_or_raise(given)
+        assert given is not None
+        assert _TOKEN.encode() in given
+    except Unauthorized:
+        scheme, _, token = (given or b"").partition(b" ")
+        assert (scheme.lower(), token) != (b"bearer", _TOKEN.encode())
+
+
+def fuzz_config(data: bytes) -> None:
+    """Any file and environment make a configuration, or problems in lines; no secret gets out."""
+    draws = Draws(data)
+    environ = {
+        f"INGESTION__{draws.choice(_SECTIONS)}__{draws.text(24).upper()}": draws.text(24)
+        for _ in range(draws.integer(0, 3))
+    }
+    # `..._FILE` variables are opened: they name only files that do not exist.
+    environ = {n: f"missing-{v}" if n.endswith("_FILE") else v for n, v in environ.items()}
+    secret = "s3cr3t-0f-n0-s3rv1c3"  # noqa: S105 - as above
+    if draws.flag():
+        environ[draws.choice(_SECRETS)] = secret
+    try:
+        with _file_with(draws.rest()) as path:
+            config = load_config(path, environ)
+    except ConfigError as error:
+        assert error.problems
+        for problem in error.problems:
+            assert problem
+            assert secret not in problem
+        return
+    for shown in (json.dumps(redacted(config)), repr(config)):
+        assert secret not in shown
+
+
+@contextlib.contextmanager
+def _file_with(content: bytes) -> Iterator[Path]:
+    """Return a file without a place on disk: libFuzzer ends its process without tidying up."""
+    with os.fdopen(os.memfd_create("fuzzed.toml"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{file.fileno()}")
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "ndjson": fuzz_ndjson,
+    "decoder": fuzz_decoder,
+    "array": fuzz_array,
+    "compression": fuzz_compression,
+    "head": fuzz_head,
+    "config": fuzz_config,
+}
