@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.class_archive import JAVA_OPTIONS, questdb_java_options
 from tests.running_kafka import TestKafka
 
 from utility_ts_analytics.database.embedded_questdb import server_settings
@@ -38,9 +39,15 @@ for _name in [name for name in os.environ if name.startswith("QDB_")]:
     del os.environ[_name]
 # Most servers of a run live for seconds: code that is compiled once is enough for them, and takes
 # half the time to start. Workers without work sleep soon: several servers wait beside each other.
-os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1"
+os.environ[JAVA_OPTIONS] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
 for _pool in ("SHARED", "WAL_APPLY", "MAT_VIEW_REFRESH", "VIEW_COMPILER", "EXPORT"):
     os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let all QuestDBs of the tests, whoever starts them, map the archive of classes."""
+    if item.get_closest_marker("questdb"):
+        os.environ[JAVA_OPTIONS] = questdb_java_options()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
