@@ -1,6 +1,7 @@
 """Fixtures for all tests: a real QuestDB with the schema, and a real broker, each started once."""
 
 import asyncio
+import gc
 import gzip
 import json
 import os
@@ -34,14 +35,33 @@ from utility_ts_analytics.sinks.ilp.encode import row_encoder
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
+# Collected tests are no garbage: looking for some among them took two fifths of collecting them.
+gc.disable()
+
 # QuestDB settings in the environment of the tests must not reach the servers under test.
 for _name in [name for name in os.environ if name.startswith("QDB_")]:
     del os.environ[_name]
 # Most servers of a run live for seconds: code that is compiled once is enough for them, and takes
-# half the time to start. Workers without work sleep soon: several servers wait beside each other.
-os.environ[JAVA_OPTIONS] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
-for _pool in ("SHARED", "WAL_APPLY", "MAT_VIEW_REFRESH", "VIEW_COMPILER", "EXPORT"):
+# half the time to start; and a collection of garbage that QuestDB asks for is no use to them.
+os.environ[JAVA_OPTIONS] = (
+    "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
+)
+# Several servers wait beside each other for minutes: workers without work sleep soon, and longer.
+for _pool, _sleep_ms in (
+    ("SHARED", 20),
+    ("WAL_APPLY", 20),
+    ("MAT_VIEW_REFRESH", 100),
+    ("VIEW_COMPILER", 100),
+    ("EXPORT", 100),
+):
     os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
+    os.environ[f"QDB_{_pool}_WORKER_SLEEP_TIMEOUT"] = str(_sleep_ms)
+
+
+def pytest_collection_finish() -> None:
+    """From now on look for garbage, but not among what was collected."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
