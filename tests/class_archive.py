@@ -28,25 +28,27 @@ _DUMP_TIMEOUT_S = 120.0
 @cache
 def questdb_java_options() -> str:
     """Return the options of the environment and QuestDB's archive, which is made if missing."""
-    return _options([find_jar(os.environ)], _run_questdb)
+    return _options("questdb", [find_jar(os.environ)], _run_questdb)
 
 
 @cache
 def kafka_java_options() -> str:
     """Return the options of the environment and Kafka's archive, which is made if missing."""
-    return _options(sorted(find_jars(os.environ).glob("*.jar")), _run_kafka)
+    return _options("kafka", sorted(find_jars(os.environ).glob("*.jar")), _run_kafka)
 
 
-def _options(jars: list[Path], run: Callable[[Path, dict[str, str]], None]) -> str:
+def _options(program: str, jars: list[Path], run: Callable[[Path, dict[str, str]], None]) -> str:
     options = os.environ[JAVA_OPTIONS].partition(" -XX:SharedArchiveFile=")[0]
     java = find_java(os.environ)
     version = subprocess.run([java, "-version"], capture_output=True, check=True).stderr
     files = [(jar.name, jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
     name = hashlib.sha256(repr((options, version, files)).encode()).hexdigest()[:16]
-    archive = cache_dir(os.environ) / f"test-classes-{name}.jsa"
-    with archive.with_suffix(".lock").open("w") as lock:
+    archive = cache_dir(os.environ) / f"test-classes-{program}-{name}.jsa"
+    with (archive.parent / f"test-classes-{program}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not archive.exists():
+            for older in archive.parent.glob(f"test-classes-{program}-*.jsa"):
+                older.unlink()
             with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
                 dumped = Path(folder, "classes.jsa")
                 at_exit = f"{options} -XX:ArchiveClassesAtExit={dumped}"

@@ -18,6 +18,8 @@ import pytest
 from hypothesis import settings
 from tests.class_archive import JAVA_OPTIONS, questdb_java_options
 from tests.running_kafka import TestKafka
+from tests.turns import TurnsByFile
+from xdist.remote import Producer
 
 from utility_ts_analytics.database.embedded_questdb import server_settings
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
@@ -43,9 +45,7 @@ for _name in [name for name in os.environ if name.startswith("QDB_")]:
     del os.environ[_name]
 # Most servers of a run live for seconds: code that is compiled once is enough for them, and takes
 # half the time to start; and a collection of garbage that QuestDB asks for is no use to them.
-os.environ[JAVA_OPTIONS] = (
-    "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
-)
+os.environ[JAVA_OPTIONS] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
 # Several servers wait beside each other for minutes: workers without work sleep soon, and longer.
 for _pool, _sleep_ms in (
     ("SHARED", 20),
@@ -56,6 +56,12 @@ for _pool, _sleep_ms in (
 ):
     os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
     os.environ[f"QDB_{_pool}_WORKER_SLEEP_TIMEOUT"] = str(_sleep_ms)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TurnsByFile | None:
+    """Let files that share a server take turns on one worker."""
+    return TurnsByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
