@@ -23,6 +23,7 @@ from xdist.remote import Producer
 
 from utility_ts_analytics.database.embedded_questdb import server_settings
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.embedded_questdb.server_settings import port_taken
 from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.database.reference_csv import insert_csv
 from utility_ts_analytics.database.schema import apply_schema
@@ -47,15 +48,13 @@ for _name in [name for name in os.environ if name.startswith("QDB_")]:
 # half the time to start; and a collection of garbage that QuestDB asks for is no use to them.
 os.environ[JAVA_OPTIONS] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
 # Several servers wait beside each other for minutes: workers without work sleep soon, and longer.
-for _pool, _sleep_ms in (
-    ("SHARED", 20),
-    ("WAL_APPLY", 20),
-    ("MAT_VIEW_REFRESH", 100),
-    ("VIEW_COMPILER", 100),
-    ("EXPORT", 100),
+for _pools, _sleep in (
+    ("SHARED WAL_APPLY", "20"),
+    ("MAT_VIEW_REFRESH VIEW_COMPILER EXPORT", "100"),
 ):
-    os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
-    os.environ[f"QDB_{_pool}_WORKER_SLEEP_TIMEOUT"] = str(_sleep_ms)
+    for _pool in _pools.split():
+        os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
+        os.environ[f"QDB_{_pool}_WORKER_SLEEP_TIMEOUT"] = _sleep
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -259,13 +258,25 @@ def wait_gone() -> Callable[[int], None]:
     return wait
 
 
-@pytest.fixture
-def stock_questdb(tmp_path: Path) -> Iterator[TestQuestDB]:
-    """As `own_questdb`, with QuestDB's own defaults: ILP makes tables and columns by itself."""
-    server = TestQuestDB(tmp_path / "stock_questdb", stock=True)
+@pytest.fixture(scope="module")
+def stock_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQuestDB]:
+    """The server behind `stock_questdb`."""
+    server = TestQuestDB(tmp_path_factory.mktemp("stock_questdb"), stock=True)
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def stock_questdb(stock_server: TestQuestDB) -> TestQuestDB:
+    """A QuestDB whose ILP makes tables, with the schema only; a test may stop and spoil it."""
+    if not port_taken(stock_server.http_port):
+        stock_server.stop()
+        stock_server.start_bare()
+    for (table,) in stock_server.query("SELECT table_name FROM tables()"):
+        stock_server.query(f'DROP TABLE "{table}"')
+    assert asyncio.run(apply_schema(stock_server.pg_uri, table_specs().values())) == []
+    return stock_server
 
 
 @pytest.fixture
