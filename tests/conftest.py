@@ -1,6 +1,7 @@
 """Fixtures for all tests: a real QuestDB with the schema, and a real broker, each started once."""
 
 import asyncio
+import gc
 import gzip
 import json
 import os
@@ -15,10 +16,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.class_archive import JAVA_OPTIONS, questdb_java_options
 from tests.running_kafka import TestKafka
+from tests.turns import TurnsByFile
+from xdist.remote import Producer
 
 from utility_ts_analytics.database.embedded_questdb import server_settings
 from utility_ts_analytics.database.embedded_questdb.server import EmbeddedQuestDB, RunningQuestDB
+from utility_ts_analytics.database.embedded_questdb.server_settings import port_taken
 from utility_ts_analytics.database.pool import connected
 from utility_ts_analytics.database.reference_csv import insert_csv
 from utility_ts_analytics.database.schema import apply_schema
@@ -33,14 +38,41 @@ from utility_ts_analytics.sinks.ilp.encode import row_encoder
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
+# Collected tests are no garbage: looking for some among them took two fifths of collecting them.
+gc.disable()
+
 # QuestDB settings in the environment of the tests must not reach the servers under test.
 for _name in [name for name in os.environ if name.startswith("QDB_")]:
     del os.environ[_name]
 # Most servers of a run live for seconds: code that is compiled once is enough for them, and takes
-# half the time to start. Workers without work sleep soon: several servers wait beside each other.
-os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1"
-for _pool in ("SHARED", "WAL_APPLY", "MAT_VIEW_REFRESH", "VIEW_COMPILER", "EXPORT"):
-    os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
+# half the time to start; and a collection of garbage that QuestDB asks for is no use to them.
+os.environ[JAVA_OPTIONS] = "-XX:TieredStopAtLevel=1 -XX:ParallelGCThreads=1 -XX:+DisableExplicitGC"
+# Several servers wait beside each other for minutes: workers without work sleep soon, and longer.
+for _pools, _sleep in (
+    ("SHARED WAL_APPLY", "20"),
+    ("MAT_VIEW_REFRESH VIEW_COMPILER EXPORT", "100"),
+):
+    for _pool in _pools.split():
+        os.environ[f"QDB_{_pool}_WORKER_SLEEP_THRESHOLD"] = "200"
+        os.environ[f"QDB_{_pool}_WORKER_SLEEP_TIMEOUT"] = _sleep
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TurnsByFile | None:
+    """Let files that share a server take turns on one worker."""
+    return TurnsByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """From now on look for garbage, but not among what was collected."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let all QuestDBs of the tests, whoever starts them, map the archive of classes."""
+    if item.get_closest_marker("questdb"):
+        os.environ[JAVA_OPTIONS] = questdb_java_options()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -226,13 +258,25 @@ def wait_gone() -> Callable[[int], None]:
     return wait
 
 
-@pytest.fixture
-def stock_questdb(tmp_path: Path) -> Iterator[TestQuestDB]:
-    """As `own_questdb`, with QuestDB's own defaults: ILP makes tables and columns by itself."""
-    server = TestQuestDB(tmp_path / "stock_questdb", stock=True)
+@pytest.fixture(scope="module")
+def stock_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestQuestDB]:
+    """The server behind `stock_questdb`."""
+    server = TestQuestDB(tmp_path_factory.mktemp("stock_questdb"), stock=True)
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def stock_questdb(stock_server: TestQuestDB) -> TestQuestDB:
+    """A QuestDB whose ILP makes tables, with the schema only; a test may stop and spoil it."""
+    if not port_taken(stock_server.http_port):
+        stock_server.stop()
+        stock_server.start_bare()
+    for (table,) in stock_server.query("SELECT table_name FROM tables()"):
+        stock_server.query(f'DROP TABLE "{table}"')
+    assert asyncio.run(apply_schema(stock_server.pg_uri, table_specs().values())) == []
+    return stock_server
 
 
 @pytest.fixture

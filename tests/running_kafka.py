@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from tests.class_archive import JAVA_OPTIONS, kafka_java_options
 
 from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka, RunningKafka
 from utility_ts_analytics.clock import SystemClock
@@ -25,7 +26,8 @@ class TestKafka:
     __test__ = False
 
     def __init__(self, data_dir: Path) -> None:
-        self.server = EmbeddedKafka(data_dir, retention_mib=64)
+        environ = {**os.environ, JAVA_OPTIONS: kafka_java_options()}
+        self.server = EmbeddedKafka(data_dir, retention_mib=64, environ=environ)
         self.running: RunningKafka
 
     @property

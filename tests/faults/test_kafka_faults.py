@@ -10,7 +10,7 @@ import pytest
 from loadtest.faults.kafka_scenarios import KAFKA_SCENARIOS
 from loadtest.faults.kafka_stage import KafkaStage
 from loadtest.faults.scenario import play
-from tests.faults.conftest import SCALE
+from tests.faults.conftest import SCALE, let_sleep
 
 pytestmark = [pytest.mark.kafka, pytest.mark.process, pytest.mark.questdb]
 
@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.process, pytest.mark.questdb]
 @pytest.fixture(scope="module")
 def log_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaStage]:
     """An edge, a broker, two consumers and QuestDB."""
-    with KafkaStage(tmp_path_factory.mktemp("log"), SCALE, brokers=1) as stage:
+    folder = tmp_path_factory.mktemp("log")
+    let_sleep(folder / "questdb")
+    with KafkaStage(folder, SCALE, brokers=1) as stage:
         yield stage
 
 

@@ -1,7 +1,7 @@
-"""Runs commands of `ingestion-service` to their end, each in a process of its own.
+"""Starts commands of `ingestion-service`, each in a process of its own.
 
 Importing takes longer than most commands do. So the processes are forked from one that has imported
-everything, opened nothing and started no thread.
+what they need, opened nothing and started no thread.
 """
 
 import importlib
@@ -15,16 +15,69 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO
 
+import utility_ts_analytics
+
 PROJECT = Path(__file__).parents[2]
-_BEFORE = ("duckdb", "pyarrow.dataset", "pyarrow.parquet", "uvloop", "utility_ts_analytics")
-"""Imported before the first command; packages with all their modules."""
+_ALL = ("duckdb", "pyarrow.dataset", "pyarrow.parquet", "uvloop")
+"""Imported before commands that run to their end, beside all modules of the package."""
 _REQUEST_BYTES_MAX = 1 << 20
+
+
+class ForkedProcess:
+    """A command that was started; has those methods of `subprocess.Popen` that tests use."""
+
+    def __init__(self, parent: "_Parent", pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._parent = parent
+        self._ended = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _look(self, timeout_s: float | None) -> int | None:
+        if self.returncode is None and select.select([self._ended], [], [], timeout_s)[0]:
+            self.returncode = self._parent.reap(self.pid)
+            os.close(self._ended)
+        return self.returncode
+
+
+def start_forked(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    files: Sequence[int],
+) -> ForkedProcess:
+    """Start a service; as `subprocess.Popen`, with its standard files by their descriptors.
+
+    What it imports, and how it ends, is what `python -m utility_ts_analytics` imports and how that
+    ends.
+    """
+    return _parent(arguments[0]).fork(files, [*arguments], str(cwd), dict(environment))
 
 
 def run_forked(
@@ -46,9 +99,15 @@ def run_forked(
         _fed(stdin) as source,
     ):
         files = [source.fileno(), output.fileno(), errors.fileno()]
-        code = _parent().run(files, [*arguments], str(cwd), dict(environment), timeout_s)
-        if code is None:
-            raise subprocess.TimeoutExpired([*arguments], timeout_s, _text(output), _text(errors))
+        process = _parent().fork(files, [*arguments], str(cwd), dict(environment))
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired as late:
+            process.kill()
+            process.wait()
+            raise subprocess.TimeoutExpired(
+                [*arguments], timeout_s, _text(output), _text(errors)
+            ) from late
         return subprocess.CompletedProcess([*arguments], code, _text(output), _text(errors))
 
 
@@ -75,12 +134,12 @@ def _text(file: IO[bytes]) -> str:
 class _Parent:
     """The process that forks; it ends when this one does."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: str) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             path = f"{PROJECT}{os.pathsep}{PROJECT / 'server'}"
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-m", __name__, str(theirs.fileno()), command],
                 env={**os.environ, "PYTHONPATH": path},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -88,64 +147,87 @@ class _Parent:
         self._socket = ours
         self._lock = threading.Lock()
 
-    def run(
-        self,
-        files: Sequence[int],
-        arguments: Sequence[str],
-        cwd: str,
-        environment: Mapping[str, str],
-        timeout_s: float,
-    ) -> int | None:
-        """Return the exit code, as `Popen.returncode` has it; None after a time-out."""
-        request = json.dumps([arguments, cwd, environment, timeout_s]).encode()
+    def fork(
+        self, files: Sequence[int], arguments: Sequence[str], cwd: str, environ: Mapping[str, str]
+    ) -> ForkedProcess:
+        """Start one command."""
+        return ForkedProcess(self, self._ask([arguments, cwd, environ], files))
+
+    def reap(self, pid: int) -> int:
+        """Return the exit code of a process that has ended, as `Popen.returncode` has it."""
+        return self._ask([pid], [])
+
+    def _ask(self, request: Sequence[object], files: Sequence[int]) -> int:
         with self._lock:
-            socket.send_fds(self._socket, [request], files)
+            socket.send_fds(self._socket, [json.dumps(request).encode()], files)
             answer = self._socket.recv(64)
         assert answer, "the process that forks has ended"
-        code: int | None = json.loads(answer)
-        return code
+        number: int = json.loads(answer)
+        return number
 
 
 @cache
-def _parent() -> _Parent:
-    return _Parent()
+def _parent(command: str = "") -> _Parent:
+    return _Parent(command)
 
 
-def _serve(control: socket.socket) -> None:
+def _serve(control: socket.socket, command: str) -> None:
     """Fork one process after the other, until the tests end."""
-    for name in _BEFORE:
-        module = importlib.import_module(name)
-        for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
-            if name == "utility_ts_analytics" and not found.name.endswith("__main__"):
-                importlib.import_module(found.name)
+    _import(command)
     while True:
         request, files, _, _ = socket.recv_fds(control, _REQUEST_BYTES_MAX, 3)
         if not request:
             return
-        arguments, cwd, environment, timeout_s = json.loads(request)
+        words = json.loads(request)
+        if not files:
+            _, status = os.waitpid(words[0], 0)
+            control.send(json.dumps(os.waitstatus_to_exitcode(status)).encode())
+            continue
         pid = os.fork()
         if pid == 0:
             control.close()
             for standard, file in enumerate(files):
                 os.dup2(file, standard)
                 os.close(file)
-            _become(arguments, cwd, environment)
+            _become(*words, as_python=bool(command))
         for file in files:
             os.close(file)
-        control.send(json.dumps(_wait(pid, timeout_s)).encode())
+        control.send(json.dumps(pid).encode())
 
 
-def _become(arguments: Sequence[str], cwd: str, environment: Mapping[str, str]) -> None:
+def _import(command: str) -> None:
+    """Import what this command does at its start; without one, everything."""
+    if command:
+        importlib.import_module(f"utility_ts_analytics.cli.{command}")
+        return
+    for name in _ALL:
+        importlib.import_module(name)
+    for found in pkgutil.walk_packages(utility_ts_analytics.__path__, "utility_ts_analytics."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+
+
+def _become(
+    arguments: Sequence[str], cwd: str, environment: Mapping[str, str], *, as_python: bool
+) -> None:
     """Do what `python -m utility_ts_analytics` does after its imports, and end.
 
-    Without Python's own end: libraries that were imported before a fork may crash in it.
+    Args:
+        as_python: Whether to end as Python does. Where everything is imported it must not:
+            libraries that were imported before a fork may crash in it.
     """
     from utility_ts_analytics.cli.main import main
+    from utility_ts_analytics.telemetry.log_stream import DROPS, LineDrops
 
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     sys.argv[1:] = arguments
+    # Memory that a service shares with all that it forks, not with the services of other tests.
+    DROPS._words = LineDrops()._words
+    if as_python:
+        raise SystemExit(main())
     code = 1
     try:
         code = main()
@@ -159,17 +241,5 @@ def _become(arguments: Sequence[str], cwd: str, environment: Mapping[str, str]) 
         os._exit(code)
 
 
-def _wait(pid: int, timeout_s: float) -> int | None:
-    ended = os.pidfd_open(pid)
-    try:
-        in_time, _, _ = select.select([ended], [], [], timeout_s)
-    finally:
-        os.close(ended)
-    if not in_time:
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status) if in_time else None
-
-
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tests.process.forked_commands import run_forked
+from tests.process.forked_commands import ForkedProcess, run_forked, start_forked
 from tests.process.process_family import descendants
 from tests.process.raw_http import JSON, NDJSON, Answer, Connection, ask, post
 from tests.process.stored_tables import until
@@ -145,18 +145,17 @@ class RunningService:
     environment: Mapping[str, str] = field(default_factory=dict)
     stderr: int = subprocess.STDOUT
     verb: str = "serve"
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: ForkedProcess | subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
         """Start the process; it serves a moment later."""
-        with self.output_path.open("wb") as output:
-            self.process = subprocess.Popen(
-                command(self.verb, "--config", str(self.config)),
+        with self.output_path.open("wb") as output, Path(os.devnull).open("rb") as nothing:
+            error = output.fileno() if self.stderr == subprocess.STDOUT else self.stderr
+            self.process = start_forked(
+                (self.verb, "--config", str(self.config)),
                 cwd=self.output_path.parent,
-                env=command_environment(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=self.stderr,
+                environment=command_environment(self.environment),
+                files=[nothing.fileno(), output.fileno(), error],
             )
 
     def wait_ready(self) -> None:

@@ -144,6 +144,7 @@ def test_check_fails_without_dedup_and_names_the_statement(
     code, text = check(questdb, tmp_path, with_table(plain_table))
     assert code == 1, text
     tables.execute(assert_remedy(text))
+    tables.wait_applied(plain_table)
     code, text = check(questdb, tmp_path, with_table(plain_table))
     assert code == 0, text
 

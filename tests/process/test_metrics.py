@@ -52,7 +52,14 @@ def rows(seen: Scrape, what: str, **labels: str) -> float:
 
 def test_exposed_and_registered_are_the_same(service: RunningService) -> None:
     seen = scrape(service)
-    elsewhere = {LAG_MESSAGES, LAG_ROWS, LAG_SECONDS, SHARD_UP, KAFKA_UP, UNDER_REPLICATED}  # of services with Kafka
+    elsewhere = {
+        LAG_MESSAGES,
+        LAG_ROWS,
+        LAG_SECONDS,
+        SHARD_UP,
+        KAFKA_UP,
+        UNDER_REPLICATED,
+    }  # of services with Kafka
     by_name = {metric.name: metric for metric in METRICS if metric not in elsewhere}
     kinds = {name + "_total" * (kind == "counter"): kind for name, kind in seen.kinds.items()}
     registered = {m.name: "gauge" if m.kind == "info" else m.kind for m in METRICS}

@@ -4,7 +4,9 @@ What is refused, corrected and loaded again gives the rows that the right file h
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -101,6 +103,13 @@ def loaded(name: str, folder: Path, content: bytes, file: str = "f.csv") -> Load
     return Loaded(name, path)
 
 
+@cache
+def loaded_whole(name: str, content: bytes) -> Loaded:
+    """Return what the right file comes to: the same for all its faults."""
+    with TemporaryDirectory() as folder:
+        return loaded(name, Path(folder), content)
+
+
 def sample(name: str) -> bytes:
     [path] = SAMPLES.glob(f"{name}.*")
     return path.read_bytes()
@@ -143,7 +152,7 @@ def sample(name: str) -> bytes:
 def test_what_is_refused_is_corrected_and_loaded_again(
     tmp_path: Path, name: str, right: bytes, changes: Mapping[bytes, bytes]
 ) -> None:
-    whole = loaded(name, tmp_path, right)
+    whole = loaded_whole(name, right)
     assert whole.refused == []
     bad = right
     for good, broken in changes.items():
@@ -173,7 +182,7 @@ def test_line_that_cannot_be_read_gives_no_row_to_another_meter(
     tmp_path: Path, name: str, right: bytes, number: int
 ) -> None:
     """Whatever it was: what stands behind it is right, or refused."""
-    whole = loaded(name, tmp_path, right)
+    whole = loaded_whole(name, right)
     lines = right.splitlines(keepends=True)
     good, lines[number] = lines[number], b"\x81 x\n"
     found = loaded(name, tmp_path, b"".join(lines))
