@@ -15,7 +15,7 @@ from loadtest.processes import StillNot, wait_until
 
 from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 
-_PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[1]
 CONFIG_NAME = "ingestion-config.toml"
 """Name of the config file in a service's directory."""
 
@@ -108,15 +108,23 @@ class ServiceProcess:
         database: Its QuestDB.
         settings: Of its config.
         verb: Of the command: "serve" or "consume".
+        project: The checkout that it runs from.
 
     Attributes:
         config: The file.
     """
 
     def __init__(
-        self, directory: Path, database: Database, settings: ServiceSettings, verb: str = "serve"
+        self,
+        directory: Path,
+        database: Database,
+        settings: ServiceSettings,
+        verb: str = "serve",
+        *,
+        project: Path = PROJECT,
     ) -> None:
         self._verb = verb
+        self._project = project
         ports = free_ports(3)
         self.meter_usage_port, _, self.operations_port = ports
         self.log_path = directory / "service.log"
@@ -137,8 +145,8 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             applied = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-                command("schema", "apply", "--config", str(self.config)),
-                env=environment(),
+                command("schema", "apply", "--config", str(self.config), project=self._project),
+                env=environment(self._project),
                 cwd=self.config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -157,8 +165,8 @@ class ServiceProcess:
         """
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                command(self._verb, "--config", str(self.config)),
-                env=environment(),
+                command(self._verb, "--config", str(self.config), project=self._project),
+                env=environment(self._project),
                 cwd=self.config.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -238,15 +246,16 @@ def _log_end(log_path: Path) -> str:
     return log_path.read_text(errors="replace")[-2000:]
 
 
-def command(*arguments: str) -> list[str]:
-    """Return how our package's command is run; in `environment`."""
-    return [sys.executable, "-m", "utility_ts_analytics", *arguments]
+def command(*arguments: str, project: Path = PROJECT) -> list[str]:
+    """Return how the package's command is run from a checkout; in `environment`."""
+    python = sys.executable if project == PROJECT else str(project / ".venv/bin/python")
+    return [python, "-m", "utility_ts_analytics", *arguments]
 
 
-def environment() -> dict[str, str]:
-    """Return our environment without settings of the service, the package on the path."""
+def environment(project: Path = PROJECT) -> dict[str, str]:
+    """Return our environment without settings of the service, a checkout's package on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INGESTION_")}
-    return {**kept, "PYTHONPATH": str(_PROJECT / "server")}
+    return {**kept, "PYTHONPATH": str(project / "server")}
 
 
 def _config_text(database: Database, settings: ServiceSettings, ports: list[int]) -> str:
