@@ -33,6 +33,9 @@ _FULL = 0.9
 _EVENT_ID_BYTES = 50
 """That the edge adds to each line."""
 
+_BATCH_ROWS_MAX = 100_000
+"""The service takes no more; 16 MiB of bodies bound a batch too."""
+
 _GROUP = "bench"
 _BODY_ROWS = 50_000
 _CONNECTIONS = 4
@@ -215,7 +218,8 @@ class LogStage:
     ) -> ServiceProcess:
         folder = directory / f"{self._topic}-{name}"
         folder.mkdir()
-        rows = int(_FULL * self._size_kib * 1024 * self._partitions / self._line_bytes)
+        wanted_bytes = _FULL * self._size_kib * 1024 * self._partitions
+        rows = min(_BATCH_ROWS_MAX, int(wanted_bytes / self._line_bytes))
         by_size = {"batch_size": rows} if sink else {}
         room = {"channel_capacity": max(50_000, 2 * rows)} if sink else {}
         settings = ServiceSettings(
