@@ -12,7 +12,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,13 +214,15 @@ class _Load:
 
         The next turn empties the table. A commit beside that suspended it once.
         """
-        rest, stored = self._database.rest, -1
-        while True:
+        rest, counts = self._database.rest, [-1]
+
+        def same_again() -> bool:
             rest.wait_applied(TABLE)
-            before, stored = stored, rest.count(COUNT_SQL)
-            if stored == before:
-                return stored
-            time.sleep(_OPEN_POSTS_S)
+            counts.append(rest.count(COUNT_SQL))
+            return counts[-1] == counts[-2]
+
+        wait_until(same_again, "open posts are stored", timeout_s=30.0, every_s=_OPEN_POSTS_S)
+        return counts[-1]
 
 
 @contextlib.contextmanager
