@@ -199,7 +199,7 @@ class _Load:
             posts / self._seconds,
             cpu_s / posts * 1e6,
             questdb_s / posts * 1e6,
-            *(_milliseconds(_found(rf"{share}%\s+(\S+)\n", output)) for share in (50, 99)),
+            *(_milliseconds(_found(rf"{share}%\s+(\S+)\s*\n", output)) for share in (50, 99)),
         )
 
     def _check(self, posts: int) -> None:
