@@ -39,8 +39,9 @@ def kafka_java_options() -> str:
 
 def _options(program: str, jars: list[Path], run: Callable[[Path, dict[str, str]], None]) -> str:
     options = os.environ[JAVA_OPTIONS].partition(" -XX:SharedArchiveFile=")[0]
-    java = find_java(os.environ)
-    version = subprocess.run([java, "-version"], capture_output=True, check=True).stderr
+    java = [str(find_java(os.environ)), "-version"]
+    plain = {name: text for name, text in os.environ.items() if name != JAVA_OPTIONS}
+    version = subprocess.run(java, env=plain, capture_output=True, check=True).stderr
     files = [(jar.name, jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
     name = hashlib.sha256(repr((options, version, files)).encode()).hexdigest()[:16]
     archive = cache_dir(os.environ) / f"test-classes-{program}-{name}.jsa"
