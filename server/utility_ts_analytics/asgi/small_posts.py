@@ -39,6 +39,9 @@ _TYPES: Final = frozenset(
 )
 """The usual ways to write what `request` accepts as NDJSON."""
 
+_READ: Final = frozenset({b"content-length", b"content-type", b"authorization"})
+"""Headers that are read here, if they stand once."""
+
 _TO_JUDGE: Final = frozenset(
     {b"content-encoding", b"transfer-encoding", b"expect", b"origin", b"sec-fetch-site"}
 )
@@ -155,20 +158,20 @@ class SmallPosts:
         """Return length and authorization of a post that may be small, None of others."""
         if scope["query_string"]:
             return None
-        length = media_type = authorization = b""
+        found: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
-            if name == b"content-length":
-                length = value
-            elif name == b"content-type":
-                media_type = media_type or value
-            elif name == b"authorization":
-                authorization = authorization or value
+            if name in _READ:
+                if name in found:
+                    return None
+                found[name] = value
             elif name in _TO_JUDGE:
                 return None
-        if media_type not in _TYPES or not length.isdigit():
+        length = found.get(b"content-length", b"")
+        if found.get(b"content-type", b"") not in _TYPES or not length.isdigit():
             return None
-        length_bytes = int(length)
-        return (length_bytes, authorization) if length_bytes <= self._body_bytes_max else None
+        if int(length) > self._body_bytes_max:
+            return None
+        return int(length), found.get(b"authorization", b"")
 
     async def _rows_taken(
         self, body: RequestBody, length: int, session: IntakeSession

@@ -71,6 +71,7 @@ class Service:
         token: str | None = None,
         encoding: str | None = None,
         whole: bool = False,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> list[Any]:
         """Post and return the messages of the answer.
 
@@ -84,6 +85,7 @@ class Service:
             token: For its authorization.
             encoding: Of its content.
             whole: Whether the body comes in one message, and its length before it.
+            headers: Further ones, before all others.
         """
         queue = BlockQueue(rows_max=self.rows_max, bytes_max=10_000)
         consumer = asyncio.create_task(self._consume(queue))
@@ -105,7 +107,7 @@ class Service:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+        headers = [*headers, *([(b"authorization", f"Bearer {token}".encode())] if token else [])]
         headers += [(b"content-encoding", encoding.encode())] if encoding else []
         headers += [] if length is None else [(b"content-length", str(length).encode())]
         scope: dict[str, Any] = {

@@ -76,6 +76,29 @@ def test_both_ways_give_the_same_answer_and_store_the_same_rows(
     assert _counts(short) == _counts(long)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"authorization", b""),
+        (b"authorization", b"Bearer wrong"),
+        (b"content-type", b"text/csv"),
+        (b"content-type", b"application/x-ndjson; charset=utf-8"),
+        (b"content-encoding", b"gzip"),
+        (b"origin", b"http://elsewhere"),
+        (b"sec-fetch-site", b"cross-site"),
+        (b"transfer-encoding", b"gzip, chunked"),
+    ],
+)
+def test_both_ways_judge_a_header_alike(header: tuple[bytes, bytes]) -> None:
+    services = [Service(tokens=["right"]) for _ in range(2)]
+    options = {"token": "right", "headers": [header]}
+    short, long = (
+        _answer(service, [GOOD % 1], whole=whole, **options)
+        for service, whole in zip(services, (True, False), strict=True)
+    )
+    assert short == long
+
+
 @pytest.mark.parametrize("parts", [[GOOD % 1, GOOD % 2], [(GOOD % 1)[:20], (GOOD % 1)[20:]]])
 def test_body_in_two_messages_is_read_to_its_end(parts: list[str]) -> None:
     service = Service(announced=sum(map(len, parts)))
