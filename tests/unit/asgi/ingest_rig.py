@@ -107,17 +107,8 @@ class Service:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        headers = [*headers, *([(b"authorization", f"Bearer {token}".encode())] if token else [])]
-        headers += [(b"content-encoding", encoding.encode())] if encoding else []
-        headers += [] if length is None else [(b"content-length", str(length).encode())]
-        scope: dict[str, Any] = {
-            "type": "http",
-            "path": path,
-            "method": method,
-            "headers": headers,
-            "query_string": query.encode(),
-        }
-        await self.app(queue)(scope, receive, send)
+        all_headers = [*headers, *_headers(token, encoding, length)]
+        await self.app(queue)(_scope(path, method, query, all_headers), receive, send)
         consumer.cancel()
         assert queue.producers == 0
         return sent
@@ -129,9 +120,7 @@ class Service:
             await asyncio.Event().wait()
             return {}
 
-        headers = [(b"content-length", str(self.announced).encode())]
-        scope = {"type": "http", "path": path, "method": "POST", "query_string": b""}
-        return receive, {**scope, "headers": headers}
+        return receive, _scope(path, "POST", "", _headers(None, None, self.announced))
 
     def app(self, queue: BlockQueue) -> StreamApp:
         """Return the application whose rows go into `queue`."""
@@ -185,3 +174,24 @@ class Service:
                         error = RowError(position, "sink-rejected", None, "no")
                         block.settlement.reject(error)
                 queue.release(rows, block.size_bytes)
+
+
+def _headers(
+    token: str | None, encoding: str | None, length: int | None
+) -> list[tuple[bytes, bytes]]:
+    headers = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
+    if encoding is not None:
+        headers.append((b"content-encoding", encoding.encode()))
+    if length is not None:
+        headers.append((b"content-length", str(length).encode()))
+    return headers
+
+
+def _scope(path: str, method: str, query: str, headers: list[tuple[bytes, bytes]]) -> Scope:
+    return {
+        "type": "http",
+        "path": path,
+        "method": method,
+        "headers": headers,
+        "query_string": query.encode(),
+    }
