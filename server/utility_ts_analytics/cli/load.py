@@ -27,7 +27,6 @@ from utility_ts_analytics.files.plan import (
 from utility_ts_analytics.files.report import printable, report_facts, report_text
 from utility_ts_analytics.files.result import LoadResult
 from utility_ts_analytics.files.run import LoadRun
-from utility_ts_analytics.files.slim_process import slim_process
 from utility_ts_analytics.records.streams import STREAMS
 
 
@@ -166,7 +165,6 @@ def load_files(config: Config, options: LoadOptions) -> int:
 def _deliver(
     config: Config, options: LoadOptions, plan: LoadPlan, journal: Journal | None
 ) -> LoadResult:
-    slim_process()
     run = LoadRun(config, options.stream, plan, journal, clock=SystemClock(), tell=_tell)
     return uvloop.run(run.run())
 

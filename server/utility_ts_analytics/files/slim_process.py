@@ -1,4 +1,4 @@
-"""What a process that loads files does without."""
+"""What a process that reads columns does without."""
 
 import gc
 import importlib.abc

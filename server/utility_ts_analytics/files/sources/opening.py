@@ -154,7 +154,9 @@ class Opening:
         """
         if self._opening is None:
             with _packages():
+                from utility_ts_analytics.files.slim_process import slim_process
                 from utility_ts_analytics.files.sources.column_opening import ColumnOpening
+            slim_process()
             self._opening = ColumnOpening(
                 self._config, self._options, self._statement, wall_ns=self._wall_ns
             )
