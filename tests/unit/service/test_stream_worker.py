@@ -199,8 +199,13 @@ def test_shutdown_stores_what_is_held_and_says_stopped(tmp_path: Path) -> None:
 
 
 def test_memory_that_is_used_is_seen() -> None:
-    before = resident_bytes()
-    assert before > 5_000_000
-    held = b"x" * 50_000_000
-    assert resident_bytes() - before > 40_000_000
-    del held
+    def growth() -> int:
+        before = resident_bytes()
+        assert before > 5_000_000
+        held = b"x" * 50_000_000
+        after = resident_bytes()
+        del held
+        return after - before
+
+    # Threads of other tests may give memory back in between.
+    assert any(growth() > 40_000_000 for _ in range(3))
