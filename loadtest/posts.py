@@ -58,8 +58,11 @@ function request()
   return wrk.format(nil, nil, nil, table.concat(lines, "\\n") .. "\\n")
 end
 """
-"""What wrk calls for each post; one thread, so that `made` counts all. A turn has a thousand meters:
-with one for each row, their names fill QuestDB's heap within minutes, and it suspends the table."""
+"""What wrk calls for each post; one thread, so that `made` counts all.
+
+A turn has a thousand meters: with one for each row, their names fill QuestDB's heap within minutes,
+and it suspends the table.
+"""
 
 _BARE = """
 HEAD = [(b"content-type", b"application/json"), (b"content-length", b"3")]
