@@ -7,12 +7,16 @@ whatever ended the request.
 import asyncio
 from collections.abc import Iterator
 
-import structlog
-
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.auth import BearerAuth, check_origin
 from utility_ts_analytics.asgi.body import RequestBody
-from utility_ts_analytics.asgi.exchange import Exchange, client_error, raise_if, until_settled
+from utility_ts_analytics.asgi.exchange import (
+    Exchange,
+    client_error,
+    fault_of_ours,
+    raise_if,
+    until_settled,
+)
 from utility_ts_analytics.asgi.held_bytes import HeldBytes, HeldShare
 from utility_ts_analytics.asgi.protocol import Receive, Scope, Send, header
 from utility_ts_analytics.asgi.request import holder_of, read_head
@@ -23,7 +27,6 @@ from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.errors import (
     BodyTimeout,
     ClientError,
-    InternalError,
     Overloaded,
     SinkUnavailable,
     StrictRejected,
@@ -34,8 +37,6 @@ from utility_ts_analytics.reading.line_errors import over_long
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.records.validation import latest_ts
-
-_log = structlog.get_logger("ingest")
 
 
 class IngestEndpoint:
@@ -99,10 +100,7 @@ class IngestEndpoint:
         except ClientError as error:
             exchange.error = error
         except Exception:  # noqa: BLE001  the border of a request: logged, answered, counted
-            _log.exception("request failed", **exchange.facts())
-            exchange.error = InternalError(
-                f"the log has more under request id {exchange.request_id}"
-            )
+            exchange.error = fault_of_ours(exchange.facts())
         # Answer.
         await exchange.finish(send, self._clock)
         if body.started or header(scope, b"expect") is None:
@@ -229,7 +227,7 @@ class IngestEndpoint:
         settlement = session.settlement
         if self._settings.ack != "enqueued":
             try:
-                await until_settled(settlement, 2 * self._delivery_timeout_s)
+                await until_settled(settlement, self._limits.settled_within_s)
             except SinkUnavailable as error:
                 exchange.error = error
         if settlement.failure is not None and exchange.error is None:

@@ -10,11 +10,11 @@ from utility_ts_analytics.asgi.body import RequestBody
 from utility_ts_analytics.asgi.protocol import Send
 from utility_ts_analytics.asgi.request import RequestHead
 from utility_ts_analytics.asgi.responses import (
-    NOT_YET_IN_TABLE,
     Json,
     new_request_id,
     send_json,
     send_problem,
+    status_of,
 )
 from utility_ts_analytics.asgi.settings import IngestSettings
 from utility_ts_analytics.buffering.block import Failure, FailureCode, Settlement
@@ -90,11 +90,7 @@ class Exchange:
 
     def facts(self) -> dict[str, object]:
         """Return what every log line about the request says."""
-        facts: dict[str, object] = {
-            "stream": self._settings.stream,
-            "request_id": self.request_id,
-        }
-        return facts | ({"token_name": self.token_name} if self.token_name else {})
+        return request_facts(self._settings.stream, self.request_id, self.token_name)
 
     async def finish(self, send: Send, clock: Clock) -> None:
         """Answer, and report where there is something to report."""
@@ -120,7 +116,7 @@ class Exchange:
         if self.error is None:
             ack = "validated" if self.validate_only else self._ack()
             document = {"accepted": accepted, **counts, "ack": ack, "request_id": self.request_id}
-            await send_json(send, 202 if ack in NOT_YET_IN_TABLE else 200, document)
+            await send_json(send, status_of(ack), document)
             return
         extra = {"ack": self._ack(), **counts} if self.session is not None else counts
         await send_problem(
@@ -198,6 +194,22 @@ class Exchange:
             "errors": errors,
             "errors_truncated": self.summary.errors_truncated,
         }
+
+
+def request_facts(stream: str, request_id: str, token_name: str | None) -> dict[str, object]:
+    """Return what every log line about a request says."""
+    facts: dict[str, object] = {"stream": stream, "request_id": request_id}
+    return facts | ({"token_name": token_name} if token_name else {})
+
+
+def fault_of_ours(facts: Mapping[str, object]) -> InternalError:
+    """Log the exception that is being handled; return the error that answers the request.
+
+    Args:
+        facts: `request_facts`.
+    """
+    _log.exception("request failed", **facts)
+    return InternalError(f"the log has more under request id {facts['request_id']}")
 
 
 async def until_settled(settlement: Settlement, within_s: float) -> None:

@@ -17,7 +17,7 @@ from utility_ts_analytics.reading.compression import Encoding
 
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 JSON_TYPES = frozenset({"application/json"})
-_CURL_DEFAULT_TYPE = "application/x-www-form-urlencoded"
+CURL_DEFAULT_TYPE = "application/x-www-form-urlencoded"
 _ENCODINGS: dict[str, Encoding] = {
     "": "identity",
     "identity": "identity",
@@ -97,7 +97,7 @@ def _text(value: bytes | None) -> str:
 
 def _check_media_type(content_type: str, path: str, *, ndjson: bool) -> None:
     essence = content_type.partition(";")[0].strip()
-    if essence in ("", _CURL_DEFAULT_TYPE):
+    if essence in ("", CURL_DEFAULT_TYPE):
         return
     allowed = NDJSON_TYPES if ndjson else JSON_TYPES
     if essence not in allowed:

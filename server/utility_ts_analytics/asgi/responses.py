@@ -21,7 +21,7 @@ SAFE_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Headers of every response: hide the server's name, forbid caching and guessing of types."""
 
-NOT_YET_IN_TABLE: Final = frozenset({"spooled", "replicated"})
+_NOT_YET_IN_TABLE: Final = frozenset({"spooled", "replicated"})
 """Rows that nothing but time keeps from their table: status 202."""
 
 _SAFE_PAIRS: Final = [(name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
@@ -63,6 +63,11 @@ async def send_json(
     await send_body(send, status, body, media_type=media_type, headers={**named, **(headers or {})})
 
 
+def status_of(ack: str) -> int:
+    """Return the status of an answer that promises `ack` for each accepted row."""
+    return 202 if ack in _NOT_YET_IN_TABLE else 200
+
+
 async def send_good_answer(send: Send, ack: str, accepted: int, request_id: str) -> None:
     """Send the answer to a request whose rows are all stored: what `send_json` would send.
 
@@ -78,7 +83,7 @@ async def send_good_answer(send: Send, ack: str, accepted: int, request_id: str)
     await send(
         {
             "type": "http.response.start",
-            "status": 202 if ack in NOT_YET_IN_TABLE else 200,
+            "status": status_of(ack),
             "headers": [_JSON_TYPE, length, *_SAFE_PAIRS, id_header],
         }
     )

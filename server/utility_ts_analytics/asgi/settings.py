@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from utility_ts_analytics.errors import TooManyDays, TooManyErrors, TooManyRecords
+from utility_ts_analytics.errors import ClientError, TooManyDays, TooManyErrors, TooManyRecords
 from utility_ts_analytics.reading.summary import ReadSummary
 
 Ack = Literal["committed", "replicated", "enqueued"]
@@ -57,30 +57,46 @@ class IngestLimits:
             return bytes_max, name
         return self.max_decompressed_bytes, "max_decompressed_bytes"
 
+    @property
+    def settled_within_s(self) -> float:
+        """The longest wait for the rows of a request to end, seconds."""
+        return 2 * self.delivery_timeout_ms / 1000
+
     def check_or_raise(self, summary: ReadSummary) -> None:
         """Hold what was read of a request so far to the limits.
 
         Raises:
-            TooManyRecords: The request has too many records.
-            TooManyErrors: Too many of its records were refused.
-            TooManyDays: Its readings lie on too many days.
+            ClientError: As `exceeded` returns it.
         """
-        if 0 < self.max_request_records < summary.lines:
-            raise TooManyRecords(
+        error = self.exceeded(summary.lines, summary.valid_rows, len(summary.days))
+        if error is not None:
+            raise error
+
+    def exceeded(self, lines: int, valid_rows: int, days: int) -> ClientError | None:
+        """Return which limit a request is over, or None.
+
+        Args:
+            lines: Lines or elements read so far that are not blank.
+            valid_rows: Of these, the ones that are a valid record.
+            days: On which the valid ones lie.
+        """
+        if 0 < self.max_request_records < lines:
+            return TooManyRecords(
                 f"the body has more than {self.max_request_records} records (max_request_records)"
             )
-        bad = summary.lines - summary.valid_rows
-        if 0 < self.max_request_errors < bad and bad > summary.valid_rows:
-            raise TooManyErrors(
+        bad = lines - valid_rows
+        if 0 < self.max_request_errors < bad and bad > valid_rows:
+            return TooManyErrors(
                 f"more than {self.max_request_errors} records were refused, and fewer were valid"
                 " (max_request_errors)"
             )
-        if 0 < self.max_request_days < len(summary.days):
-            raise TooManyDays(
+        if 0 < self.max_request_days < days:
+            return TooManyDays(
                 f"the readings lie on more than {self.max_request_days} different days"
                 " (max_request_days): send them in several requests; `accepted` says how many are"
                 " stored"
             )
+        return None
 
 
 @dataclass(frozen=True, slots=True)

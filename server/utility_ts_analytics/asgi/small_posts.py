@@ -8,19 +8,23 @@ for byte (`test_small_posts`).
 
 from typing import Final
 
-import structlog
-
 from utility_ts_analytics.asgi.admission import Admission, Place
 from utility_ts_analytics.asgi.auth import BearerAuth
 from utility_ts_analytics.asgi.body import RequestBody
-from utility_ts_analytics.asgi.exchange import Exchange, client_error, until_settled
+from utility_ts_analytics.asgi.exchange import (
+    Exchange,
+    client_error,
+    fault_of_ours,
+    request_facts,
+    until_settled,
+)
 from utility_ts_analytics.asgi.protocol import Scope, Send
-from utility_ts_analytics.asgi.request import holder_of
+from utility_ts_analytics.asgi.request import CURL_DEFAULT_TYPE, NDJSON_TYPES, holder_of
 from utility_ts_analytics.asgi.responses import new_request_id, send_good_answer
 from utility_ts_analytics.asgi.settings import IngestSettings
 from utility_ts_analytics.buffering.intake import Intake, IntakeSession
 from utility_ts_analytics.clock import Clock
-from utility_ts_analytics.errors import ClientError, InternalError
+from utility_ts_analytics.errors import ClientError
 from utility_ts_analytics.reading.lines import BLOCK_LINES_MAX, LineBlock
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.records.validation import latest_ts
@@ -28,15 +32,7 @@ from utility_ts_analytics.records.validation import latest_ts
 _BODY_BYTES_MAX: Final = 65_536
 """Longest body: no more comes in one message, and it is half a block of lines."""
 
-_TYPES: Final = frozenset(
-    {
-        b"",
-        b"application/x-ndjson",
-        b"application/ndjson",
-        b"application/jsonl",
-        b"application/x-www-form-urlencoded",  # curl's default
-    }
-)
+_TYPES: Final = frozenset(name.encode() for name in ("", CURL_DEFAULT_TYPE, *NDJSON_TYPES))
 """The usual ways to write what `request` accepts as NDJSON."""
 
 _READ: Final = frozenset({b"content-length", b"content-type", b"authorization"})
@@ -46,8 +42,6 @@ _TO_JUDGE: Final = frozenset(
     {b"content-encoding", b"transfer-encoding", b"expect", b"origin", b"sec-fetch-site"}
 )
 """Headers that send a post the long way, which judges them."""
-
-_log = structlog.get_logger("ingest")
 
 
 class _Post:
@@ -83,7 +77,6 @@ class SmallPosts:
         self._body_bytes_max = min(bound for bound in bounds if bound > 0)
         if settings.ack == "enqueued":
             self._body_bytes_max = 0
-        self._within_s = 2 * limits.delivery_timeout_ms / 1000
         self._decoder = decoder
         self._intake = intake
         self._admission = admission
@@ -145,13 +138,12 @@ class SmallPosts:
             post.decoded = await self._rows_taken(body, post.length, session)
             if post.decoded is not None:
                 session.end_of_rows()
-                await until_settled(session.settlement, self._within_s)
+                await until_settled(session.settlement, self._limits.settled_within_s)
         except ClientError as error:
             return error
         except Exception:  # noqa: BLE001  the border of a request: logged, answered, counted
-            request_id = session.settlement.request_id
-            _log.exception("request failed", request_id=request_id)
-            return InternalError(f"the log has more under request id {request_id}")
+            stream, request_id = self._settings.stream, session.settlement.request_id
+            return fault_of_ours(request_facts(stream, request_id, post.token_name))
         return None
 
     def _head_of_small(self, scope: Scope) -> tuple[int, bytes] | None:
@@ -191,17 +183,14 @@ class SmallPosts:
 
     def _good_rows(self, content: bytes) -> Decoded | None:
         """Return the rows of a body if each line is one, and they are within the limits."""
-        data = content if content.endswith(b"\n") else content + b"\n"
-        lines = data.count(b"\n")
-        if lines > BLOCK_LINES_MAX:
+        block = LineBlock.of(content if content.endswith(b"\n") else content + b"\n", 1)
+        if block.lines > BLOCK_LINES_MAX:
             return None
         limits = self._limits
         ts_end = latest_ts(self._clock.wall_ns(), limits.max_future_minutes)
-        decoded = self._decoder.decode(LineBlock(data, 1, lines), ts_end=ts_end)
-        if decoded.errors or not decoded.rows:
+        decoded = self._decoder.decode(block, ts_end=ts_end)
+        rows = len(decoded.rows)
+        if decoded.errors or not rows:
             return None
-        if 0 < limits.max_request_records < decoded.line_count:
-            return None
-        if 0 < limits.max_request_days < len(decoded.days):
-            return None
-        return decoded
+        over = limits.exceeded(decoded.line_count, rows, len(decoded.days))
+        return decoded if over is None else None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from tests.unit.asgi.ingest_rig import BAD, GOOD, NDJSON, Service
 
 from utility_ts_analytics.asgi.app import StreamApp
@@ -14,6 +15,7 @@ from utility_ts_analytics.asgi.endpoint import IngestEndpoint
 from utility_ts_analytics.asgi.exchange import Exchange
 from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.queue import BlockQueue
+from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.layout import SEQUENCE, offset_of
 
@@ -107,10 +109,9 @@ def test_body_in_two_messages_is_read_to_its_end(parts: list[str]) -> None:
     assert answer["accepted"] == "".join(parts).count("\n")
 
 
-@pytest.mark.parametrize(("cut", "status", "code"), [(True, 400, "truncated-body")])
-def test_client_that_leaves_before_its_body_came(cut: bool, status: int, code: str) -> None:
-    answered, answer = Service(announced=100).post(NDJSON, cut=cut)
-    assert (answered, answer["code"], answer["accepted"]) == (status, code, 0)
+def test_client_that_leaves_before_its_body_came() -> None:
+    status, answer = Service(announced=100).post(NDJSON, cut=True)
+    assert (status, answer["code"], answer["accepted"]) == (400, "truncated-body", 0)
 
 
 def test_body_that_does_not_come_is_given_up_within_a_tick_of_the_time_out() -> None:
@@ -137,6 +138,19 @@ def test_drain_ends_the_wait_for_a_body() -> None:
     start, body = asyncio.run(main())
     assert start["status"] == 503
     assert b'"code":"draining"' in body["body"]
+
+
+def test_fault_of_ours_is_answered_and_logged_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NdjsonDecoder, "decode", _must_not_be_called)
+    found = []
+    for whole in (True, False):
+        with capture_logs() as logged:
+            answer = _answer(Service(tokens=["right"]), [GOOD % 1], whole=whole, token="right")
+        assert logged[0].pop("request_id")
+        found.append((answer, logged[0]))
+    assert found[0] == found[1]
+    assert found[0][0][0] == 500
+    assert (found[0][1]["token_name"], found[0][1]["stream"]) == ("head-end", "meter_usage")
 
 
 def test_full_queue_sends_the_post_the_long_way_where_it_waits() -> None:
