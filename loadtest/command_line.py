@@ -27,6 +27,26 @@ def add_counts(
     return parser
 
 
+def add_repeated(
+    parser: argparse.ArgumentParser, options: Mapping[str, tuple[Sequence[int], str]]
+) -> None:
+    """Add options for whole numbers of at least 1. Their default is None: the help names another.
+
+    Args:
+        parser: Gets them.
+        options: By name, what the caller takes where the option is not given, and the help text.
+    """
+    for name, (defaults, text) in options.items():
+        shown = ", ".join(map(str, defaults))
+        parser.add_argument(
+            f"--{name}",
+            type=count,
+            action="append",
+            metavar="N",
+            help=f"{text}; may be repeated ({shown})",
+        )
+
+
 def add_choice(parser: argparse.ArgumentParser, names: Iterable[str], what: str) -> None:
     """Add `--only NAME`, which may be repeated, and `--list`."""
     parser.add_argument(

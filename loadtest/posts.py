@@ -16,11 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.command_line import Table, add_counts, command_parser, count
+from loadtest.command_line import Table, add_counts, add_repeated, command_parser
 from loadtest.database import OwnQuestDB, own_questdb
 from loadtest.processes import cpu_spent_s, family, wait_until
 from loadtest.service import PROJECT, ServiceProcess, ServiceSettings
 from loadtest.stored import COUNT_SQL, TABLE
+
+from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 
 _ROWS = (1, 10, 100)
 _CONNECTIONS = (8, 64)
@@ -147,18 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         example="--rows 1 --connections 64 --beside ../before",
     )
     add_counts(parser, {"seconds": (5, "length of a turn"), "rounds": (3, "turns of each way")})
-    for name, defaults, text in (
-        ("rows", _ROWS, "rows of a post"),
-        ("connections", _CONNECTIONS, "connections, each with one post at a time"),
-    ):
-        shown = ", ".join(map(str, defaults))
-        parser.add_argument(
-            f"--{name}",
-            type=count,
-            action="append",
-            metavar="N",
-            help=f"{text}; may be repeated ({shown})",
-        )
+    repeated = {
+        "rows": (_ROWS, "rows of a post"),
+        "connections": (_CONNECTIONS, "connections, each with one post at a time"),
+    }
+    add_repeated(parser, repeated)
     parser.add_argument(
         "--beside", type=Path, metavar="FOLDER", help="another checkout, to take turns with"
     )
@@ -233,8 +228,7 @@ class _Load:
 @contextlib.contextmanager
 def _bare(directory: Path) -> Iterator[Way]:
     (directory / "bare.py").write_text(_BARE)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    [port] = free_ports(1)
     granian = ["granian", "--interface", "asgi", "--loop", "uvloop", "--http", "1", "--no-ws"]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         [sys.executable, "-m", *granian, "--workers", "2", "--port", str(port), "bare:app"],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 from loadtest.bench.log_stage import PARTS, LogStage, Shards, Turn
-from loadtest.command_line import Table, add_counts, command_parser, count
+from loadtest.command_line import Table, add_counts, add_repeated, command_parser
 from loadtest.database import QuestDBRest
 from loadtest.faults.brokers import Brokers
 from loadtest.processes import commit, machine
@@ -123,18 +123,11 @@ def _parse(arguments: Sequence[str] | None) -> Settings:
     }
     add_counts(parser, counts)
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="of the log (1)")
-    for name, defaults, text in (
-        ("partitions", _PARTITIONS, "partitions of the topic"),
-        ("size", _SIZES_KIB, "wanted KiB of a message"),
-    ):
-        shown = ", ".join(map(str, defaults))
-        parser.add_argument(
-            f"--{name}",
-            type=count,
-            action="append",
-            metavar="N",
-            help=f"{text}; may be repeated ({shown})",
-        )
+    repeated = {
+        "partitions": (_PARTITIONS, "partitions of the topic"),
+        "size": (_SIZES_KIB, "wanted KiB of a message"),
+    }
+    add_repeated(parser, repeated)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     given: argparse.Namespace = parser.parse_args(arguments)
     return Settings(
