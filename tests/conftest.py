@@ -70,7 +70,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let all QuestDBs of the tests, whoever starts them, map the archive of classes."""
+    """Make every QuestDB of the tests map the archive of classes."""
     if item.get_closest_marker("questdb"):
         os.environ[JAVA_OPTIONS] = questdb_java_options()
 

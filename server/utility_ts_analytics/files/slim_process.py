@@ -12,7 +12,7 @@ def slim_process() -> None:
 
     pyarrow imports pandas at the first array that it makes, to know what pandas' own arrays look
     like: half a second and 35 MB, for nothing. Here it finds that there is none, and does not ask
-    again. Whoever imports pandas gets it nevertheless. The collector would go through all modules
+    again. An explicit import of pandas still works. The collector would go through all modules
     again and again, which takes a twentieth of a load.
     """
     blocker = _NoPandas()

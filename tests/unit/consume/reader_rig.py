@@ -148,6 +148,12 @@ class Rig:
             events = self.consumer.events
             raise AssertionError(f"never so: {what}; {events}, {self.ended}") from None
 
+    async def begin_sending(self, *values: bytes | None) -> None:
+        """Assign partition 0 with these messages; return when the first sink is sent a row."""
+        self.consumer.put(0, *values)
+        self.consumer.assign(0)
+        await self.until(lambda: self.sinks[0].gate, "a row is being sent")
+
     async def polled(self, times: int = 3) -> None:
         """Wait for some more polls: what was told before has happened."""
         wanted = self.consumer.polls + times

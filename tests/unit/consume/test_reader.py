@@ -43,9 +43,7 @@ def test_stop_settles_what_is_in_flight_and_leaves_the_group(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def check(rig: Rig, _: Reader) -> None:
-        rig.consumer.put(0, reading("a"))
-        rig.consumer.assign(0)
-        await rig.until(lambda: rig.sinks[0].gate, "a row is being sent")
+        await rig.begin_sending(reading("a"))
         asyncio.get_running_loop().call_later(0.05, rig.open_gates)
 
     rig = with_reader(monkeypatch, check)
@@ -141,9 +139,7 @@ def test_rows_that_are_given_back_are_read_again_before_later_ones(
 ) -> None:
     async def check(rig: Rig, _: Reader) -> None:
         [sink] = rig.sinks
-        rig.consumer.put(0, reading("a"))
-        rig.consumer.assign(0)
-        await rig.until(lambda: sink.gate, "a row is being sent")
+        await rig.begin_sending(reading("a"))
         rig.consumer.put(0, reading("b"), reading("c"))
         await rig.polled()
         sink.open_gate = True
@@ -164,9 +160,7 @@ def test_message_without_a_record_behind_a_failure_commits_nothing_of_it(
 
     async def check(rig: Rig, _: Reader) -> None:
         [sink] = rig.sinks
-        rig.consumer.put(0, reading("a"))
-        rig.consumer.assign(0)
-        await rig.until(lambda: sink.gate, "a row is being sent")
+        await rig.begin_sending(reading("a"))
         rig.consumer.put(0, None)
         await rig.until(lambda: rig.consumer.positions == {0: 2}, "the second was polled")
         await rig.polled()

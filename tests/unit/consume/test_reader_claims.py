@@ -34,9 +34,7 @@ def test_partition_whose_rows_take_too_long_goes_without_a_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def check(rig: Rig, _: Reader) -> None:
-        rig.consumer.put(0, reading("a"))
-        rig.consumer.assign(0)
-        await rig.until(lambda: rig.sinks[0].gate, "a row is being sent")
+        await rig.begin_sending(reading("a"))
         rig.consumer.revoke(0)
         await rig.until(lambda: "revoke 0" in rig.consumer.events, "it was released")
         rig.open_gates()
@@ -50,9 +48,7 @@ def test_rows_of_a_lost_partition_are_not_committed_and_its_letters_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def check(rig: Rig, _: Reader) -> None:
-        rig.consumer.put(0, reading("a"), b"no json")
-        rig.consumer.assign(0)
-        await rig.until(lambda: rig.sinks[0].gate, "a row is being sent")
+        await rig.begin_sending(reading("a"), b"no json")
         rig.consumer.lose(0)
         await rig.until(lambda: "lost 0" in rig.consumer.events, "it is lost")
         rig.open_gates()
@@ -104,9 +100,7 @@ def test_nothing_is_sent_while_the_coordinator_refuses_commits(
 
 def test_commit_that_was_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(rig: Rig, _: Reader) -> None:
-        rig.consumer.put(0, reading("a"))
-        rig.consumer.assign(0)
-        await rig.until(lambda: rig.sinks[0].gate, "a row is being sent")
+        await rig.begin_sending(reading("a"))
         rig.consumer.refusal = REFUSED
         rig.sinks[0].end_send(STORED)
         await rig.polled(10)

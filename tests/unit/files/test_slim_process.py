@@ -1,4 +1,4 @@
-"""A load does not import pandas, and leaves it to whoever does."""
+"""A load does not import pandas; an explicit import still works."""
 
 import subprocess
 import sys
