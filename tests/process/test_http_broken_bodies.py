@@ -1,5 +1,6 @@
 """Bodies that end early, break or stall: never taken as complete, and never hold a place long."""
 
+import contextlib
 import gzip
 import threading
 from collections.abc import Iterator, Mapping
@@ -188,6 +189,20 @@ def test_stalled_compressed_body_ends_in_408(impatient: RunningService, make_id:
         problem = connection.answer().problem(408, "body-timeout")
         assert connection.answer_or_closed() is None
     assert "body_idle_timeout_ms" in problem.detail
+
+
+def test_connections_of_refused_bodies_are_closed_at_once(
+    impatient: RunningService, make_id: MakeId
+) -> None:
+    """Not when the garbage collector happens to run, which few requests would not bring about."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(impatient.connect()) for _ in range(8)]
+        for connection in connections:
+            connection.send_head(PATH, {**CHUNKED, "content-encoding": "gzip"})
+            connection.send_chunk(gzip.compress(reading_lines(make_id("m"), 20))[:-1])
+        for connection in connections:
+            connection.answer().problem(408, "body-timeout")
+            assert connection.answer_or_closed() is None
 
 
 def test_slow_body_is_taken_where_no_minimum_rate_is_set(

@@ -8,6 +8,7 @@ timeout for bodies, so every wait is timed here.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import ClassVar
 
 from utility_ts_analytics.asgi.protocol import Message, Receive
@@ -150,7 +151,7 @@ class RequestBody:
             now_s: The loop's time, seconds.
         """
         if self._asked_s is not None and now_s >= self._asked_s + self._body_idle_timeout_s:
-            self.deadline.set(now_s, self._idle_error)
+            self._time_out(now_s)
         if self._came_s is not None and now_s >= self._came_s + _LONG_WORK_S:
             self._ask_ahead()
 
@@ -159,8 +160,9 @@ class RequestBody:
 
         To be called when the request is answered.
         """
-        if self._asked is not None:
-            self._asked.cancel()
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.cancel()
 
     async def discard_rest(self) -> None:
         """Read and drop the rest of the body, so that an early answer arrives.
@@ -189,7 +191,8 @@ class RequestBody:
         self.started, self._came_s = True, None
         self._lost = True  # until it is here: a receive that is cancelled may have swallowed bytes
         # `asyncio.timeout` takes four times as long, for each message.
-        timer = loop.call_later(self._body_idle_timeout_s, self._time_out, loop)
+        idle_s = self._body_idle_timeout_s
+        timer = loop.call_later(idle_s, self._time_out, asked_s + idle_s)
         try:
             message = await self._message()
         finally:
@@ -206,12 +209,8 @@ class RequestBody:
             raise TruncatedBody("the connection ended before the body was complete")
         self._lost = False
 
-    def _time_out(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.deadline.set(loop.time(), self._idle_error)
-
-    def _idle_error(self) -> BodyTimeout:
-        wait_ms = round(self._body_idle_timeout_s * 1000)
-        return BodyTimeout(f"no byte of the body came for {wait_ms} ms (body_idle_timeout_ms)")
+    def _time_out(self, at_s: float) -> None:
+        self.deadline.set(at_s, partial(_nothing_came, self._body_idle_timeout_s))
 
     async def _message(self) -> Message:
         """Return the next message; it may be here, or asked for, already."""
@@ -259,6 +258,11 @@ class RequestBody:
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is over {self._bytes_max} bytes ({self._limit_name})")
+
+
+def _nothing_came(for_s: float) -> BodyTimeout:
+    wait_ms = round(for_s * 1000)
+    return BodyTimeout(f"no byte of the body came for {wait_ms} ms (body_idle_timeout_ms)")
 
 
 def _client_gone() -> TruncatedBody:

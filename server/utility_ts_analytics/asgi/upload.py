@@ -118,7 +118,9 @@ class Deadline:
         Args:
             at_s: The loop's time, seconds.
             error: Returns the error to raise. A new one each time: an error that was raised and is
-                kept holds the frames it went through, and with them the connection.
+                kept holds the frames it went through, and with them the connection. For the same
+                reason it must not hold the owner of this deadline: the connection of a request
+                that is answered would stay open until the garbage collector runs.
         """
         if self._cancelled or (self._at_s is not None and self._at_s <= at_s):
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,11 @@ class NoLifecycle:
 
 @dataclass
 class Service:
-    """One stream's application with a lane that does what `fate` says with every block."""
+    """One stream's application with a lane that does what `fate` says with every block.
+
+    Attributes:
+        connections: Of each request its `receive`, while anything holds it.
+    """
 
     fate: str = "store"
     ack: Ack = "committed"
@@ -53,6 +58,7 @@ class Service:
     windows_held_bytes: int = 0
     stored: list[Any] = field(default_factory=list)
     measures: Measures = field(default_factory=lambda: Measures(token_names=["head-end", "other"]))
+    connections: list["weakref.ref[Receive]"] = field(default_factory=list)
 
     def post(self, path: str, *chunks: str | bytes, **options: Any) -> tuple[int, Any]:
         """Return status and document of the answer; options as of `exchange`."""
@@ -107,6 +113,7 @@ class Service:
         async def send(message: Any) -> None:
             sent.append(message)
 
+        self.connections.append(weakref.ref(receive))
         all_headers = [*headers, *_headers(token, encoding, length)]
         await self.app(queue)(_scope(path, method, query, all_headers), receive, send)
         consumer.cancel()
