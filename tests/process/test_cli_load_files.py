@@ -18,7 +18,7 @@ from tests.process.stored_tables import StoredTables, until
 
 pytestmark = [pytest.mark.process, pytest.mark.questdb]
 
-ROWS = 300_000
+ROWS = 60_000
 CSV = "ts,meter_id,kwh\n"
 FILES_SELECT = "SELECT rec, ts, meter_id, num(kwh) AS kwh FROM csv($path)"
 ENDLESS = """
@@ -219,23 +219,23 @@ def test_mapped_file_goes_on_behind_a_record(
     meter_id = make_id("m")
     text = csv_of(meter_id, ROWS)
     lines = text.splitlines(keepends=True)
-    for index in range(10_000, ROWS, 10_000):
+    for index in range(2_000, ROWS, 2_000):
         lines[index] = lines[index].replace("+00:00,", ",")
     (slow.place / "a.csv").write_text("".join(lines))
     (slow.place / "m.sql").write_text(FILES_SELECT)
     arguments = ("a.csv", "--mapping", "m.sql", "--refused", "refused")
     process = slow.start(*arguments)
-    slow.wait_journalled(process, 15_000)
+    slow.wait_journalled(process, 10_000)
     process.send_signal(number)
     ended(process)
     before = slow.journalled()
-    assert 15_000 <= before < ROWS
+    assert 10_000 <= before < ROWS
     done = slow.run(*arguments)
     assert f"a.csv: goes on behind record {before:,}" in done.stderr
     assert "replace others are counted among those" not in done.stderr  # all are read again
     assert f"{ROWS - 29:,} of {ROWS:,} rows stored" in done.stdout
     refused = (slow.place / "refused" / "a.csv").read_text()
-    assert refused == CSV + "".join(lines[10_000:ROWS:10_000])
+    assert refused == CSV + "".join(lines[2_000:ROWS:2_000])
     assert stored(tables, meter_id)[0] == ROWS - 29
 
 
@@ -243,7 +243,7 @@ def test_mapping_that_sorts_starts_over_and_says_so(
     slow: Loader, tables: StoredTables, make_id: MakeId
 ) -> None:
     meter_id = make_id("m")
-    text = csv_of(meter_id, 60_000) + f"now,{meter_id},1\n"
+    text = csv_of(meter_id, 20_000) + f"now,{meter_id},1\n"
     (slow.place / "a.csv").write_text(text)
     (slow.place / "m.sql").write_text(FILES_SELECT + " ORDER BY ts DESC")
     arguments = ("a.csv", "--mapping", "m.sql", "--refused", "refused")
@@ -257,9 +257,9 @@ def test_mapping_that_sorts_starts_over_and_says_so(
     assert (code, "stopped: interrupted by SIGINT" in output) == (1, True)
     assert "a.csv: the next run starts over: its mapping sorts" in errors
     done = slow.run(*arguments)
-    assert "60,000 of 60,001 rows stored" in done.stdout
+    assert "20,000 of 20,001 rows stored" in done.stdout
     assert (slow.place / "refused" / "a.csv").read_text() == CSV + f"now,{meter_id},1\n"
-    assert stored(tables, meter_id)[0] == 60_000
+    assert stored(tables, meter_id)[0] == 20_000
 
 
 def test_times_that_are_all_numbers_are_refused_and_other_files_loaded(
