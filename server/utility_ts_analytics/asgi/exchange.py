@@ -97,9 +97,11 @@ class Exchange:
         await self.send(send)
         if self.error is not None or self.summary.counts:
             self.report(clock)
-        # The error's traceback holds the frames of this request, which hold the error: with that
-        # cycle the connection would stay open until the garbage collector runs
-        # (test_slow_connections).
+        # The error's traceback holds the frames of this request, and these may hold the error: with
+        # such a cycle the connection would stay open until the garbage collector runs
+        # (test_connections_are_free).
+        if self.error is not None:
+            self.error.__traceback__ = self.error.__context__ = None
         self.error = None
 
     async def send(self, send: Send) -> None:

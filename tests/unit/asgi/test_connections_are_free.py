@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import uvloop
+import zstandard
 from tests.unit.asgi.ingest_rig import ARRAY, BAD, GOOD, NDJSON, Service
 
 from utility_ts_analytics.asgi.body import RequestBody
@@ -59,6 +60,26 @@ ENDS: dict[str, tuple[int, dict[str, Any], str, list[str | bytes], dict[str, Any
         NDJSON,
         [GOOD % 1],
         {},
+    ),
+    "too many errors": (400, {"max_request_errors": 3}, NDJSON, [BAD * 9], {}),
+    "too many records": (413, {"max_request_records": 3}, NDJSON, [GOOD % 1 * 9], {}),
+    "too many records of a small post": (
+        413,
+        {"max_request_records": 3},
+        NDJSON,
+        [GOOD % 1 * 9],
+        {"whole": True},
+    ),
+    "too long a line": (422, {}, NDJSON, ["x" * 2_000], {}),
+    "not gzip": (400, {}, NDJSON, ["x" * 2_000], {"encoding": "gzip"}),
+    "cut gzip": (400, {}, NDJSON, [ZIPPED[:-1]], {"encoding": "gzip"}),
+    "no JSON": (400, {}, ARRAY, ["[1,"], {}),
+    "no room for its window": (
+        429,
+        {"windows_held_bytes": 32 * 1024 * 1024, "delivery_timeout_ms": 30},
+        NDJSON,
+        [zstandard.compress(GOOD.encode() * 200_000)[:50_000]],
+        {"encoding": "zstd"},
     ),
     "no such route": (404, {}, "/ingest/other", [GOOD % 1], {}),
 }
