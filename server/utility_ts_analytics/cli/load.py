@@ -166,7 +166,8 @@ def _deliver(
     config: Config, options: LoadOptions, plan: LoadPlan, journal: Journal | None
 ) -> LoadResult:
     run = LoadRun(config, options.stream, plan, journal, clock=SystemClock(), tell=_tell)
-    return uvloop.run(run.run())
+    with contextlib.closing(plan):
+        return uvloop.run(run.run())
 
 
 def _journal(config: Config, options: LoadOptions) -> Journal:

@@ -4,6 +4,7 @@ A thread reads, as in a load: in the main thread a mapping that never ends could
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import uvloop
@@ -24,7 +25,8 @@ _PIECES_AHEAD = 2
 
 def dry_run(plan: LoadPlan, clock: Clock) -> LoadResult:
     """Read every input of a plan to its end, or until SIGINT or SIGTERM."""
-    return uvloop.run(_DryRun(plan, clock).run())
+    with contextlib.closing(plan):
+        return uvloop.run(_DryRun(plan, clock).run())
 
 
 class _DryRun:

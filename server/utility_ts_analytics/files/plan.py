@@ -27,6 +27,7 @@ class LoadPlan:
         spec: The stream.
         open_input: Opens an input at a place.
         refused_path: Returns the file for the refused records of an input; None drops them.
+        close: Closes what was kept for the next input. Idempotent.
     """
 
     inputs: Sequence[Input]
@@ -34,6 +35,7 @@ class LoadPlan:
     spec: StreamSpec
     open_input: OpenInput
     refused_path: Callable[[Input], Path | None]
+    close: Callable[[], None]
 
     @property
     def bytes_total(self) -> int | None:
@@ -81,7 +83,12 @@ def make_plan(config: Config, options: LoadOptions, *, wall_ns: int) -> LoadPlan
     if problems:
         raise ConfigError(problems)
     return LoadPlan(
-        found.files, found.skipped, STREAMS[options.stream], opening.open_input, refused_path
+        found.files,
+        found.skipped,
+        STREAMS[options.stream],
+        opening.open_input,
+        refused_path,
+        opening.close,
     )
 
 

@@ -1,16 +1,11 @@
-"""Runs a mapping over one file: a DuckDB of its own, that can read nothing else and write nothing.
+"""Runs a mapping over one file, in a DuckDB that can read nothing else and write nothing.
 
 Memory: DuckDB's limit, and one on the data of the process, as a single text goes around the first.
 """
 
 import contextlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Final
 
 import duckdb
 import numpy as np
@@ -18,15 +13,8 @@ import pyarrow as pa
 
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.mapping.data_bound import DATA_BOUND
-from utility_ts_analytics.files.mapping.macros import all_macros, macros_of
-from utility_ts_analytics.files.mapping.plan import (
-    Order,
-    Plan,
-    cast_to,
-    quoted,
-    sorted_to_the_end,
-    wanted_type,
-)
+from utility_ts_analytics.files.mapping.databases import MEMORY_LIMIT, Databases
+from utility_ts_analytics.files.mapping.preparation import Prepared, prepare
 from utility_ts_analytics.files.mapping.problems import reason_of
 from utility_ts_analytics.files.mapping.refused_queue import RefusedQueue
 from utility_ts_analytics.files.mapping.statement import Statement
@@ -34,15 +22,12 @@ from utility_ts_analytics.files.pieces import ErrorBudget
 from utility_ts_analytics.files.tables.contract import BLOCK_ROWS_MAX, RecordTable, Refused
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 
-_MEMORY_LIMIT: Final = "512MB"
-_IN_LIST_MAX: Final = 200
-
 
 class Selection:
-    """One mapping over one file. A context manager that closes it; read it once.
+    """One mapping over one file; read it once, and close it.
 
     Args:
-        statement: The mapping.
+        databases: Of the mapping.
         file: The file.
         max_line_bytes: Longest line of a text, bytes.
 
@@ -61,7 +46,8 @@ class Selection:
         OperatorError: The mapping does not fit the file; says what is there.
     """
 
-    def __init__(self, statement: Statement, file: FileBytes, max_line_bytes: int) -> None:
+    def __init__(self, databases: Databases, file: FileBytes, max_line_bytes: int) -> None:
+        statement = databases.statement
         self.records = 0
         self.notes: dict[str, int] = {}
         self.refused_count = 0
@@ -73,6 +59,7 @@ class Selection:
         self._stack = contextlib.ExitStack()
         self._stack.callback(self._refused.close)
         self._interrupted = False
+        self._ended = self._left = False
         try:
             self._stack.enter_context(DATA_BOUND)
             self._open_tables = [
@@ -83,12 +70,11 @@ class Selection:
             ]
             self.tables = [open_table() for open_table in self._open_tables]
             self.encoding = statement.encoding_of_text
-            self._connection = self._connected(statement)
-            path = file.plain_path() if statement.reads_path else file.path
-            self._query = statement.for_path(str(path), file.name)
-            self._sort_to_the_end()
-            self._relation, self.schema = self._typed()
-            self.order = self._planned()
+            self._database = databases.take(file)
+            self._stack.callback(self._leave, databases)
+            self._register(statement)
+            prepared = self._prepared(databases)
+            self._sql, self.schema, self.order = prepared.sql, prepared.schema, prepared.order
         except BaseException:
             self.close()
             raise
@@ -101,9 +87,10 @@ class Selection:
         """
         try:
             self._stop_if_interrupted()
-            for batch in self._relation.to_arrow_reader(BLOCK_ROWS_MAX):
+            for batch in self._database.connection.sql(self._sql).to_arrow_reader(BLOCK_ROWS_MAX):
                 yield batch
                 self._stop_if_interrupted()
+            self._ended = True
         except (duckdb.Error, pa.ArrowException, MemoryError, OSError) as error:
             raise self.failure or self._problem(error) from error
 
@@ -129,108 +116,52 @@ class Selection:
     def interrupt(self) -> None:
         """Let the query end soon, from another thread."""
         self._interrupted = True
-        with contextlib.suppress(duckdb.Error):
-            self._connection.interrupt()
+        if not self._left:
+            with contextlib.suppress(duckdb.Error):
+                self._database.connection.interrupt()
 
     def close(self) -> None:
-        """Close the database, and remove what it has on disk. Idempotent."""
+        """Leave the database. Idempotent."""
         self._stack.close()
 
-    def _connected(self, statement: Statement) -> duckdb.DuckDBPyConnection:
-        folder = Path(tempfile.mkdtemp(prefix="ingestion-service-"))
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        connection = duckdb.connect(
-            config={
-                "memory_limit": _MEMORY_LIMIT,
-                "threads": min(2, os.cpu_count() or 1),
-                "temp_directory": str(folder),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "python_enable_replacements": "false",
-            }
-        )
-        self._stack.callback(connection.close)
-        connection.execute("SET TimeZone = 'UTC'")
-        if statement.sql.count(",") < _IN_LIST_MAX:
-            # Else a list of six values is a join, which keeps no order. One of thousands has to be.
-            connection.execute("SET disabled_optimizers = 'in_clause'")
-        connection.execute(macros_of(statement.sql))
+    def _prepared(self, databases: Databases) -> Prepared:
+        """Return how the mapping runs, and let the tables read what it asks for only."""
+        statement, file = databases.statement, self._file
+        schemas = [table.schema for table in self.tables]
+        prepared = databases.known(schemas)
+        if prepared is None:
+            path = file.plain_path() if statement.reads_path else file.path
+            query = statement.for_path(str(path), file.name)
+            try:
+                prepared = prepare(self._database.connection, query, schemas)
+            except duckdb.Error as error:
+                raise self.failure or self._problem(error) from error
+            databases.remember(schemas, prepared)
+        if prepared.json_columns:
+            raise OperatorError(
+                f"cannot read {file.name} by the mapping: {', '.join(prepared.json_columns)} is"
+                " JSON: take the member as text, with ->> in the place of ->"
+            )
+        for table in self.tables:
+            if prepared.wanted is not None and hasattr(table, "wanted"):
+                table.wanted = prepared.wanted
+        return prepared
+
+    def _register(self, statement: Statement) -> None:
+        connection = self._database.connection
         for call, table in zip(statement.calls, self.tables, strict=True):
             key = f"{call.function.name} {sorted(call.arguments.items())}"
             connection.register(call.name, _Stream(self, table, key))
-        if statement.reads_path:
-            connection.execute("SET allowed_paths = $p", {"p": [str(self._file.plain_path())]})
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        return connection
 
-    def _typed(self) -> tuple[duckdb.DuckDBPyRelation, pa.Schema]:
-        """Return the mapping, so that DuckDB makes of it what Arrow would not, and its columns."""
-        try:
-            # To bind many macros takes 20 to 100 ms: here, for the plan, and when it runs.
-            try:
-                relation = self._connection.sql(self._query)
-            except (duckdb.BinderException, duckdb.CatalogException):
-                # With all of them DuckDB tells the nearest, and finds what a text has named.
-                self._connection.execute(all_macros())
-                relation = self._connection.sql(self._query)
-            columns = list(zip(relation.columns, map(str, relation.types), strict=True))
-            kinds = [kind for _, kind in columns]
-            wanted = [wanted_type(name, kind) for name, kind in columns]
-            if len({name.lower() for name, _ in columns}) == len(columns):
-                relation = relation.project(
-                    ", ".join(
-                        f"{cast_to(quoted(name), new, kind)} AS {quoted(name)}"
-                        for (name, kind), new in zip(columns, wanted, strict=True)
-                    )
-                )
-                kinds = wanted
-            empty = ", ".join(
-                f"{cast_to('NULL', kind)} AS {quoted(name)}"
-                for (name, _), kind in zip(columns, kinds, strict=True)
-            )
-            schema = self._connection.sql(f"SELECT {empty} LIMIT 0").to_arrow_table().schema
-        except duckdb.Error as error:
-            raise self.failure or self._problem(error) from error
-        json_columns = [n for (n, _), kind in zip(columns, wanted, strict=True) if kind == "JSON"]
-        if json_columns:
-            raise OperatorError(
-                f"cannot read {self._file.name} by the mapping: {', '.join(json_columns)} is JSON:"
-                " take the member as text, with ->> in the place of ->"
-            )
-        return relation, schema
-
-    def _sort_to_the_end(self) -> None:
-        """Let `rec` decide between rows that are equal in what the mapping sorts by."""
-        self._sorts, query = sorted_to_the_end(self._query)
-        self._sorted_by_rec = False
-        if query is not None:
-            with contextlib.suppress(duckdb.Error):  # it has no rec, or a name of its own there
-                self._connection.sql(query)
-                self._query, self._sorted_by_rec = query, True
-
-    def _planned(self) -> Order:
-        """Let the tables read what is asked for only, and sort the rows where it takes that."""
-        try:
-            row = self._connection.execute(f"EXPLAIN (FORMAT json) {self._query}").fetchone()
-        except duckdb.Error as error:
-            raise self.failure or self._problem(error) from error
-        plan = Plan(row[1] if row is not None else "[]")
-        wanted = plan.wanted([name for table in self.tables for name in table.schema.names])
-        for table in self.tables:
-            if wanted is not None and hasattr(table, "wanted"):
-                table.wanted = wanted
-        if len(self.tables) == 1 and plan.keeps_order:
-            return "file"
-        if self._sorts:
-            return "sorted" if self._sorted_by_rec else "unknown"
-        rec = next((name for name in self.schema.names if name.lower() == "rec"), None)
-        if plan.is_numbered or (plan.is_sorted and rec is not None):
-            return "own"
-        if rec is None:
-            return "unknown"
-        self._relation = self._relation.order(quoted(rec))
-        return "sorted"
+    def _leave(self, databases: Databases) -> None:
+        """Give the database back if its query has come to its end, and close it if not."""
+        self._left = True
+        if self._ended:
+            for call in databases.statement.calls:
+                self._database.connection.unregister(call.name)
+            databases.give_back(self._database)
+        else:
+            self._database.close()
 
     @property
     def keeps_order(self) -> bool:
@@ -274,7 +205,7 @@ class Selection:
         if self._interrupted:
             return OperatorError(f"{self._file.name}: interrupted")
         columns = self.tables[0].schema.names if self.tables else None
-        reason = reason_of(error, columns, _MEMORY_LIMIT)
+        reason = reason_of(error, columns, MEMORY_LIMIT)
         return OperatorError(f"cannot read {self._file.name} by the mapping: {reason}")
 
 

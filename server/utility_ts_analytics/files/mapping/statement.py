@@ -53,6 +53,11 @@ class Statement:
         return any(not of_name for _, _, of_name in _paths(self.sql))
 
     @property
+    def names_path(self) -> bool:
+        """Whether the file stands in it, by its path or its name."""
+        return any(True for _ in _paths(self.sql))
+
+    @property
     def encoding_of_text(self) -> str:
         """How the file is written, as the head or the first table says."""
         named = [call.arguments.get("encoding") for call in self.calls]

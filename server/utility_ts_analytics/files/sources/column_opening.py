@@ -9,6 +9,7 @@ from utility_ts_analytics.config import Config
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.file_kinds import NO_KIND, FileKind
 from utility_ts_analytics.files.inputs import Input
+from utility_ts_analytics.files.mapping.databases import Databases
 from utility_ts_analytics.files.mapping.engine import Selection
 from utility_ts_analytics.files.mapping.statement import Statement, load_statement, source_columns
 from utility_ts_analytics.files.mapping.table_functions import TABLE_FUNCTIONS, TableFunction
@@ -59,7 +60,13 @@ class ColumnOpening:
         self._ts_end = latest_ts(wall_ns, stream.source.max_future_minutes)
         self._max_line_bytes = stream.source.max_line_bytes
         self._refused_max = options.refused_max
+        self._databases: dict[FileKind | None, Databases] = {}
         self._encode = None if options.dry_run else column_encoder(stream.table, self._spec)
+
+    def close(self) -> None:
+        """Close what was kept for the next file. Idempotent."""
+        for databases in self._databases.values():
+            databases.close()
 
     def refused_suffix(self, kind: FileKind | None) -> str:
         """Return the suffix of the file of refused records of an input of a kind."""
@@ -104,7 +111,9 @@ class ColumnOpening:
             try:
                 statement = self._statement or _own_mapping(kind)
                 if statement is not None:
-                    return self._mapped(statement, file, rules, place)
+                    known = None if self._statement is not None else kind
+                    databases = self._databases.setdefault(known, Databases(statement))
+                    return self._mapped(databases, file, rules, place)
                 if kind == "json":
                     return self._array(file, records, place)
                 return TableFile(self._table(file, kind), file, rules, place)
@@ -117,15 +126,16 @@ class ColumnOpening:
         return open_file(FileBytes(entry.path, entry.member))
 
     def _mapped(
-        self, statement: Statement, file: FileBytes, rules: ColumnRules, place: Place
+        self, databases: Databases, file: FileBytes, rules: ColumnRules, place: Place
     ) -> MappedFile:
+        statement = databases.statement
         if statement.reads_path and not _is_unicode(str(file.plain_path())):
             raise OperatorError(
                 f"cannot read {file.name} by the mapping: its name is not UTF-8, and DuckDB's own"
                 " functions open no such file: rename it"
             )
         try:
-            selection = Selection(statement, file, self._max_line_bytes)
+            selection = Selection(databases, file, self._max_line_bytes)
         except RecursionError as error:
             raise OperatorError(
                 f"cannot read {file.name} by the mapping: it is nested too deeply"

@@ -108,6 +108,11 @@ class Opening:
             entry, self._kind_of(entry), place, self._ndjson_rules(versions), versions
         )
 
+    def close(self) -> None:
+        """Close what was kept for the next input. Idempotent."""
+        if self._opening is not None:
+            self._opening.close()
+
     def _kind_of(self, entry: Input) -> FileKind | None:
         return self._recognised(entry.path, entry.member).kind
 

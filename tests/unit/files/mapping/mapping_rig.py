@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from utility_ts_analytics.files.mapping.databases import Database, Databases
 from utility_ts_analytics.files.mapping.engine import Selection
 from utility_ts_analytics.files.mapping.statement import parse_statement, source_columns
 from utility_ts_analytics.files.pieces import START, Place, Versions
@@ -21,6 +22,13 @@ TWO = HEAD + "2024-01-01T00:00:00Z,a,1\n2024-01-01T00:15:00Z,b,2\n"
 PLAIN = "SELECT rec, ts, meter_id, kwh FROM csv($path)"
 
 
+class OfOneFile(Databases):
+    """Keeps none for another file."""
+
+    def give_back(self, database: Database) -> None:
+        database.close()
+
+
 def written(folder: Path, content: str | bytes = TWO, name: str = "f.csv") -> Path:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -28,7 +36,7 @@ def written(folder: Path, content: str | bytes = TWO, name: str = "f.csv") -> Pa
 
 
 def selected(sql: str, path: Path) -> Selection:
-    return Selection(parse_statement(sql), FileBytes(path), LINE_BYTES_MAX)
+    return Selection(OfOneFile(parse_statement(sql)), FileBytes(path), LINE_BYTES_MAX)
 
 
 def rows_of(sql: str, path: Path) -> Sequence[dict[str, Any]]:
@@ -55,7 +63,7 @@ def mapped(
 ) -> MappedFile:
     """Open a file through a mapping, as a load does."""
     statement, file = parse_statement(sql), FileBytes(path)
-    selection = Selection(statement, file, LINE_BYTES_MAX)
+    selection = Selection(OfOneFile(statement), file, LINE_BYTES_MAX)
     try:
         names = selection.tables[0].schema.names if selection.tables else ()
         return MappedFile(

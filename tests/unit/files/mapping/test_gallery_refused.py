@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
+from tests.unit.files.mapping.mapping_rig import OfOneFile
 
 from utility_ts_analytics.files.mapping.engine import Selection
 from utility_ts_analytics.files.mapping.statement import load_statement
@@ -75,7 +76,9 @@ class Loaded:
         text = (MAPPINGS / f"{name}.sql").read_text(encoding="utf-8")
         self._spec = STREAMS[text.split("Stream: ")[1].split(".")[0].split(",")[0].strip()]
         rules = ColumnRules(self._spec, True, TS_END, None, lambda batch, recs: None, 0)
-        selection = Selection(load_statement(MAPPINGS / f"{name}.sql"), FileBytes(path), 2_000)
+        selection = Selection(
+            OfOneFile(load_statement(MAPPINGS / f"{name}.sql")), FileBytes(path), 2_000
+        )
         columns: Mapping[str, Sequence[str]] = {}
         self.rows: list[Row] = []
         self.refused: list[Refused] = []

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.files.mapping.mapping_rig import HEAD, SPEC, TWO, mapped, written
+from tests.unit.files.mapping.mapping_rig import HEAD, SPEC, TWO, OfOneFile, mapped, written
 
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.mapping.engine import Selection
@@ -270,7 +270,7 @@ def test_decimals_are_the_nearest_floats(numbers: list[Decimal]) -> None:
     texts = [format(one, "f") for one in numbers]
     row = ", ".join(f"({index + 1}, {text}::DECIMAL(38, 18))" for index, text in enumerate(texts))
     statement = parse_statement(f"SELECT rec, kwh FROM (VALUES {row}) AS t(rec, kwh) ORDER BY rec")
-    selection = Selection(statement, FileBytes(Path("none")), 1_000)
+    selection = Selection(OfOneFile(statement), FileBytes(Path("none")), 1_000)
     found = [kwh for batch in selection.batches() for kwh in batch.column("kwh").to_pylist()]
     selection.close()
     assert found == [float(Decimal(text)) for text in texts]
