@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -32,13 +33,15 @@ class Database:
 
     Attributes:
         connection: Of one thread at a time.
+        close: Closes it, and removes what it has on disk. Idempotent; done where it is forgotten.
     """
 
     def __init__(self, statement: Statement, file: FileBytes) -> None:
-        self._stack = contextlib.ExitStack()
+        stack = contextlib.ExitStack()
+        self.close = weakref.finalize(self, stack.close)
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="ingestion-service-"))
-            self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
             self.connection = duckdb.connect(
                 config={
                     "memory_limit": MEMORY_LIMIT,
@@ -49,7 +52,7 @@ class Database:
                     "python_enable_replacements": "false",
                 }
             )
-            self._stack.callback(self.connection.close)
+            stack.callback(self.connection.close)
             self._set_up(statement, file)
         except BaseException:
             self.close()
@@ -59,10 +62,6 @@ class Database:
     def is_clean(self) -> bool:
         """Whether nothing of a file is left on disk."""
         return not any(self._folder.iterdir())
-
-    def close(self) -> None:
-        """Close it, and remove what it has on disk. Idempotent."""
-        self._stack.close()
 
     def _set_up(self, statement: Statement, file: FileBytes) -> None:
         connection = self.connection
