@@ -173,6 +173,39 @@ def test_cancelled_statement_closes_the_connection(proxied: MakeProxy) -> None:
 
 
 @pytest.mark.questdb
+@pytest.mark.parametrize("how", ["late", "cancelled"])
+def test_statement_that_was_given_up_does_not_reach_the_server_later(
+    table: TestQuestDB, proxied: MakeProxy, how: str
+) -> None:
+    """What the kernel still holds would be stored over newer rows, when the network is back."""
+
+    async def main() -> None:
+        async with proxied() as proxy:
+            connection = await connect(proxy.uri)
+            await connection.executemany(INSERT, rows(1), timeout_s=LONG_S)
+            proxy.hold()
+            timeout_s = SHORT_S if how == "late" else LONG_S
+            sending = asyncio.ensure_future(
+                connection.executemany(INSERT, rows(100), timeout_s=timeout_s)
+            )
+            await asyncio.wait([sending], timeout=SHORT_S * (3 if how == "late" else 1))
+            sending.cancel()
+            with pytest.raises(AnswerLost if how == "late" else asyncio.CancelledError):
+                await sending
+            await asyncio.sleep(SHORT_S)  # until the proxy has seen the end
+            await proxy.mend()
+            again = await connect(proxy.uri)
+            for _ in range(5):
+                await again.fetch("SELECT 1", timeout_s=LONG_S)
+                await asyncio.sleep(0.05)
+            await again.close()
+
+    asyncio.run(main())
+    table.wait_applied(TABLE)
+    assert table.query(f"SELECT count() FROM {TABLE}") == [(1,)]
+
+
+@pytest.mark.questdb
 def test_close_does_not_wait_for_a_silent_server(proxied: MakeProxy) -> None:
     async def main() -> None:
         async with proxied() as proxy:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from utility_ts_analytics.database.access import PLAIN, HttpAccess, tls_cause
+from utility_ts_analytics.database.resets import drop_unsent
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp.http_connection import CLOSES_EARLY, HttpConnection
 from utility_ts_analytics.sinks.ilp.landing import (
@@ -202,6 +203,7 @@ class TcpTransport:
 
     def _drop(self) -> None:
         if self._streams is not None:
+            drop_unsent(self._streams[1].transport)
             self._streams[1].transport.abort()
             self._streams = None
 
