@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from utility_ts_analytics.database.access import client_context, tls_cause
-from utility_ts_analytics.database.resets import drop_unsent
+from utility_ts_analytics.database.resets import reset_at_end
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
 
 ResultT = TypeVar("ResultT")
@@ -54,11 +54,11 @@ class StatementRefused(OperatorError):
 
 
 class _Resetting(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """asyncpg's connection; one that is cut drops what it has not sent."""
+    """asyncpg's connection; its end, whatever it is, drops what was not sent."""
 
-    def terminate(self) -> None:
-        drop_unsent(self._transport)
-        super().terminate()
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        reset_at_end(self._transport)
 
 
 class Connection:

@@ -26,14 +26,19 @@ LONG_S = 10.0
 Row = tuple[datetime | None, UUID, str, float | None]
 
 
-@pytest.fixture
-def table(questdb: TestQuestDB) -> TestQuestDB:
-    """An empty table of this module's own."""
+def make_table(questdb: TestQuestDB) -> None:
+    """Make the table of these tests, empty."""
     questdb.query(
         f"CREATE TABLE IF NOT EXISTS {TABLE} (ts TIMESTAMP, event_id UUID, meter_id SYMBOL, "
         "kwh DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, meter_id)"
     )
     questdb.truncate(TABLE)
+
+
+@pytest.fixture
+def table(questdb: TestQuestDB) -> TestQuestDB:
+    """The server with that table."""
+    make_table(questdb)
     return questdb
 
 
@@ -170,39 +175,6 @@ def test_cancelled_statement_closes_the_connection(proxied: MakeProxy) -> None:
             assert connection.closed
 
     asyncio.run(main())
-
-
-@pytest.mark.questdb
-@pytest.mark.parametrize("how", ["late", "cancelled"])
-def test_statement_that_was_given_up_does_not_reach_the_server_later(
-    table: TestQuestDB, proxied: MakeProxy, how: str
-) -> None:
-    """What the kernel still holds would be stored over newer rows, when the network is back."""
-
-    async def main() -> None:
-        async with proxied() as proxy:
-            connection = await connect(proxy.uri)
-            await connection.executemany(INSERT, rows(1), timeout_s=LONG_S)
-            proxy.hold()
-            timeout_s = SHORT_S if how == "late" else LONG_S
-            sending = asyncio.ensure_future(
-                connection.executemany(INSERT, rows(100), timeout_s=timeout_s)
-            )
-            await asyncio.wait([sending], timeout=SHORT_S * (3 if how == "late" else 1))
-            sending.cancel()
-            with pytest.raises(AnswerLost if how == "late" else asyncio.CancelledError):
-                await sending
-            await asyncio.sleep(SHORT_S)  # until the proxy has seen the end
-            await proxy.mend()
-            again = await connect(proxy.uri)
-            for _ in range(5):
-                await again.fetch("SELECT 1", timeout_s=LONG_S)
-                await asyncio.sleep(0.05)
-            await again.close()
-
-    asyncio.run(main())
-    table.wait_applied(TABLE)
-    assert table.query(f"SELECT count() FROM {TABLE}") == [(1,)]
 
 
 @pytest.mark.questdb

@@ -9,7 +9,7 @@ from typing import cast
 
 import httptools
 
-from utility_ts_analytics.database.resets import drop_unsent
+from utility_ts_analytics.database.resets import reset_at_end
 
 _ANSWER_BYTES_MAX = 65_536
 """Longest part of an answer that is kept: the first line of an error says what is wrong."""
@@ -102,8 +102,7 @@ class HttpConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; unsent bytes are dropped, also those in the kernel. Idempotent."""
-        if self.usable and self._transport is not None:
-            drop_unsent(self._transport)
+        if self._transport is not None:
             self._transport.abort()
 
     async def _send_in_pieces(
@@ -123,6 +122,7 @@ class HttpConnection(asyncio.Protocol):
         """Keep the transport."""
         self._encrypts = transport.get_extra_info("sslcontext") is not None
         self._room.set()
+        reset_at_end(transport)
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES
         )
