@@ -93,7 +93,7 @@ def test_record_that_fails_half_way_is_counted_only_when_it_leaves_the_spool(
 def test_record_with_more_refused_rows_than_one_delivery_has_time_for_leaves_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table whose column has another type refuses row by row, and each takes a send."""
+    """Each refused row takes a send."""
 
     async def check(rig: BookedRig) -> None:
         await rig.start(deliver=False)
