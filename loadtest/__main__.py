@@ -12,6 +12,7 @@ COMMANDS = {
     "end-to-end": ("bench.end_to_end", "rows stored per second, next to QuestDB alone"),
     "posts": ("posts", "posts per second and CPU of small posts, next to Granian alone"),
     "log": ("bench.log", "CPU per row through Kafka: edge, brokers, consume, two shards"),
+    "outage": ("outage", "CPU per row into the spool, out of it, and by pgwire, next to ILP"),
     "load": ("load", "rows per second of loading files, next to HTTP and QuestDB alone"),
     "twice": ("twice", "post readings twice and compare every stored value"),
     "faults": ("faults.command", "break things under load and balance the books"),

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define FLOAT_TYPE 16
-
 #define EACH_BYTE 0x0101010101010101ULL
 
 /* Bit 7 of a byte is set where that byte of `word` is zero, and perhaps above one that is. */
@@ -51,7 +49,7 @@ put_float(char *to, double value)
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     *to++ = '=';
-    *to++ = FLOAT_TYPE;
+    *to++ = LINE_FLOAT_TYPE;
     for (int shift = 0; shift < 64; shift += 8) /* little-endian on every machine */
         *to++ = (char)(bits >> shift);
     return to;

@@ -4,6 +4,7 @@
 
 #include "rows.h"
 
+#define LINE_FLOAT_TYPE 16 /* behind `=`; eight bytes follow */
 #define LINE_FIELD_BYTES_MAX 14 /* beside its name and twice its text */
 #define LINE_STAMP_BYTES_MAX 24 /* a space, up to 20 digits, `t`, a newline */
 

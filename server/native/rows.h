@@ -69,6 +69,7 @@ PyObject *json_lines(PyObject *module, PyObject *rows);
 PyObject *key_partitions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *lines_by_partition(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *ilp_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *ilp_rows(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *needs_closer_look(PyObject *module, PyObject *data);
 PyObject *array_part_end(PyObject *module, PyObject *const *args, Py_ssize_t args_count);
 PyObject *column_lines(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
@@ -75,6 +75,23 @@ def test_refused_row_rolls_all_back_and_the_connection_goes_on(questdb: Database
     ]
     questdb.wait_applied("meter_usage")
     assert questdb.query("SELECT count() FROM meter_usage") == [(1,)]
+
+
+@pytest.mark.parametrize("rows", [7, 11, 20])
+@pytest.mark.parametrize("place", [0, -1])
+def test_refused_row_rolls_back_every_statement_of_a_batch(
+    questdb: Database, rows: int, place: int
+) -> None:
+    """Of 7, 1 and 10 rows each."""
+    questdb.truncate("meter_usage")
+    good = [row(TS + timedelta(minutes=minute)) for minute in range(rows)]
+    bad = [*good]
+    bad[place] = row(datetime(1960, 1, 1, tzinfo=UTC))
+    outcomes = send(questdb, "meter_usage", bad, good, good)
+    assert [type(outcome) for outcome in outcomes] == [Rejected, Delivered, Delivered]
+    questdb.wait_applied("meter_usage")
+    counted = "SELECT count(), count_distinct(ts), min(kwh), count(premise_id) FROM meter_usage"
+    assert questdb.query(counted) == [(rows, rows, 1.5, rows)]
 
 
 def test_refused_login_names_the_setting_and_hides_the_password(questdb: Database) -> None:

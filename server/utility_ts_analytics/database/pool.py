@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from utility_ts_analytics.database.access import client_context, tls_cause
+from utility_ts_analytics.database.resets import reset_at_end
 from utility_ts_analytics.errors import OperatorError, QuestDBUnavailable
 
 ResultT = TypeVar("ResultT")
@@ -50,6 +51,14 @@ class StatementRefused(OperatorError):
     def __init__(self, address: str, text: str) -> None:
         super().__init__(f"QuestDB at {address} refused a statement: {text}")
         self.text = text
+
+
+class _Resetting(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """asyncpg's connection; its end, whatever it is, drops what was not sent."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        reset_at_end(self._transport)
 
 
 class Connection:
@@ -155,7 +164,9 @@ async def connect(uri: str, *, timeout_s: float = 5.0) -> Connection:
     _leave_closed_home()
     try:
         async with asyncio.timeout(timeout_s):
-            connection = await asyncpg.connect(uri, timeout=timeout_s, ssl=_tls(uri))
+            connection = await asyncpg.connect(
+                uri, timeout=timeout_s, ssl=_tls(uri), connection_class=_Resetting
+            )
             return Connection(connection, address)
     except TimeoutError:
         cause = f"no answer within {timeout_s:g} s"

@@ -9,6 +9,7 @@ leaves the table as it was (DEDUP). When that lane's process ends, another lane 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
@@ -22,6 +23,7 @@ from utility_ts_analytics.delivery.order import LaneOrder
 from utility_ts_analytics.delivery.settling import BROKEN, Settler
 from utility_ts_analytics.delivery.spool import Appended, Record, Spool, SpoolBroken, SpoolFull
 from utility_ts_analytics.delivery.waits import Backoff, Breaker
+from utility_ts_analytics.records.reading import Reading
 
 LOOK_EVERY_S = 0.25
 """How often a lane looks for records of other lanes, and whether the delivering lane has ended."""
@@ -35,6 +37,21 @@ _STOPPING = Failure("draining", "the service is stopping")
 _NOT_REMOVED = Failure("sink-unavailable", "stored rows cannot be taken off the spool")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """A record on its way out of the spool.
+
+    Attributes:
+        number: Of the record.
+        batch: Its rows that have no end yet.
+        ends: Each counts the end of others; called once the record is off the spool.
+    """
+
+    number: int
+    batch: Batch
+    ends: list[Callable[[], None]]
 
 
 class Spooler:
@@ -74,6 +91,7 @@ class Spooler:
         self._trouble = trouble
         self._room = Breaker(wait_first_s=1.0, wait_max_s=5.0)
         self._sink_free = asyncio.Lock()
+        self._unfinished: _Replay | None = None
         self._lost_rows = 0
         self._stopping = False
 
@@ -107,6 +125,7 @@ class Spooler:
             # Asked each time: the lock file may have been deleted, and another lane delivers.
             if not await self.spool.try_to_deliver():
                 delivers = False
+                self._unfinished = None
                 self._count_lost()
                 await self._clock.sleep(LOOK_EVERY_S)
                 continue
@@ -173,24 +192,29 @@ class Spooler:
                 assert_never(result)
 
     async def _replay(self, record: Record) -> Failure | None:
-        """Deliver one record and take it off the spool; None if that went well."""
-        settlement = Settlement()
-        settlement.take(len(record.rows))
-        batch = Batch(_release_nothing)
-        for start in range(0, len(record.rows), ENCODE_ROWS_MAX):  # shares are encoded one by one
-            part = record.rows[start : start + ENCODE_ROWS_MAX]
-            block = Block(part, range(start, start + len(part)), 0, settlement)
-            batch.add(Share(block, 0, len(part)))
+        """Deliver one record and take it off the spool; None if that went well.
+
+        Where some of its rows had their end before the time was up, only the others are sent the
+        next time: QuestDB may refuse more rows than one delivery has time to find, and each is a
+        dead letter once.
+        """
+        replay, self._unfinished = self._unfinished, None
+        if replay is None or replay.number != record.number:
+            replay = _Replay(record.number, _batch_of(record.rows), [])
         async with self._sink_free:
             if self._stopping:
                 return _STOPPING
             deadline_s = self._clock.monotonic_s() + self._delivery_timeout_s
             self._counts.hold()
             try:
-                failure = await self._settler.deliver(batch, deadline_s)
+                failure = await self._settler.deliver(replay.batch, deadline_s)
             finally:
-                ends = self._counts.take_held()
-            return failure or await self._remove(record, ends)
+                replay.ends.extend(self._counts.take_held())
+            if failure is None:
+                return await self._remove(record, replay.ends)
+            if replay.batch.rows < len(record.rows):
+                self._unfinished = replay
+            return failure
 
     async def _remove(self, record: Record, ends: Sequence[Callable[[], None]]) -> Failure | None:
         """Remove a delivered record from the spool, and count what became of its rows."""
@@ -244,6 +268,18 @@ class Spooler:
             await self._clock.sleep(LOOK_EVERY_S)
             if self.spool.pending_rows or self._stopping:
                 return
+
+
+def _batch_of(rows: Sequence[Reading]) -> Batch:
+    """Return spooled rows as shares, which are encoded one by one."""
+    settlement = Settlement()
+    settlement.take(len(rows))
+    batch = Batch(_release_nothing)
+    for start in range(0, len(rows), ENCODE_ROWS_MAX):
+        part = rows[start : start + ENCODE_ROWS_MAX]
+        block = Block(part, range(start, start + len(part)), 0, settlement)
+        batch.add(Share(block, 0, len(part)))
+    return batch
 
 
 def _release_nothing(_rows: int, _size_bytes: int) -> None:

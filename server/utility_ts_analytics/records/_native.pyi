@@ -107,6 +107,20 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """
 
+def ilp_rows(lines: bytes, table: bytes, record_type: type[Reading], /) -> list[Reading]:
+    """Return the rows that `ilp_lines` made these lines of, in order; their times as UTC.
+
+    Args:
+        lines: Whole lines, of one table.
+        table: Its name, escaped for ILP.
+        record_type: Of the rows.
+
+    Raises:
+        AssertionError: They are not such lines.
+        TypeError: `record_type` is no record of msgspec with `ts`, or a line lacks a field that it
+            demands.
+    """
+
 def json_lines(rows: Sequence[Reading], /) -> bytes | None:
     """Return one line of JSON per row, as msgspec writes it without fields that are None.
 

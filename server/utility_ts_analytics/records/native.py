@@ -22,6 +22,7 @@ json_lines: "Callable[[Sequence[Reading]], bytes | None] | None"
 key_partitions: "Callable[[Sequence[str], int], bytes] | None"
 lines_by_partition: "Callable[[bytes, bytes, int], list[bytes | None]] | None"
 ilp_lines: "Callable[[Sequence[Reading], bytes], bytes] | None"
+ilp_rows: "Callable[[bytes, bytes, type[Reading]], list[Reading]] | None"
 
 try:
     from utility_ts_analytics.records._native import (
@@ -30,6 +31,7 @@ try:
         column_versions,
         derive_event_ids,
         ilp_lines,
+        ilp_rows,
         json_lines,
         key_partitions,
         lines_by_partition,
@@ -38,4 +40,5 @@ try:
     )
 except ImportError:
     array_part_end = column_lines = derive_event_ids = ilp_lines = needs_closer_look = None
+    ilp_rows = None
     json_lines = column_versions = row_versions = key_partitions = lines_by_partition = None

@@ -26,14 +26,19 @@ LONG_S = 10.0
 Row = tuple[datetime | None, UUID, str, float | None]
 
 
-@pytest.fixture
-def table(questdb: TestQuestDB) -> TestQuestDB:
-    """An empty table of this module's own."""
+def make_table(questdb: TestQuestDB) -> None:
+    """Make the table of these tests, empty."""
     questdb.query(
         f"CREATE TABLE IF NOT EXISTS {TABLE} (ts TIMESTAMP, event_id UUID, meter_id SYMBOL, "
         "kwh DOUBLE) TIMESTAMP(ts) PARTITION BY DAY WAL DEDUP UPSERT KEYS(ts, meter_id)"
     )
     questdb.truncate(TABLE)
+
+
+@pytest.fixture
+def table(questdb: TestQuestDB) -> TestQuestDB:
+    """The server with that table."""
+    make_table(questdb)
     return questdb
 
 

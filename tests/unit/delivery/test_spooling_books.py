@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.delivery.lane_rig import total
+from tests.unit.delivery.lane_rig import meters, total
 from tests.unit.delivery.test_spooling import DOWN, SpoolRig
 
 from utility_ts_analytics.buffering.block import Failure, Settlement
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.delivery.order import StreamOrder
-from utility_ts_analytics.sinks.contract import Delivered, Rejected
+from utility_ts_analytics.sinks.contract import Delivered, Outcome, Rejected
 from utility_ts_analytics.telemetry import registry
 from utility_ts_analytics.telemetry.metric import Metric
 
@@ -78,15 +78,39 @@ def test_record_that_fails_half_way_is_counted_only_when_it_leaves_the_spool(
 ) -> None:
     async def check(rig: BookedRig) -> None:
         await rig.start()
-        # To the spool; then a row is refused and the rest fails; then the same, and it is stored.
-        refused = Rejected(0, "no")
-        rig.sink.outcomes = [DOWN, refused, DOWN, refused, Delivered()]
+        # To the spool; then a row is refused and the rest fails; then the rest is stored.
+        rig.sink.outcomes = [DOWN, Rejected(0, "no"), DOWN, Delivered()]
         await rig.put_settled(3)
         await rig.advance_until(lambda: len(rig.sink.sent) == 3)
         assert rig.books() == (3, 0, 0, 0, 3)
         await rig.advance_until(lambda: rig.spool.pending_rows == 0)
         await rig.advance_until(lambda: rig.books() == (3, 2, 1, 0, 0))
-        assert len(rig.sink.sent) == 5
+        assert [len(sent) for sent in rig.sink.sent] == [3, 3, 2, 2]
+
+    with_books(tmp_path, check)
+
+
+def test_record_with_more_refused_rows_than_one_delivery_has_time_for_leaves_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each refused row takes a send."""
+
+    async def check(rig: BookedRig) -> None:
+        await rig.start(deliver=False)
+        rig.trouble = Failure("sink-unavailable", "away")
+        assert (await rig.put_settled(5)).spooled_rows == 5
+        rig.trouble = None
+
+        async def refuse_slowly(sent: list[str], timeout_s: float) -> Outcome:
+            rig.sink.sent.append(sent)
+            rig.clock.advance(12.0)  # of the 30 s of a delivery
+            return Rejected(0, "no")
+
+        monkeypatch.setattr(rig.sink, "take", refuse_slowly)
+        rig.running.append(asyncio.ensure_future(rig.spooler.run()))
+        await rig.advance_until(lambda: rig.spool.pending_rows == 0)
+        assert rig.sink.sent == [meters(first, 5) for first in range(5)]
+        await rig.advance_until(lambda: rig.books() == (5, 0, 5, 0, 0))
 
     with_books(tmp_path, check)
 

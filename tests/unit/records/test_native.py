@@ -66,6 +66,33 @@ def test_what_is_no_record_is_a_type_error(function: Any, rows: Any) -> None:
         function(rows)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        (b"", b"t"),
+        ("", b"t", MeterUsage),
+        (b"", "t", MeterUsage),
+        (b"", b"t", None),
+        (b"", b"t", int),
+        (b"", b"t", msgspec.defstruct("Other", ["event_id"])),
+        (b"", b"t", msgspec.defstruct("Other", ["ts", *(f"f{number}" for number in range(15))])),
+        (b"", b"t", type("Other", (), {"__struct_fields__": ("ts", 1)})),
+    ],
+)
+def test_lines_without_table_or_record_type_are_a_type_error(arguments: Any) -> None:
+    assert native.ilp_rows is not None
+    with pytest.raises(TypeError):
+        native.ilp_rows(*arguments)
+
+
+def test_bytes_of_a_line_that_are_no_utf8_are_an_error() -> None:
+    assert native.ilp_rows is not None
+    for text in (b"\xff", b'\\"\xff'):
+        with pytest.raises(UnicodeDecodeError):
+            native.ilp_rows(b't meter_id="%b" 1t\n' % text, b"t", MeterUsage)
+
+
 @pytest.mark.parametrize("function", [ilp_lines, derive])
 @pytest.mark.parametrize(
     "ts",

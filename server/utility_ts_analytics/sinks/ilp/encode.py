@@ -75,8 +75,8 @@ def client_encoder(table: str) -> RowEncoder:
 def rows_of_lines(lines: bytes, escaped_table: bytes, record_type: type[Reading]) -> list[Reading]:
     """Return the rows that `lines` were made of, in order; their times as UTC.
 
-    For the few rows that go another way after they were encoded: those that QuestDB refuses, that
-    go by the fallback or into the spool. About 3 us per row, twenty times what the encoder takes.
+    For rows that go another way after they were encoded: those that QuestDB refuses, that go by the
+    fallback or into the spool.
 
     Args:
         lines: Whole lines, of one table.
@@ -86,6 +86,14 @@ def rows_of_lines(lines: bytes, escaped_table: bytes, record_type: type[Reading]
     Raises:
         AssertionError: They are not lines of our encoder.
     """
+    read = native.ilp_rows or plain_rows_of_lines
+    return read(lines, escaped_table, record_type)
+
+
+def plain_rows_of_lines(
+    lines: bytes, escaped_table: bytes, record_type: type[Reading]
+) -> list[Reading]:
+    """Return what `rows_of_lines` does, ten times as slowly: the reference for any other way."""
     names, line = _line_of(escaped_table, record_type)
     rows = []
     at = 0

@@ -3,20 +3,19 @@
 import asyncio
 import socket
 import ssl
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import httptools
 
+from utility_ts_analytics.database.resets import reset_at_end
+
 _ANSWER_BYTES_MAX = 65_536
 """Longest part of an answer that is kept: the first line of an error says what is wrong."""
 
 _SEND_BUFFER_BYTES = 1_048_576
 """Bounds how much one system call copies on the event loop: about 0.2 ms."""
-
-_LINGER_NOT = struct.pack("ii", 1, 0)
 
 CLOSES_EARLY = "it closes the connection behind each answer: is it QuestDB?"
 """Reason of an error: the server has closed the connection before the next request."""
@@ -103,11 +102,7 @@ class HttpConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; unsent bytes are dropped, also those in the kernel. Idempotent."""
-        if self.usable and self._transport is not None:  # once: its descriptor may be another's
-            # Without this the kernel would send what it holds, after the rows went another way.
-            self._transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT
-            )
+        if self._transport is not None:
             self._transport.abort()
 
     async def _send_in_pieces(
@@ -127,6 +122,7 @@ class HttpConnection(asyncio.Protocol):
         """Keep the transport."""
         self._encrypts = transport.get_extra_info("sslcontext") is not None
         self._room.set()
+        reset_at_end(transport)
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES
         )

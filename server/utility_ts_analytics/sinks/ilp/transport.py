@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from utility_ts_analytics.database.access import PLAIN, HttpAccess, tls_cause
+from utility_ts_analytics.database.resets import reset_at_end
 from utility_ts_analytics.sinks.contract import Delivered, InDoubt, Outcome, RetryLater
 from utility_ts_analytics.sinks.ilp.http_connection import CLOSES_EARLY, HttpConnection
 from utility_ts_analytics.sinks.ilp.landing import (
@@ -202,7 +203,10 @@ class TcpTransport:
 
     def _drop(self) -> None:
         if self._streams is not None:
-            self._streams[1].transport.abort()
+            transport = self._streams[1].transport
+            if not transport.is_closing():
+                reset_at_end(transport)
+            transport.abort()
             self._streams = None
 
 

@@ -7,8 +7,9 @@ from operator import attrgetter
 import msgspec
 
 from utility_ts_analytics.reading.lines import count_lines
+from utility_ts_analytics.records.json_lines import json_lines
 from utility_ts_analytics.records.reading import Reading
-from utility_ts_analytics.sinks.kafka.messages import Headers, headers_of, value_of
+from utility_ts_analytics.sinks.kafka.messages import Headers, headers_of
 from utility_ts_analytics.sinks.kafka.partitioning import (
     as_numbers,
     key_partitions,
@@ -51,7 +52,9 @@ def encode_rows(
     numbers = key_partitions(list(map(attrgetter(key_field), rows)), partitions)
     # All rows in one call, in the order in which they lie in memory: a call for each partition
     # takes twice as long. JSON has no newline but those between the lines.
-    return EncodedRows(numbers, lines_by_partition(value_of(rows), numbers, partitions), request_id)
+    return EncodedRows(
+        numbers, lines_by_partition(json_lines(rows), numbers, partitions), request_id
+    )
 
 
 @dataclass(slots=True)

@@ -5,14 +5,9 @@ the order of acceptance. A record has the fields of the stream and its `event_id
 value are left out. Headers say what it is, so that a message of somebody else is told apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-
-import msgspec
-
-from utility_ts_analytics.records import native
-from utility_ts_analytics.records.reading import Reading
 
 Headers = list[tuple[str, str | bytes | None]]
 """As the client takes them: names in ASCII, in order."""
@@ -29,8 +24,6 @@ _STREAM: Final = "stream"
 _VERSION: Final = "format-version"
 _ROWS: Final = "rows"
 _REQUEST_IDS: Final = "request-ids"
-
-_encode: Final = msgspec.json.Encoder().encode_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +42,6 @@ class MessageHead:
     format_version: int
     rows: int
     request_ids: tuple[str, ...]
-
-
-def value_of(rows: Sequence[Reading]) -> bytes:
-    """Return rows of one type as lines, each with its newline."""
-    compiled = native.json_lines
-    lines = None if compiled is None else compiled(rows)
-    return _encode(rows) if lines is None else lines
 
 
 def headers_of(stream: str, rows: int, request_ids: Iterable[str]) -> Headers:

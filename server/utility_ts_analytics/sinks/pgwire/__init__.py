@@ -1,4 +1,4 @@
-"""The pgwire sink: rows as one INSERT over the Postgres protocol, several times slower than ILP."""
+"""The pgwire sink: rows as INSERTs over the Postgres protocol, several times slower than ILP."""
 
 from utility_ts_analytics.sinks.pgwire.sink import PgwireSink
 

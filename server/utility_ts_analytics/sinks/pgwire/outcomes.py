@@ -5,6 +5,7 @@ Every error of QuestDB's pgwire has SQLSTATE 00000, so the text decides. Texts o
 """
 
 import re
+from collections.abc import Sequence
 
 from utility_ts_analytics.database.pool import (
     AnswerLate,
@@ -19,7 +20,7 @@ _ROW = ("designated timestamp", "inconvertible value")
 
 _SCHEMA = ("table does not exist", "Invalid column", "inconvertible types")
 
-_ARGUMENT = re.compile(r"invalid input for query argument \$\d+")
+_ARGUMENT = re.compile(r"invalid input for query argument \$(\d+)")
 """The client's own check against the column's type; what follows it quotes the value."""
 
 _QUOTED = re.compile(r"(inconvertible value:)(?:.*(?= \[\w+ -> \w+\])|.*)", re.DOTALL)
@@ -28,11 +29,17 @@ _QUOTED = re.compile(r"(inconvertible value:)(?:.*(?= \[\w+ -> \w+\])|.*)", re.D
 _REASON_CHARACTERS_MAX = 300
 
 
-def outcome_of(error: ConnectFailed | AnswerLost | StatementRefused) -> Outcome:
+def outcome_of(
+    error: ConnectFailed | AnswerLost | StatementRefused, columns: Sequence[str]
+) -> Outcome:
     """Classify an error of the connection.
 
     A refusal whose text is not known is `RetryLater`: it may be the server's trouble rather than
     the row's, and a row must not be given up for that.
+
+    Args:
+        error: What the connection raised.
+        columns: Of the INSERT, whose arguments are those of any number of rows.
     """
     if isinstance(error, ConnectFailed):
         return RetryLater(str(error))
@@ -42,7 +49,8 @@ def outcome_of(error: ConnectFailed | AnswerLost | StatementRefused) -> Outcome:
     argument = _ARGUMENT.match(text)
     if argument is not None:
         # Values have the types of the schema, so the column has another one.
-        reason = f"a column has an unusable type: {argument[0]}"
+        column = columns[(int(argument[1]) - 1) % len(columns)]
+        reason = f"column {column} has another type than its values"
         return RetryLater(reason, "schema-missing")
     if any(sign in text for sign in _SCHEMA):
         return RetryLater(f"cannot write to the table: {text}", "schema-missing")

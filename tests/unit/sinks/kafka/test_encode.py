@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from utility_ts_analytics.records.json_lines import json_lines
 from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.sinks.kafka.encode import (
     OutgoingMessage,
@@ -11,7 +12,7 @@ from utility_ts_analytics.sinks.kafka.encode import (
     left_of,
     messages_of,
 )
-from utility_ts_analytics.sinks.kafka.messages import head_of, value_of
+from utility_ts_analytics.sinks.kafka.messages import head_of
 from utility_ts_analytics.sinks.kafka.partitioning import partition_of
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ def test_messages_have_every_row_once_in_order_within_the_size(
     for partition in range(partitions):
         mine = [row for row in rows if partition_of(row.meter_id, partitions) == partition]
         values = [message.value for message in messages if message.partition == partition]
-        assert b"".join(values) == value_of(mine)
+        assert b"".join(values) == json_lines(mine)
     for message in messages:
         head = head_of(message.headers)
         assert head is not None

@@ -9,6 +9,7 @@ from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.event_id import assign_event_ids
+from utility_ts_analytics.records.json_lines import json_lines
 from utility_ts_analytics.records.streams import STREAMS, MeterUsage
 from utility_ts_analytics.sinks.kafka.messages import (
     FORMAT_VERSION,
@@ -17,7 +18,6 @@ from utility_ts_analytics.sinks.kafka.messages import (
     MessageHead,
     head_of,
     headers_of,
-    value_of,
 )
 
 SPEC = STREAMS["meter_usage"]
@@ -43,7 +43,7 @@ def readings() -> list[MeterUsage]:
 def test_lines_read_by_the_service_s_own_rules_are_the_same_readings() -> None:
     rows = readings()
     assign_event_ids(rows, stream_number=SPEC.number)
-    value = value_of(rows)
+    value = json_lines(rows)
     assert value.count(b"\n") == len(rows)
     decoded = NdjsonDecoder(SPEC, SPEC.record_type).decode(
         LineBlock(value, 1, len(rows)), ts_end=END
@@ -55,7 +55,7 @@ def test_lines_read_by_the_service_s_own_rules_are_the_same_readings() -> None:
 
 def test_event_id_of_a_line_without_one_comes_out_the_same() -> None:
     rows = readings()
-    lines = value_of(rows)
+    lines = json_lines(rows)
     decoded = NdjsonDecoder(SPEC, SPEC.record_type).decode(LineBlock(lines, 1, 2), ts_end=END)
     assign_event_ids(rows, stream_number=SPEC.number)
     assert [row.event_id for row in decoded.rows] == [row.event_id for row in rows]
@@ -81,7 +81,7 @@ rows_of_any_kind = st.builds(
 
 @given(st.lists(rows_of_any_kind, max_size=3))
 def test_lines_are_those_of_msgspec(rows: list[MeterUsage]) -> None:
-    assert value_of(rows) == msgspec.json.Encoder().encode_lines(rows)
+    assert json_lines(rows) == msgspec.json.Encoder().encode_lines(rows)
 
 
 @pytest.mark.skipif(native.json_lines is None, reason="installed without the compiled module")
