@@ -18,6 +18,11 @@ from utility_ts_analytics.sinks.kafka.topic import LogTopic, make_topics
 
 ANSWER_TIMEOUT_S = 90.0
 KAFKA_PARTITIONS = 4
+_AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+"""Everybody may do everything with topics for which no right was given."""
 
 
 class TestKafka:
@@ -27,7 +32,9 @@ class TestKafka:
 
     def __init__(self, data_dir: Path) -> None:
         environ = {**os.environ, JAVA_OPTIONS: kafka_java_options()}
-        self.server = EmbeddedKafka(data_dir, retention_mib=64, environ=environ)
+        self.server = EmbeddedKafka(
+            data_dir, retention_mib=64, settings=_AUTHORIZER, environ=environ
+        )
         self.running: RunningKafka
 
     @property

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.consume.claims import Claim, Progress
@@ -121,10 +121,13 @@ class Starts:
         if not partitions:
             return {}
         asked = [TopicPartition(self._topic, number) for number in partitions]
-        return {
-            one.partition: (one.offset if one.offset >= 0 else None, Progress.parse(one.metadata))
-            for one in self._consumer.committed(asked, timeout=ANSWER_S)
-        }
+        found: dict[int, tuple[int | None, Progress]] = {}
+        for one in self._consumer.committed(asked, timeout=ANSWER_S):
+            if one.error is not None:
+                raise KafkaException(one.error)
+            offset = one.offset if one.offset >= 0 else None
+            found[one.partition] = offset, Progress.parse(one.metadata)
+        return found
 
     def _tell(self, partition: int, start: Start) -> None:
         where = {"topic": self._topic, "partition": partition}
