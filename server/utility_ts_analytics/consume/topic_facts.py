@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Final
 
-from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription
 
 from utility_ts_analytics.clock import Clock
@@ -33,7 +33,8 @@ class TopicFacts:
     def __init__(self, kafka: KafkaConfig, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
-        self._client = AdminClient(client_options(kafka, "ingestion-consume-topic", LastTrouble()))
+        self._options = client_options(kafka, "ingestion-consume-topic", LastTrouble())
+        self._client = AdminClient(self._options)
         self._id = ""
         self._asked: Future[TopicDescription] | None = None
         self._ask_at_s = 0.0
@@ -49,8 +50,10 @@ class TopicFacts:
             self._client.poll(0)  # for its log lines
             self._asked = self._describe()
         elif self._asked is not None and self._asked.done():
-            if self._asked.exception() is None:
+            try:
                 self._id = _id_of(self._asked.result())
+            except UNANSWERED as error:
+                self._replace_client(error)
             self._asked = None
         return self._id
 
@@ -64,11 +67,21 @@ class TopicFacts:
             KafkaException, TimeoutError, CancelledError: No broker answers, or there is no topic.
         """
         self._asked = None
-        self._id = _id_of(self._describe().result(ANSWER_S + 1.0))
+        try:
+            self._id = _id_of(self._describe().result(ANSWER_S + 1.0))
+        except UNANSWERED as error:
+            self._replace_client(error)
+            raise
         lows, highs = (
             self._offsets(partitions, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
         )
         return {number: (lows[number], highs[number]) for number in lows.keys() & highs.keys()}
+
+    def _replace_client(self, error: Exception) -> None:
+        """Begin anew after a time-out, for the reason of `sinks.kafka.topic.LogTopic`."""
+        told = error.args[0] if isinstance(error, KafkaException) else None
+        if not isinstance(told, KafkaError) or told.code() == KafkaError._TIMED_OUT:
+            self._client = AdminClient(self._options)
 
     def _describe(self) -> "Future[TopicDescription]":
         asked = TopicCollection([self._name])
