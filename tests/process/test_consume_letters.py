@@ -27,6 +27,7 @@ from tests.process.log_topics import ANSWER_S, SUFFIX, LogTopics, reading
 from tests.process.running_consumer import family_of, run_consumer
 from tests.process.running_service import QuestDBPorts, RunningService
 from tests.process.stored_tables import StoredTables, until
+from tests.running_kafka import TestKafka
 
 LONG_S = 60.0
 SMALL_BYTES = 100_000
@@ -44,9 +45,16 @@ class Letters:
         self._read = AclBinding(*topic, AclOperation.READ, AclPermissionType.ALLOW)
         self._all = AclBindingFilter(*topic, AclOperation.ANY, AclPermissionType.ANY)
 
-    def make(self) -> None:
-        made = self._admin.create_topics([NewTopic(self.name, 1, 1)], operation_timeout=ANSWER_S)
-        made[self.name].result(ANSWER_S)
+    def make(self, replicas: int = 1) -> None:
+        topic = NewTopic(self.name, 1, replicas)
+        self._admin.create_topics([topic], operation_timeout=ANSWER_S)[self.name].result(ANSWER_S)
+
+    def delete(self) -> None:
+        self._admin.delete_topics([self.name], operation_timeout=ANSWER_S)[self.name].result()
+        until(
+            lambda: self.name not in self._admin.list_topics(timeout=ANSWER_S).topics,
+            "the topic is deleted",
+        )
 
     def allow_only_to_read(self) -> None:
         """Give a right: all others are gone with that."""
@@ -123,7 +131,7 @@ def assert_waits_until(
     assert log_of(consumer)["letters_waiting"] == {reason: 1}
     topics.put(reading(behind), partition=0)
     until(lambda: tables.count_meter(behind) == 1, "the next record is stored", timeout_s=LONG_S)
-    assert cpu_share(consumer) < CPU_SHARE_MAX
+    until(lambda: cpu_share(consumer) < CPU_SHARE_MAX, "waiting takes no CPU", timeout_s=LONG_S)
     assert topics.committed()[0] <= offset
     return offset, bad
 
@@ -194,3 +202,21 @@ def test_letters_that_are_too_large_only_together_are_kept_whole(
     until(lambda: topics.committed()[0] == offset + 1, "all is committed", timeout_s=LONG_S)
     kept = {letter.value for letter in topics.dead_letters(before + len(lines))[before:]}
     assert kept == set(lines)
+
+
+def test_topic_with_too_few_replicas_holds_the_partition_until_there_are_enough(
+    consumer: RunningService,
+    kafka: TestKafka,
+    topics: LogTopics,
+    letters: Letters,
+    tables: StoredTables,
+    tmp_path: Path,
+) -> None:
+    letters.delete()
+    with kafka.second_broker(tmp_path / "broker"):
+        letters.make(replicas=2)
+        letters.set("min.insync.replicas", "2")
+    told = f"too few brokers have all of the dead-letter topic {letters.name}"
+    refused = assert_waits_until(consumer, topics, tables, "too-few-replicas", told)
+    letters.set("min.insync.replicas", "1")
+    assert_goes_on(consumer, topics, *refused)
