@@ -129,7 +129,8 @@ def test_gaps_of_transactions_are_no_loss(
     topics.put(reading(meter, 4), partition=2)
     wait_stored(tables, meter, 3)
     assert topics.end(2) == before + 4 + 4 + 1, "each transaction has left a marker"
-    until(lambda: topics.committed()[2] == topics.end(2), "all is committed")
+    # The last marker may come behind the last message, and no commit counts it.
+    until(lambda: topics.committed()[2] >= before + 8, "all is committed")
     assert "deleted before they were stored" not in consumer.output()
 
 
