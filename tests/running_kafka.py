@@ -5,19 +5,25 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from tests.class_archive import JAVA_OPTIONS, kafka_java_options
 
-from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka, RunningKafka
+from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka, RunningKafka, new_cluster_id
 from utility_ts_analytics.clock import SystemClock
 from utility_ts_analytics.config import Address, KafkaConfig
+from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 from utility_ts_analytics.sinks.kafka.topic import LogTopic, make_topics
 
 ANSWER_TIMEOUT_S = 90.0
 KAFKA_PARTITIONS = 4
+_AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+"""Everybody may do everything with topics for which no right was given."""
 
 
 class TestKafka:
@@ -26,8 +32,11 @@ class TestKafka:
     __test__ = False
 
     def __init__(self, data_dir: Path) -> None:
-        environ = {**os.environ, JAVA_OPTIONS: kafka_java_options()}
-        self.server = EmbeddedKafka(data_dir, retention_mib=64, environ=environ)
+        self._environ = {**os.environ, JAVA_OPTIONS: kafka_java_options()}
+        client, controller = free_ports(2)
+        self._ports = client, controller
+        self._cluster_id = new_cluster_id()
+        self.server = self._node(data_dir, self._ports, _AUTHORIZER)
         self.running: RunningKafka
 
     @property
@@ -71,6 +80,32 @@ class TestKafka:
             yield
         finally:
             os.kill(self.pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def second_broker(self, data_dir: Path) -> Iterator[None]:
+        """Run another broker of the cluster for the length of a `with` block."""
+        client, unused = free_ports(2)
+        settings = {
+            **_AUTHORIZER,
+            "process.roles": "broker",
+            "node.id": "2",
+            "controller.quorum.voters": f"1@127.0.0.1:{self._ports[1]}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{client}",
+        }
+        with self._node(data_dir, (client, unused), settings):
+            yield
+
+    def _node(
+        self, data_dir: Path, ports: tuple[int, int], settings: Mapping[str, str]
+    ) -> EmbeddedKafka:
+        return EmbeddedKafka(
+            data_dir,
+            retention_mib=64,
+            ports=ports,
+            cluster_id=self._cluster_id,
+            settings=settings,
+            environ=self._environ,
+        )
 
     def read(self, topic: str, rows: int = 0) -> list[Message]:
         """Return all messages of a topic, by partition; fail with fewer than `rows` lines."""

@@ -35,6 +35,7 @@ PROMISED = {
     "IngestionKafkaDown",
     "IngestionLogLagGrowing",
     "IngestionLogLagOld",
+    "IngestionLogMessagesLost",
     "IngestionConsumerStopped",
     "IngestionShardDown",
     "IngestionDeadLetters",

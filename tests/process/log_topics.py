@@ -10,6 +10,7 @@ import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.process.running_service import Section
+from tests.process.stored_tables import until
 
 from utility_ts_analytics.sinks.kafka.messages import Headers
 
@@ -40,15 +41,11 @@ class LogTopics:
         self.partitions = partitions
         self._admin = AdminClient({"bootstrap.servers": addr})
         self._producer = Producer({"bootstrap.servers": addr, "acks": "all", "log_level": 2})
-        wanted = [
-            NewTopic(name, count, 1)
-            for name, count in {
-                self.topic: partitions,
-                self.topic + SUFFIX: letter_partitions,  # 0: none is made
-                self.generation_topic: 1,
-            }.items()
-            if count
-        ]
+        letters = {self.topic + SUFFIX: letter_partitions} if letter_partitions else {}
+        self._make({self.topic: partitions, self.generation_topic: 1, **letters})
+
+    def _make(self, partitions: Mapping[str, int]) -> None:
+        wanted = [NewTopic(name, count, 1) for name, count in partitions.items()]
         for made in self._admin.create_topics(wanted, operation_timeout=ANSWER_S).values():
             made.result(ANSWER_S)
 
@@ -87,13 +84,44 @@ class LogTopics:
 
     def committed(self, topic: str = "", group: str = "") -> dict[int, int]:
         """Return what a group has committed; -1001 is nothing."""
-        topic = topic or self.topic
-        client = Consumer({"bootstrap.servers": self.addr, "group.id": group or self.group})
+        found = self._committed(topic or self.topic, group or self.group)
+        return {one.partition: one.offset for one in found}
+
+    def progress(self) -> str:
+        """Return the metadata of what the group has committed of partition 0."""
+        return self._committed(self.topic, self.group)[0].metadata or ""
+
+    def _committed(self, topic: str, group: str) -> list[TopicPartition]:
+        client = Consumer({"bootstrap.servers": self.addr, "group.id": group})
         try:
             asked = [TopicPartition(topic, number) for number in range(self.partitions)]
-            return {one.partition: one.offset for one in client.committed(asked, timeout=ANSWER_S)}
+            return client.committed(asked, timeout=ANSWER_S)
         finally:
             client.close()
+
+    def commit(self, partition: int, offset: int, metadata: str = "") -> None:
+        """Commit an offset for the group, which has no members."""
+        client = Consumer({"bootstrap.servers": self.addr, "group.id": self.group})
+        try:
+            place = TopicPartition(self.topic, partition, offset, metadata)
+            client.commit(offsets=[place], asynchronous=False)
+        finally:
+            client.close()
+
+    def delete_before(self, partition: int, offset: int) -> None:
+        """Delete the messages before an offset, as retention does."""
+        place = TopicPartition(self.topic, partition, offset)
+        for done in self._admin.delete_records([place], operation_timeout=ANSWER_S).values():
+            assert done.result(ANSWER_S).low_watermark == offset
+
+    def make_anew(self) -> None:
+        """Delete the first topic, and make it again."""
+        self._admin.delete_topics([self.topic], operation_timeout=ANSWER_S)[self.topic].result()
+        until(
+            lambda: self.topic not in self._admin.list_topics(timeout=ANSWER_S).topics,
+            f"{self.topic} is deleted",
+        )
+        self._make({self.topic: self.partitions})
 
     def end(self, partition: int = 0, topic: str = "") -> int:
         """Return the offset behind the last message of a partition."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import Producer
 from playwright.sync_api import expect
-from tests.process.log_topics import SUFFIX, LogTopics, reading
+from tests.process.log_topics import ANSWER_S, SUFFIX, LogTopics, reading
 from tests.process.running_consumer import run_consumer
 from tests.process.running_service import MakeId, QuestDBPorts, RunningService, run_command
 from tests.process.status_browser import running_browser, status_tab
@@ -112,6 +113,25 @@ def test_refused_records_are_kept_as_they_stood_and_replayed(
     assert {letter.value for letter in again} == {bad, b"no json"}
     assert {letter.headers["dead-letter-topic"] for letter in again} == {topics.topic.encode()}
     assert topics.committed(topics.topic + SUFFIX, f"{topics.group}.replay")[0] == 3
+
+
+def test_gaps_of_transactions_are_no_loss(
+    consumer: RunningService, topics: LogTopics, make_id: MakeId, tables: StoredTables
+) -> None:
+    meter, before = make_id("log"), topics.end(2)
+    producer = Producer({"bootstrap.servers": topics.addr, "transactional.id": meter})
+    producer.init_transactions(ANSWER_S)
+    for minute, end in enumerate([producer.abort_transaction, producer.commit_transaction] * 2):
+        producer.begin_transaction()
+        producer.produce(topics.topic, reading(meter, minute), partition=2)
+        producer.flush(ANSWER_S)
+        end(ANSWER_S)
+    topics.put(reading(meter, 4), partition=2)
+    wait_stored(tables, meter, 3)
+    assert topics.end(2) == before + 4 + 4 + 1, "each transaction has left a marker"
+    # The last marker may come behind the last message, and no commit counts it.
+    until(lambda: topics.committed()[2] >= before + 8, "all is committed")
+    assert "deleted before they were stored" not in consumer.output()
 
 
 def test_metrics_and_status_tell_the_lag(

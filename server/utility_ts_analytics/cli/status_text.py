@@ -173,6 +173,8 @@ def _log(log: Facts, dead_letters: int) -> Iterator[str]:
         "rows not known" if rows is None else f"about {_count(rows)} rows",
         f"for {_duration(log['lag_s'])}",
     )
+    if log["lost_messages"]:
+        yield from _fact("", f"{_count(log['lost_messages'])} messages DELETED BEFORE STORED")
     yield from _fact(
         "",
         f"{log['assigned_partitions']} of {log['partitions']} partitions here",

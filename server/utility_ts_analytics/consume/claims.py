@@ -6,8 +6,9 @@ row of a claim that has ended is written.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 
@@ -26,33 +27,47 @@ _MEAN_MESSAGES: Final = 200
 """About how many of the last messages the mean of their rows is of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """What goes with a committed offset, for those who look at the group.
 
     Attributes:
         until_ms: Time stamp up to which everything of the partition is stored; milliseconds since
             1970, 0 if no message was read.
         rows_per_message: Mean of the last messages of the partition, >= 0; None if it is not known.
+        topic_id: Of the topic that the offset belongs to; empty if brokers do not say.
+        lost: Messages of the partition that were deleted before the group had stored them, >= 0,
+            in all.
+        lost_ms: When that was seen last, milliseconds since 1970; 0 if nothing was lost.
     """
 
     until_ms: int = 0
     rows_per_message: float | None = None
+    topic_id: str = ""
+    lost: int = 0
+    lost_ms: int = 0
+
+    def is_of_other(self, topic_id: str) -> bool:
+        """Tell whether the offset belongs to another topic than this one, as far as is known."""
+        return "" not in {self.topic_id, topic_id} and self.topic_id != topic_id
+
+    def with_loss(self, messages: int, wall_ms: int) -> "Progress":
+        """Return it with messages that were deleted before they were stored, as seen now."""
+        return msgspec.structs.replace(self, lost=self.lost + messages, lost_ms=wall_ms)
 
     def text(self) -> str:
         """Return it as the metadata of a commit."""
-        if self.rows_per_message is None:
-            return str(self.until_ms)
-        return f"{self.until_ms} {self.rows_per_message:.2f}"
+        return msgspec.json.encode(self).decode()
 
     @classmethod
     def parse(cls, text: str | None) -> "Progress":
         """Return what a commit says; of a commit that is not ours nothing is known."""
-        until_ms, _, rows = (text or "").partition(" ")
-        if not until_ms.isdecimal():
+        try:
+            return msgspec.json.decode(text or "", type=cls)
+        except msgspec.DecodeError:
             return cls()
-        known = rows.replace(".", "", 1).isdecimal()
-        return cls(int(until_ms), float(rows) if known else None)
+
+
+_NOTHING_KNOWN: Final = Progress()
 
 
 class Claim:
@@ -60,20 +75,36 @@ class Claim:
 
     Args:
         partition: Its number.
-        next_offset: Lowest offset whose records are not settled, if that is known.
+        start: Offset from which on messages are read; None if that has yet to be found out.
+        known: What was committed of the partition.
 
     Attributes:
+        next_offset: Lowest offset whose records are not settled; None without `start`.
+        position: Offset behind the last message that was handed over, or `start`.
+        placed: Whether messages are taken from here; False until it is known where to begin, and
+            again once the log does not have what comes next.
         held: Whether rows read under this claim may be written; never true again once false.
         leaving: Whether no more of its messages are to be handed over.
         until_ms: Time stamp of the first message that is not settled, as far as it was read; of
             the last settled one otherwise. Milliseconds since 1970, 0 if no message was read.
+        again: Why all of the partition has to be read again, once it waits for its place; empty if
+            it has not.
+        known: As given.
     """
 
-    __slots__ = ("_messages", "_rows", "held", "leaving", "next_offset", "partition", "until_ms")
+    __slots__ = (
+        *("_messages", "_rows", "again", "held", "known", "leaving", "next_offset", "partition"),
+        *("placed", "position", "until_ms"),
+    )
 
-    def __init__(self, partition: int, next_offset: int | None = None) -> None:
+    def __init__(
+        self, partition: int, start: int | None = None, known: Progress = _NOTHING_KNOWN
+    ) -> None:
         self.partition = partition
-        self.next_offset = next_offset
+        self.next_offset = self.position = start
+        self.known = known
+        self.placed = start is not None
+        self.again = ""
         self.held = True
         self.leaving = False
         self.until_ms = 0
@@ -91,9 +122,20 @@ class Claim:
         self._messages = self._messages * kept + messages
 
     @property
+    def waits_for_place(self) -> bool:
+        """Whether it is time to find out where to begin: everything handed over is settled."""
+        return self.held and not self.placed and self.next_offset == self.position
+
+    @property
     def progress(self) -> Progress:
         """What goes with the commit of `next_offset`."""
-        return Progress(self.until_ms, self._rows / self._messages if self._messages else None)
+        mean = round(self._rows / self._messages, 2) if self._messages else None
+        known = self.known
+        return msgspec.structs.replace(
+            known,
+            until_ms=self.until_ms or known.until_ms,
+            rows_per_message=known.rows_per_message if mean is None else mean,
+        )
 
 
 class ClaimSettlement(Settlement):

@@ -32,7 +32,8 @@ def consumer_options(
         "group.id": group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
+        # `starts` decides where to begin, and counts what was deleted.
+        "auto.offset.reset": "error",
         "fetch.max.bytes": settings.fetch_max_bytes,
         "queued.max.messages.kbytes": settings.fetch_max_bytes // 1024,
         "receive.message.max.bytes": settings.fetch_max_bytes + _METADATA_BYTES,

@@ -1,13 +1,8 @@
-"""The dead-letter topic of a stream: each refused record as a message, with where it came from.
-
-The record stands in the value as it stood in its message. The headers `dead-letter-*` say why it
-was refused and where it was; those of `sinks.kafka.messages` are there if the message was one of
-ours, so that `consume --replay-dead-letters` reads the record as it was read the first time.
-"""
+"""The dead-letter topic of a stream, and its ways of taking nothing."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -17,19 +12,16 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from utility_ts_analytics.config import KafkaConfig
-from utility_ts_analytics.consume.pieces import Piece, Reshape
+from utility_ts_analytics.consume.letters import Letter, cut
 from utility_ts_analytics.delivery.waits import Backoff
-from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.kafka.client import (
     ClientThread,
     LastTrouble,
     cause_of,
     client_options,
 )
-from utility_ts_analytics.sinks.kafka.messages import Headers, head_of, headers_of
 from utility_ts_analytics.telemetry.log_metrics import LetterTrouble
 
-PREFIX: Final = "dead-letter-"
 _AT_ONCE: Final = 1_000
 _ACKNOWLEDGED_S: Final = 10.0
 _KNOWN_S: Final = 5.0
@@ -69,66 +61,6 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("consumer")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """One refused record.
-
-    Attributes:
-        key: Of its message.
-        value: The record.
-        headers: Why, and where it was.
-        partition: Of the topic where it was at first; -1 if its letter does not say.
-    """
-
-    key: bytes | None
-    value: bytes
-    headers: Headers
-    partition: int
-
-
-def letters_of(
-    piece: Piece, errors: Iterable[RowError], reshape: Reshape, *, stream: str, topic: str
-) -> Iterator[Letter]:
-    """Yield a letter for each refused record of a piece.
-
-    Args:
-        piece: Where they were.
-        errors: Of the piece's lines, in any order.
-        reshape: By which the piece was made.
-        stream: Name of the stream.
-        topic: That the piece was read from.
-    """
-    for error in errors:
-        message, number, record = piece.record_of(error.position, reshape)
-        known = {name for name, _ in message.headers if name.startswith(PREFIX)}
-        source: dict[str, str | bytes | None] = {
-            "topic": topic.encode(),
-            "partition": b"%d" % piece.claim.partition,
-            "offset": b"%d" % message.offset,
-            "line": b"%d" % number,
-        }
-        if known:  # a letter that is refused again: where it came from first
-            source = {
-                name: value
-                for name in source
-                for header, value in message.headers
-                if header == PREFIX + name
-            }
-        why: dict[str, str | bytes | None] = {
-            "code": error.code.encode(),
-            "reason": error.detail.encode(),
-            "field": (error.field or "").encode(),
-            "stream": stream.encode(),
-        }
-        ours = [] if head_of(message.headers) is None else headers_of(stream, 1, ())
-        headers = [(PREFIX + name, value) for name, value in (why | source).items()]
-        yield Letter(message.key, record, ours + headers, _number(source.get("partition")))
-
-
-def _number(text: str | bytes | None) -> int:
-    return int(text) if isinstance(text, bytes) and text.isdigit() else -1
-
-
-@dataclass(frozen=True, slots=True)
 class _Refusal:
     """Why some letters were not written.
 
@@ -143,8 +75,8 @@ class _Refusal:
     letters: int
 
 
-Delivered = Callable[[int, KafkaError | None], None]
-"""Gets the index of a letter, and why it was not written; None if it was."""
+Delivered = Callable[[KafkaError | None], None]
+"""Gets why a letter was not written; None if it was."""
 
 
 class DeadLetterTopic:
@@ -203,45 +135,72 @@ class DeadLetterTopic:
         """Return the letters that were not acknowledged, and why; none if all were."""
         if self._producer is None:
             self._producer = Producer(self._options)
-        acknowledged: set[int] = set()
-        errors: list[KafkaError] = []
+        left = self._send(self._producer, dict(enumerate(letters)))
+        if left:
+            self._producer = None  # after a fatal error it does not heal; nor keep what it has
+        if _too_large(left):
+            left = self._send_one_by_one({index: letters[index] for index in left})
+        if not left:
+            return [], None
+        first = next(iter(left.values()))
+        reason = f"{cause_of(first)} {self._last_trouble.cause}".rstrip()
+        trouble = _TROUBLES.get(first.code(), "other")
+        return [letters[index] for index in left], _Refusal(trouble, reason, len(left))
+
+    def _send_one_by_one(self, letters: Mapping[int, Letter]) -> dict[int, KafkaError]:
+        """Send letters of which the topic does not take as many in one batch; cut the large ones.
+
+        Returns:
+            As `_send`. What is too large even when it is cut comes as a whole the next time.
+        """
+        producer = Producer({**self._options, "batch.num.messages": 1})
+        left = self._send(producer, letters)
+        large = _too_large(left)
+        still = self._send(producer, {index: cut(letters[index]) for index in large})
+        if len(large) > len(still):
+            _log.warning(
+                "dead letters were cut", topic=self._topic, letters=len(large) - len(still)
+            )
+        return {index: error for index, error in left.items() if index not in large} | still
+
+    def _send(self, producer: Producer, letters: Mapping[int, Letter]) -> dict[int, KafkaError]:
+        """Return why letters were not acknowledged; those that were are left out."""
+        left = dict.fromkeys(letters, _NO_ANSWER)
 
         def delivered(index: int, error: KafkaError | None) -> None:
             if error is None:
-                acknowledged.add(index)
+                del left[index]
             else:
-                errors.append(error)
+                left[index] = error
 
         try:
-            for index, letter in enumerate(letters):
-                while not self._produced(letter, index, delivered):
-                    self._producer.poll(0.1)
-            self._producer.flush(2 * _ACKNOWLEDGED_S)
+            for index, letter in letters.items():
+                while not self._produced(producer, letter, partial(delivered, index)):
+                    producer.poll(0.1)
+            producer.flush(2 * _ACKNOWLEDGED_S)
         except KafkaException as error:
-            errors.append(error.args[0])
-        left = [letter for index, letter in enumerate(letters) if index not in acknowledged]
-        if not left:
-            return left, None
-        self._producer = None  # after a fatal error it does not heal; nor does it keep what it has
-        first = errors[0] if errors else _NO_ANSWER
-        reason = f"{cause_of(first)} {self._last_trouble.cause}".rstrip()
-        return left, _Refusal(_TROUBLES.get(first.code(), "other"), reason, len(left))
+            left.update(dict.fromkeys(left, error.args[0]))
+        return left
 
-    def _produced(self, letter: Letter, index: int, delivered: Delivered) -> bool:
+    def _produced(self, producer: Producer, letter: Letter, delivered: Delivered) -> bool:
         """Hand a letter to the client; False if its queue is full."""
-        assert self._producer is not None  # noqa: S101  made before
         try:
-            self._producer.produce(
+            producer.produce(
                 self._topic,
                 letter.value,
                 key=letter.key,
                 headers=letter.headers,
-                on_delivery=lambda error, _: delivered(index, error),
+                on_delivery=lambda error, _: delivered(error),
                 partition=letter.partition if self._by_partition else -1,
             )
         except BufferError:
             return False
         return True
+
+
+def _too_large(left: Mapping[int, KafkaError]) -> Collection[int]:
+    """Return which of the letters that were not acknowledged are too large for the topic."""
+    return {index for index, error in left.items() if _TROUBLES.get(error.code()) == "too-large"}
 
 
 def _producer_options(kafka: KafkaConfig, on_error: LastTrouble) -> dict[str, Any]:

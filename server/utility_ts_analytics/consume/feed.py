@@ -15,8 +15,9 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.buffering.intake import IntakeSession
 from utility_ts_analytics.clock import Clock
 from utility_ts_analytics.consume.claims import Claim
-from utility_ts_analytics.consume.dead_letters import DeadLetterTopic, letters_of
+from utility_ts_analytics.consume.dead_letters import DeadLetterTopic
 from utility_ts_analytics.consume.group import GroupMember
+from utility_ts_analytics.consume.letters import letters_of
 from utility_ts_analytics.consume.open_pieces import OpenPieces
 from utility_ts_analytics.consume.pieces import Piece, Reshape
 from utility_ts_analytics.consume.rules import Rules

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as ClientMessage
 
 from utility_ts_analytics.clock import Clock
@@ -20,6 +20,8 @@ from utility_ts_analytics.config import KafkaConfig
 from utility_ts_analytics.consume.claims import Claim
 from utility_ts_analytics.consume.consumer_options import consumer_options
 from utility_ts_analytics.consume.pieces import Message
+from utility_ts_analytics.consume.starts import Starts
+from utility_ts_analytics.consume.topic_facts import TopicFacts
 from utility_ts_analytics.sinks.kafka.client import ClientThread, cause_of
 from utility_ts_analytics.sinks.kafka.messages import Headers
 
@@ -27,6 +29,13 @@ MESSAGES_MAX: Final = 10_000
 """Most messages of one poll."""
 
 _SAME_TROUBLE_S: Final = 30.0
+
+_OUT_OF_RANGE: Final = {
+    KafkaError._AUTO_OFFSET_RESET: "",
+    KafkaError._LOG_TRUNCATION: "brokers have lost the end of the log",
+}
+"""The client stops reading a partition whose next offset the log does not have; by the code, why
+all of the partition has to be read again."""
 
 Release = Callable[[Sequence[Claim]], Coroutine[None, None, None]]
 """Finishes what is in flight of claims that go to another consumer, in bounded time."""
@@ -73,6 +82,7 @@ class GroupMember:
         self._committing = ClientThread("kafka-commit")
         self._logged: dict[str, float] = {}
         self._consumer = Consumer(consumer_options(kafka, group, self._note_error))
+        self._starts = Starts(self._consumer, TopicFacts(kafka, topic, clock), topic, clock)
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -150,20 +160,22 @@ class GroupMember:
     def _poll(self, wait_s: float, bytes_max: int) -> list[Message]:
         # One by one: only so is a message returned after the callbacks of a rebalance that came
         # before it, and gets the claim under which it was read.
+        for placed in self._starts.place(self._claims.values()):
+            self._claims[placed.partition] = placed
+            self._read_from(placed.partition, placed.next_offset)
+            self._consumer.resume([TopicPartition(self._topic, placed.partition)])
         found: list[Message] = []
         size_bytes = 0
         message = self._consumer.poll(wait_s)
         while message is not None:
             error = message.error()
+            claim = self._claims.get(message.partition() or 0)
             if error is not None:
-                self._note_error(error)
-                if error.fatal():
-                    raise FatalClientError(cause_of(error))
-            elif (claim := self._claims.get(message.partition() or 0)) is not None:
+                self._take_error(claim, error)
+            elif claim is not None and claim.placed:
                 read = _message(claim, message)
-                if claim.next_offset is None:
-                    claim.next_offset = read.offset
                 if read.offset < self._ends.get(claim.partition, math.inf):
+                    claim.position = read.offset + 1
                     found.append(read)
                     size_bytes += read.size_bytes
             if size_bytes >= bytes_max or len(found) >= MESSAGES_MAX:
@@ -171,21 +183,43 @@ class GroupMember:
             message = self._consumer.poll(0)
         return found
 
+    def _take_error(self, claim: Claim | None, error: KafkaError) -> None:
+        if error.fatal():
+            raise FatalClientError(cause_of(error))
+        if claim is not None and error.code() in _OUT_OF_RANGE:
+            claim.placed, claim.again = False, _OUT_OF_RANGE[error.code()]
+        else:
+            self._note_error(error)
+
+    def _read_from(self, partition: int, offset: int | None) -> None:
+        if offset is None:  # it is not known yet, and nothing is read
+            return
+        place = TopicPartition(self._topic, partition, offset)
+        try:
+            self._consumer.seek(place)
+        except KafkaException:  # the client reads nothing of it since `_OUT_OF_RANGE`
+            self._consumer.incremental_unassign([place])
+            self._consumer.incremental_assign([place])
+
     def _read_again(self, which: Callable[[int], bool]) -> None:
         for partition, claim in list(self._claims.items()):
             if claim.held or not which(partition):
                 continue
-            self._claims[partition] = Claim(partition, claim.next_offset)
-            if claim.next_offset is not None:
-                self._consumer.seek(TopicPartition(self._topic, partition, claim.next_offset))
+            self._claims[partition] = Claim(partition, claim.next_offset, claim.progress)
+            self._read_from(partition, claim.next_offset)
 
     def _partitions(self, which: Callable[[int], bool]) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, number) for number in self._claims if which(number)]
+        placed = [claim.partition for claim in self._claims.values() if claim.placed]
+        return [TopicPartition(self._topic, number) for number in placed if which(number)]
 
     def _assigned(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.rebalances += 1
         for one in partitions:
             self._claims[one.partition] = Claim(one.partition)
+        # Nothing is read before it is known where to begin (`Starts`).
+        places = [TopicPartition(self._topic, one.partition, OFFSET_END) for one in partitions]
+        self._consumer.incremental_assign(places)
+        self._consumer.pause(places)
         _log.info("partitions were assigned", topic=self._topic, partitions=_numbers(partitions))
 
     def _revoked(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
@@ -243,9 +277,12 @@ class GroupMember:
 
     def _log_once(self, event: str, reason: str) -> None:
         now_s = self._clock.monotonic_s()
-        if now_s - self._logged.get(reason, -_SAME_TROUBLE_S) >= _SAME_TROUBLE_S:
-            self._logged = {reason: now_s}
+        lately = {
+            told: at_s for told, at_s in self._logged.items() if now_s - at_s < _SAME_TROUBLE_S
+        }
+        if reason not in lately:
             _log.warning(event, topic=self._topic, reason=reason)
+        self._logged = {reason: now_s, **lately}
 
 
 def _message(claim: Claim, message: ClientMessage) -> Message:

@@ -7,6 +7,7 @@ group has lately found in a message of the partition; each commit carries that n
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -33,6 +34,8 @@ from utility_ts_analytics.sinks.kafka.topic import LogTopic
 
 INTERVAL_S: Final = 3.0
 _ANSWER_S: Final = 5.0
+_TOLD_MS: Final = 86_400_000
+"""So long a loss is a warning; the metric keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,16 @@ class Lag:
         rows: Estimate of the records in them, >= 0: as many in each as the group has lately found
             in the messages of this partition; None while it has committed none.
         seconds: Age of what was stored last, >= 0; 0 without lag.
+        lost: Messages that were deleted before they were stored, in all, >= 0, as the group has
+            committed it; offsets without a message count too.
+        lost_ms: When that was seen last, milliseconds since 1970; 0 if nothing was lost.
     """
 
     messages: int
     rows: int | None
     seconds: float
+    lost: int = 0
+    lost_ms: int = 0
 
 
 Lags = Mapping[str, Mapping[int, Lag]]
@@ -102,11 +110,24 @@ class LogWatch:
         return self._troubles
 
     def warnings(self) -> list[str]:
-        """Return one line per dead-letter topic that may stop partitions, or lose letters."""
-        return [
+        """Return one line per loss of the last day, and per dead-letter topic in trouble."""
+        letters = [
             f"the next refused record of {stream} may stop its partition, or be lost: {trouble}"
             for stream, trouble in self.letter_troubles.items()
         ]
+        return [*self._losses(), *letters]
+
+    def _losses(self) -> Iterator[str]:
+        since_ms = self._clock.wall_ns() / 1e6 - _TOLD_MS
+        for stream, partitions in self.lags.items():
+            for number, lag in partitions.items():
+                if lag.lost and lag.lost_ms > since_ms:
+                    last = datetime.fromtimestamp(lag.lost_ms / 1000, UTC)
+                    yield (
+                        f"the log has deleted {lag.lost} messages of {stream}, partition {number},"
+                        f" before they were stored, the last before {last:%Y-%m-%dT%H:%M:%SZ}: see"
+                        " docs/LOG.md"
+                    )
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -177,7 +198,9 @@ class LogWatch:
             since_ms = max(progress.until_ms, self._caught_up_ms.get(place, 0.0))
             seconds = max(0.0, now_ms - since_ms) / 1000 if messages and since_ms else 0.0
             rows = _estimate(messages, progress.rows_per_message)
-            lags[self._topics[one.topic]][one.partition] = Lag(messages, rows, seconds)
+            lags[self._topics[one.topic]][one.partition] = Lag(
+                messages, rows, seconds, progress.lost, progress.lost_ms
+            )
         self.lags = lags
 
     def _committed(self, partitions: list[TopicPartition]) -> dict[_Place, tuple[int, Progress]]:

@@ -86,6 +86,15 @@ LAG_SECONDS = Metric(
     (STREAM, PARTITION),
     per_worker=False,
 )
+LOST = Metric(
+    "ingestion_log_messages_lost_total",
+    "counter",
+    "messages",
+    "Messages of a partition that the log had deleted, by its retention, before they were stored: "
+    "of the whole consumer group, over all of its restarts. Offsets without a message count too.",
+    (STREAM, PARTITION),
+    per_worker=False,
+)
 LETTERS_WAITING = Metric(
     "ingestion_dead_letters_waiting",
     "gauge",
@@ -114,7 +123,7 @@ KAFKA_UP = Metric(
 
 LOG_METRICS: Final = (
     *(MESSAGES_WRITTEN, MESSAGES_READ, REBALANCES, PARTITIONS_ASSIGNED, PARTITIONS_PAUSED),
-    *(LAG_MESSAGES, LAG_ROWS, LAG_SECONDS, LETTERS_WAITING),
+    *(LAG_MESSAGES, LAG_ROWS, LAG_SECONDS, LOST, LETTERS_WAITING),
     *(SHARD_UP, KAFKA_UP, UNDER_REPLICATED),
 )
 """All of them, in the order of `registry.METRICS`."""

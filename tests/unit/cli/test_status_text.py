@@ -176,6 +176,7 @@ LOG = {
     "lag_messages": 12,
     "lag_rows_estimate": 3400,
     "lag_s": 31.5,
+    "lost_messages": 0,
     "partitions": 24,
     "assigned_partitions": 12,
     "paused_partitions": 3,
@@ -220,6 +221,7 @@ def test_consumed_stream_shows_its_lag_its_partitions_and_the_topics() -> None:
     ("log", "line"),
     [
         ({"lag_rows_estimate": None}, "log 12 messages wait, rows not known, for 32 s"),
+        ({"lost_messages": 1200}, "1,200 messages DELETED BEFORE STORED"),
         ({"letters_waiting": {"missing": 2}}, "letters 0 kept, 2 WAIT (missing)"),
     ],
 )

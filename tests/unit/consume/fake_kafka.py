@@ -1,10 +1,10 @@
 """Kafka's clients as `consume` uses them, with a log in memory and a coordinator that obeys."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 from utility_ts_analytics.sinks.kafka.messages import Headers
 
@@ -52,24 +52,29 @@ class FakeConsumer:
 
     Attributes:
         values: The log: the values of each partition.
+        lows: Lowest offset of each partition; values before it are deleted.
+        topic_id: Of the topic.
         positions: Next offset to return, of each assigned partition.
         paused: Partitions of which nothing is returned.
-        committed: Offset and metadata that the coordinator has, by partition.
-        events: What happened, in order: `commit 0:3`, `seek 0:1`, `assign 0`, `revoke 0`, ...
+        commits: Offset and metadata that the coordinator has, by partition.
+        events: What happened, in order: `commit 0:3`, `begin 0:0`, `seek 0:1`, `assign 0`, ...
         polls: How many there were.
         refusal: Why the coordinator refuses commits; None if it does not.
     """
 
     def __init__(self, partitions: int) -> None:
         self.values: list[list[bytes | None]] = [[] for _ in range(partitions)]
+        self.lows = [0] * partitions
+        self.topic_id = "first"
         self.positions: dict[int, int] = {}
         self.paused: set[int] = set()
-        self.committed: dict[int, tuple[int, str]] = {}
+        self.commits: dict[int, tuple[int, str]] = {}
         self.events: list[str] = []
         self.polls = 0
         self.refusal: KafkaError | None = None
         self._callbacks: dict[str, Callable[[Any, Sequence[TopicPartition]], None]] = {}
         self._told: list[Event | FakeMessage] = []
+        self._stopped: set[int] = set()
         self._lock = threading.Lock()
 
     # What a test does
@@ -78,12 +83,7 @@ class FakeConsumer:
         self.values[partition] += values
 
     def assign(self, *partitions: int) -> None:
-        def happen() -> None:
-            for number in partitions:
-                self.positions[number] = self.committed.get(number, (0, ""))[0]
-            self._call("on_assign", partitions)
-
-        self._tell(happen)
+        self._tell(lambda: self._call("on_assign", partitions))
 
     def revoke(self, *partitions: int) -> None:
         self._tell(lambda: self._leave("on_revoke", partitions))
@@ -96,7 +96,13 @@ class FakeConsumer:
             self._told.append(FakeMessage(0, 0, None, error))
 
     def offsets(self) -> dict[int, int]:
-        return {number: offset for number, (offset, _) in self.committed.items()}
+        return {number: offset for number, (offset, _) in self.commits.items()}
+
+    def make_anew(self, topic_id: str, *values: bytes | None) -> None:
+        """Delete the topic and make it again; partition 0 has other messages."""
+        self.values = [list(values), *([] for _ in self.values[1:])]
+        self.lows = [0] * len(self.values)
+        self.topic_id = topic_id
 
     # What the client does
 
@@ -111,7 +117,13 @@ class FakeConsumer:
                 return told
             told()
         for number, offset in self.positions.items():
-            if number not in self.paused and offset < len(self.values[number]):
+            if number in self.paused | self._stopped or offset == OFFSET_END:
+                continue
+            if not self.lows[number] <= offset <= len(self.values[number]):
+                self._stopped.add(number)
+                error = KafkaError(KafkaError._AUTO_OFFSET_RESET, "out of range")
+                return FakeMessage(number, offset, None, error)
+            if offset < len(self.values[number]):
                 self.positions[number] += 1
                 return FakeMessage(number, offset, self.values[number][offset])
         threading.Event().wait(min(wait_s, _POLL_S))
@@ -124,16 +136,32 @@ class FakeConsumer:
         self.paused -= {one.partition for one in places}
 
     def seek(self, place: TopicPartition) -> None:
-        self.events.append(f"seek {place.partition}:{place.offset}")
+        if place.partition in self._stopped:
+            raise KafkaException(KafkaError(KafkaError._STATE, "Erroneous state"))
+        begins = self.positions[place.partition] == OFFSET_END
+        self.events.append(f"{'begin' if begins else 'seek'} {place.partition}:{place.offset}")
         self.positions[place.partition] = place.offset
+
+    def incremental_assign(self, places: list[TopicPartition]) -> None:
+        self.positions |= {one.partition: one.offset for one in places}
+
+    def incremental_unassign(self, places: list[TopicPartition]) -> None:
+        self._stopped -= {one.partition for one in places}
+
+    def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        nothing = (-1001, "")
+        return [
+            TopicPartition(TOPIC, one.partition, *self.commits.get(one.partition, nothing))
+            for one in places
+        ]
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
         assert not asynchronous
         if self.refusal is not None:
             raise KafkaException(self.refusal)
         for one in offsets:
-            before = self.committed.get(one.partition)
-            self.committed[one.partition] = one.offset, one.metadata or ""
+            before = self.commits.get(one.partition)
+            self.commits[one.partition] = one.offset, one.metadata or ""
             if before is None or before[0] != one.offset:
                 self.events.append(f"commit {one.partition}:{one.offset}")
         return offsets
@@ -161,6 +189,30 @@ class FakeConsumer:
     def _call(self, callback: str, partitions: Sequence[int]) -> None:
         self._callbacks[callback](self, [TopicPartition(TOPIC, one) for one in partitions])
         self.events += [f"{callback.removeprefix('on_')} {number}" for number in partitions]
+
+
+class FakeFacts:
+    """What brokers say of the topic.
+
+    Args:
+        consumer: Has the log.
+
+    Attributes:
+        away: Whether no broker answers.
+    """
+
+    def __init__(self, consumer: FakeConsumer) -> None:
+        self._consumer = consumer
+        self.away = False
+
+    def topic_id(self) -> str:
+        return self._consumer.topic_id
+
+    def bounds(self, partitions: Collection[int]) -> Mapping[int, tuple[int, int]]:
+        if self.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "no answer"))
+        log = self._consumer
+        return {number: (log.lows[number], len(log.values[number])) for number in partitions}
 
 
 class FakeProducer:

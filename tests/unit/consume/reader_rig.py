@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.consume.fake_kafka import TOPIC, FakeConsumer, FakeProducer
+from tests.unit.consume.fake_kafka import TOPIC, FakeConsumer, FakeFacts, FakeProducer
 from tests.unit.delivery.lane_rig import GatedSink, settler_of
 
 from utility_ts_analytics.buffering.block import Failure
@@ -57,12 +57,14 @@ class Rig:
     Attributes:
         sinks: What each database is sent.
         consumer: Kafka's client.
+        facts: What brokers say of the topic.
         producer: The one of the dead-letter topic.
         ended: Tasks that ended before they should.
     """
 
     def __init__(self, databases: int, ends: dict[int, int]) -> None:
         self.consumer = FakeConsumer(partitions=3)
+        self.facts = FakeFacts(self.consumer)
         self.producer = FakeProducer()
         self.sinks = [GatedSink() for _ in range(databases)]
         self.ended: list[asyncio.Task[None]] = []
@@ -177,6 +179,7 @@ def with_reader(
     """Run an asynchronous check beside a reader that has joined its group, then stop it."""
     rig = Rig(databases, ends)
     monkeypatch.setattr(group, "Consumer", lambda _options: rig.consumer)
+    monkeypatch.setattr(group, "TopicFacts", lambda *_: rig.facts)
     monkeypatch.setattr(dead_letters, "Producer", lambda _options: rig.producer)
     monkeypatch.setattr(dead_letters, "_BACKOFF", Backoff(0.001, 0.001))
 

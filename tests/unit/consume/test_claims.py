@@ -6,24 +6,29 @@ from utility_ts_analytics.consume.claims import Claim, Progress
 
 
 @pytest.mark.parametrize(
-    "progress", [Progress(), Progress(1_700_000_000_123), Progress(5, 0.0), Progress(5, 1234.25)]
+    "progress",
+    [Progress(), Progress(1_700_000_000_123), Progress(5, 1234.25, "id", lost=3, lost_ms=7)],
 )
 def test_progress_is_read_as_it_was_written(progress: Progress) -> None:
     assert Progress.parse(progress.text()) == progress
 
 
-@pytest.mark.parametrize("text", [None, "", "somebody's", "x 1.0", "-5 1.0"])
+@pytest.mark.parametrize("text", [None, "", "somebody's", "7", '{"lost":"many"}'])
 def test_of_a_commit_of_others_nothing_is_known(text: str | None) -> None:
     assert Progress.parse(text) == Progress()
 
 
-@pytest.mark.parametrize("rows", ["", "nan", "1.2.3", "-1"])
-def test_a_broken_mean_is_none(rows: str) -> None:
-    assert Progress.parse(f"7 {rows}") == Progress(7)
-
-
 def test_a_new_claim_knows_no_rows() -> None:
     assert Claim(0).progress == Progress()
+
+
+def test_a_claim_goes_on_from_what_was_committed() -> None:
+    known = Progress(5, 1234.25, "id", lost=3, lost_ms=7)
+    claim = Claim(0, 2, known)
+    assert claim.progress == known
+    claim.until_ms = 9
+    claim.note_rows(4, 2)
+    assert claim.progress == Progress(9, 2.0, "id", lost=3, lost_ms=7)
 
 
 def test_mean_is_of_the_last_messages() -> None:

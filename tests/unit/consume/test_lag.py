@@ -14,6 +14,7 @@ from utility_ts_analytics.buffering.block import Failure
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.config import parse_config
 from utility_ts_analytics.consume import lag
+from utility_ts_analytics.consume.claims import Progress
 from utility_ts_analytics.consume.lag import INTERVAL_S, Lag, LogWatch
 from utility_ts_analytics.sinks.kafka.topic import TopicLook
 
@@ -158,7 +159,7 @@ def test_before_the_first_answer_nothing_is_ready_and_nothing_known(rig: Rig) ->
 
 def test_lag_is_what_is_behind_the_committed_offset(rig: Rig) -> None:
     rig.brokers.ends = {(METERS, 0): 110, (METERS, 1): 7}
-    rig.brokers.committed_at = {(METERS, 0): (100, f"{NOW_MS - 20_000} 250.00")}
+    rig.brokers.committed_at = {(METERS, 0): (100, Progress(NOW_MS - 20_000, 250.0).text())}
 
     def look() -> None:
         assert rig.watch.reasons() == []
@@ -177,9 +178,23 @@ def test_messages_that_are_deleted_do_not_wait(rig: Rig) -> None:
     run(rig, lambda: lag_of(rig).messages == 20 or pytest.fail(str(lag_of(rig))))
 
 
+def test_loss_is_told_as_it_was_committed_and_warned_of_for_a_day(rig: Rig) -> None:
+    rig.brokers.committed_at = {
+        (METERS, 0): (5, Progress(lost=7, lost_ms=NOW_MS - 86_000_000).text()),
+        (METERS, 1): (5, Progress(lost=9, lost_ms=NOW_MS - 87_000_000).text()),
+    }
+
+    def look() -> None:
+        assert (lag_of(rig).lost, lag_of(rig, 1).lost) == (7, 9)
+        [warning] = rig.watch.warnings()
+        assert warning.startswith("the log has deleted 7 messages of meter_usage, partition 0,")
+
+    run(rig, look)
+
+
 def test_age_counts_from_when_nothing_waited(rig: Rig) -> None:
     rig.brokers.ends = {(METERS, 0): 5}
-    rig.brokers.committed_at = {(METERS, 0): (5, f"{NOW_MS - 3_600_000} 1.00")}
+    rig.brokers.committed_at = {(METERS, 0): (5, Progress(NOW_MS - 3_600_000, 1.0).text())}
 
     def caught_up() -> None:
         assert lag_of(rig) == Lag(0, 0, 0.0)

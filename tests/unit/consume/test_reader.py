@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError
 from tests.unit.consume.reader_rig import STORED, Rig, reading, with_reader
 
 from utility_ts_analytics.buffering.block import Failure
+from utility_ts_analytics.consume.claims import Progress
 from utility_ts_analytics.consume.group import FatalClientError
 from utility_ts_analytics.consume.reader import Reader
 from utility_ts_analytics.sinks.contract import RetryLater
@@ -26,7 +27,8 @@ def test_nothing_is_committed_before_its_rows_are_stored(monkeypatch: pytest.Mon
         assert rig.sent() == ["a", "b", "c"]
 
     rig = with_reader(monkeypatch, check)
-    assert rig.consumer.committed[0] == (3, "1002 1.00")  # of the last message; 3 rows in 3
+    offset, text = rig.consumer.commits[0]
+    assert (offset, Progress.parse(text)) == (3, Progress(1002, 1.0, "first"))  # 3 rows in 3
 
 
 def test_messages_without_a_record_are_committed_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +50,7 @@ def test_stop_settles_what_is_in_flight_and_leaves_the_group(
 
     rig = with_reader(monkeypatch, check)
     proof, stored = "commit 0:0", "commit 0:1"
-    assert rig.consumer.events == ["assign 0", proof, stored, "revoke 0", "close"]
+    assert rig.consumer.events == ["assign 0", "begin 0:0", proof, stored, "revoke 0", "close"]
 
 
 def test_stop_before_the_start_leaves_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +73,8 @@ def test_full_backlog_pauses_and_room_resumes(monkeypatch: pytest.MonkeyPatch) -
     async def check(rig: Rig, reader: Reader) -> None:
         rig.consumer.put(0, *map(large, range(12)))
         rig.consumer.assign(0)
-        await rig.until(lambda: rig.consumer.paused == {0}, "the partition is paused")
-        assert reader.paused_partitions == 1
+        await rig.until(lambda: reader.paused_partitions == 1, "the partition is paused")
+        assert rig.consumer.paused == {0}
         await rig.polled()  # or the coordinator would take the partition away
         rig.open_gates()
         await rig.until(lambda: rig.consumer.offsets() == {0: 12}, "all is committed")
@@ -92,7 +94,8 @@ def test_database_that_is_slow_pauses_only_its_own_partitions(
         rig.consumer.put(1, *map(large, range(12, 24)))
         rig.consumer.assign(0, 1)
         await rig.until(lambda: rig.consumer.offsets().get(1) == 12, "the other is committed")
-        await rig.until(lambda: rig.consumer.paused == {0}, "the partition is paused")
+        await rig.until(lambda: reader.paused_partitions == 1, "the partition is paused")
+        assert rig.consumer.paused == {0}
         rig.open_gates(0)
         await rig.until(lambda: rig.consumer.offsets() == {0: 12, 1: 12}, "all is committed")
 
@@ -102,12 +105,13 @@ def test_database_that_is_slow_pauses_only_its_own_partitions(
 def test_partition_that_comes_while_its_database_is_full_is_paused_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def check(rig: Rig, _: Reader) -> None:
+    async def check(rig: Rig, reader: Reader) -> None:
         rig.consumer.put(0, *map(large, range(12)))
         rig.consumer.put(1, reading("late"))
         rig.consumer.assign(0)
-        await rig.until(lambda: rig.consumer.paused == {0}, "the partition is paused")
+        await rig.until(lambda: reader.paused_partitions == 1, "the partition is paused")
         rig.consumer.assign(1)
+        await rig.until(lambda: "begin 1:0" in rig.consumer.events, "the other has come")
         await rig.until(lambda: rig.consumer.paused == {0, 1}, "so is the other")
         rig.open_gates()
         await rig.until(lambda: rig.consumer.offsets() == {0: 12, 1: 1}, "all is committed")

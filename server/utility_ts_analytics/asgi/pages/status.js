@@ -5,7 +5,8 @@
 const POLL_MS = 1000, HIDDEN_POLL_MS = 10000, TIMEOUT_MS = 4000, LOST_MS = 3500;
 const CURVE_S = 300, STUCK_S = 20;
 // The thresholds of infra/prometheus/rules/alerts.yml.
-const FILL_MAX = 0.9, REFUSED_SHARE_MAX = 0.05, WAL_LAG_MAX = 100, P99_MS_MAX = 10000, LOG_LAG_S_MAX = 900;
+const FILL_MAX = 0.9, REFUSED_SHARE_MAX = 0.05, WAL_LAG_MAX = 100, P99_MS_MAX = 10000, LOG_LAG_S_MAX = 900,
+  LOSS_S_MAX = 86400;
 const LEVELS = ["ok", "note", "bad"];
 const STATUSES = {
   200: "stored", 202: "kept on disk", 400: "refused", 401: "no valid token", 403: "foreign origin", 404: "no such path", 405: "wrong method",
@@ -136,6 +137,12 @@ function lag(log) {
   if (!log.lag_messages) return { level: "", text: "nothing" };
   const level = log.lag_s > LOG_LAG_S_MAX ? "note" : "";
   return { level, text: `${plural(log.lag_messages, "message")}, ${waitingRows(log)}, for ${duration(log.lag_s)}` };
+}
+
+function lost(log, now) {
+  if (!log.lost_messages) return { level: "", text: "nothing" };
+  const age = now - log.last_lost_at;
+  return { level: age < LOSS_S_MAX ? "bad" : "", text: `${plural(log.lost_messages, "message")}, the last ${duration(age)} ago` };
 }
 
 function partitions(log) {
@@ -349,15 +356,16 @@ function showStream(name, stream, now) {
   say(part("retries"), "", plural(stream.retries, "time"));
   say(part("last-stored"), "", stream.last_stored_at ? `${duration(now - stream.last_stored_at)} ago` : "never");
   say(part("stored-rows"), "", `${count(stream.stored_rows)} of ${count(stream.received_rows)}`);
-  showLog(element, part, stream);
+  showLog(element, part, stream, now);
   showTables(part, stream);
 }
 
-function showLog(element, part, stream) {
+function showLog(element, part, stream, now) {
   for (const fact of element.querySelectorAll("[data-is=log]")) fact.hidden = !stream.log;
   if (!stream.log) return;
-  const waits = lag(stream.log), kept = letters(stream);
+  const waits = lag(stream.log), gone = lost(stream.log, now), kept = letters(stream);
   say(part("lag"), waits.level, waits.text);
+  say(part("lost"), gone.level, gone.text);
   say(part("partitions"), "", partitions(stream.log));
   say(part("letters"), kept.level, kept.text);
 }

@@ -22,9 +22,10 @@
       fallback_lanes (lanes that use the fallback: their breaker is open), last_stored_at
       messages_written  only of a stream that goes to Kafka
       log            only of a stream that is consumed: lag_messages, lag_rows_estimate (null: not
-                     known), lag_s (the largest of its partitions), partitions (of the topic);
-                     assigned_partitions, paused_partitions, messages_read, rebalances of this
-                     service; letters_waiting{reason}: refused records that cannot be kept
+                     known), lag_s (the largest of its partitions), lost_messages (that the log
+                     deleted before they were stored), last_lost_at (null: never), partitions (of
+                     the topic); assigned_partitions, paused_partitions, messages_read, rebalances
+                     of this service; letters_waiting{reason}: refused records that cannot be kept
       now            received_, stored_, refused_rows_per_s, requests_per_s: over the last 5 s
       last_minute    requests, requests_by_code{}, received_rows, refused_by_reason{} (rejected and
                      failed rows), refused_share (0..1 of received), request_p50_ms,
@@ -171,6 +172,7 @@ def _log_samples(
     yield log_metrics.LAG_MESSAGES.name, {p: float(lag.messages) for p, lag in lag_of.items()}
     yield log_metrics.LAG_ROWS.name, {place: float(number) for place, number in rows.items()}
     yield log_metrics.LAG_SECONDS.name, {place: lag.seconds for place, lag in lag_of.items()}
+    yield log_metrics.LOST.name, {place: float(lag.lost) for place, lag in lag_of.items()}
 
 
 def _workers_by_state(alive: Sequence[WorkerState], streams: Sequence[str]) -> Samples:
@@ -195,6 +197,8 @@ def _log(words: Words, lags: Mapping[int, Lag]) -> dict[str, Json]:
         "lag_messages": sum(lag.messages for lag in lags.values()),
         "lag_rows_estimate": sum(known) if len(known) == len(rows) else None,
         "lag_s": round(max((lag.seconds for lag in lags.values()), default=0.0), 1),
+        "lost_messages": sum(lag.lost for lag in lags.values()),
+        "last_lost_at": max((lag.lost_ms for lag in lags.values()), default=0) / 1000 or None,
         "partitions": len(lags),
         "assigned_partitions": _one(words, log_metrics.PARTITIONS_ASSIGNED),
         "paused_partitions": _one(words, log_metrics.PARTITIONS_PAUSED),

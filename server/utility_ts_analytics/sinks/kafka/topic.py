@@ -98,16 +98,31 @@ class LogTopic:
         """Look at the topic now.
 
         Args:
-            timeout_s: Of each of two or three questions, seconds, > 0.
+            timeout_s: Of each of two or three questions, seconds, > 0; one without an answer is
+                asked again.
         """
         with self._lock:
             try:
-                found = self._look(timeout_s)
+                found = self._look_twice(timeout_s)
             except _FAILURES as error:
                 found = TopicLook(self._failure_of(error))
         if found.failure is None and not self.partitions:
             self.partitions = found.replication.partitions
         return found
+
+    def _look_twice(self, timeout_s: float) -> TopicLook:
+        """Look again after a time-out, with another client.
+
+        A client sends such questions to the broker that it takes for the controller. If that one
+        has gone, librdkafka 2.16 waits for it for minutes, and tries to connect without a pause.
+        """
+        try:
+            return self._look(timeout_s)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._TIMED_OUT:
+                raise
+        self._client = None
+        return self._look(timeout_s)
 
     def _look(self, timeout_s: float) -> TopicLook:
         client = self._client_now()

@@ -185,7 +185,7 @@ def test_only_the_overall_state_is_announced_and_nothing_moves_unasked(seen: Sta
 LOG: dict[str, Any] = {
     **{"lag_messages": 0, "lag_rows_estimate": 0, "lag_s": 0.0, "partitions": 24},
     **{"assigned_partitions": 12, "paused_partitions": 0, "messages_read": 5678, "rebalances": 1},
-    "letters_waiting": {},
+    **{"letters_waiting": {}, "lost_messages": 0, "last_lost_at": None},
 }
 TOPIC: dict[str, Any] = {
     **{"stream": METERS, "partitions": 24, "replicas": 3, "in_sync_min": 3},
@@ -238,6 +238,12 @@ def test_consumed_stream_shows_lag_partitions_and_topics(seen: StatusPage) -> No
             "lag",
             "1 message, rows not known, for 15 min",
             "note",
+        ),
+        (
+            {"lost_messages": 1200, "last_lost_at": FACTS["now"] - 60},
+            "lost",
+            "1,200 messages, the last 60 s ago",
+            "ok",  # a warning of the service says it
         ),
         ({"paused_partitions": 4}, "partitions", "12 of 24 here, 4 paused; 1 rebalance", "ok"),
         (

@@ -119,6 +119,13 @@ def test_lag_of_a_stream_is_the_sum_of_its_partitions_and_the_largest_age(tmp_pa
     assert log_of(totals, {0: Lag(3, None, 1.0), 1: Lag(2, 10, 7.0)})["lag_rows_estimate"] is None
 
 
+def test_loss_of_a_stream_is_the_sum_of_its_partitions_and_the_last_time(tmp_path: Path) -> None:
+    totals = totals_with(tmp_path, {})
+    log = log_of(totals, {0: Lag(0, 0, 0.0, 3, 1_500), 1: Lag(0, 0, 0.0, 4, 7_500)})
+    assert (log["lost_messages"], log["last_lost_at"]) == (7, 7.5)
+    assert log_of(totals, {0: Lag(0, 0, 0.0)})["last_lost_at"] is None
+
+
 def test_partition_without_an_estimate_has_no_series() -> None:
     lags = {STREAM: {0: Lag(3, None, 1.0), 1: Lag(2, 10, 7.0)}}
     figures = scrape_figures(

@@ -3,7 +3,7 @@
 from tests.unit.consume.log_rig import message
 
 from utility_ts_analytics.consume.claims import Claim
-from utility_ts_analytics.consume.dead_letters import letters_of
+from utility_ts_analytics.consume.letters import CUT_BYTES, Letter, cut, letters_of
 from utility_ts_analytics.consume.pieces import Message, Reshape, pieces_of
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.sinks.kafka.messages import head_of, headers_of
@@ -46,3 +46,23 @@ def test_letter_that_is_refused_again_keeps_its_first_place() -> None:
     _, first = letter_of(message(b"one", offset=7, claim=Claim(3), key=b"k"), 1)
     again = message(b"one", offset=99, headers=list(first.items()), key=b"k")
     assert letter_of(again, 1) == (b"one", first)
+
+
+def test_letter_that_is_cut_says_so_and_no_part_of_it_is_large() -> None:
+    value = b"0123456789" * 100_000
+    whole = Letter(b"k" * 5_000, value, [("dead-letter-topic", b"t" * 5_000), ("none", None)], 3)
+    short = cut(whole)
+    assert (short.value, short.partition) == (value[:CUT_BYTES], 3)
+    assert short.key == b"k" * 1024
+    assert dict(short.headers) == {
+        "dead-letter-size": b"1000000",
+        "dead-letter-topic": b"t" * 1024,
+        "none": None,
+    }
+    assert cut(short) == short
+
+
+def test_letter_that_was_cut_keeps_its_size_when_it_is_refused_again() -> None:
+    _, first = letter_of(message(b"one", offset=7, claim=Claim(3), key=b"k"), 1)
+    again = message(b"one", headers=[*first.items(), ("dead-letter-size", b"900")], key=b"k")
+    assert letter_of(again, 1)[1] == {**first, "dead-letter-size": b"900"}
