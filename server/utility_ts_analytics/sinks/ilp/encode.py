@@ -49,10 +49,10 @@ def escape_table(table: str) -> bytes:
 
 def row_encoder(table: str) -> RowEncoder:
     """Return the fastest encoder there is for rows of `table`; errors as `escape_table`."""
+    escaped_table = escape_table(table)
     ilp_lines = native.ilp_lines
     if ilp_lines is None:
         return client_encoder(table)
-    escaped_table = escape_table(table)
     return lambda rows: ilp_lines(rows, escaped_table)
 
 
