@@ -5,6 +5,8 @@ and ends when all acknowledged rows are there, or none has come for a while; the
 compared with the answers. A row that got a 2xx and is not in the table is lost.
 """
 
+import argparse
+import http.client
 import statistics
 import sys
 import time
@@ -30,6 +32,8 @@ from loadtest.peers.ways import (
 from loadtest.processes import MIB, ProcessFigures, cpu_spent_s, family, wait_until
 from loadtest.readings import Body
 from loadtest.stored import COUNT_SQL, TABLE
+
+from utility_ts_analytics.records import native
 
 _BODY_ROWS = (1, 10, 100, 5_000, 50_000)
 _QUIET_S = 12.0
@@ -108,7 +112,11 @@ class Load:
                     bodies.append(Body(file.tell(), file.write(text), body_rows))
 
     def turn(self, name: str, way: Way) -> Turn:
-        """Post every body once, wait for the rows, and compare the table with the answers."""
+        """Post every body once, wait for the rows, and compare the table with the answers.
+
+        Raises:
+            RuntimeError: A post got no answer, or rows come for too long.
+        """
         bodies = self._bodies[way.arrays]
         self._database.truncate(TABLE)
         ledger = Ledger()
@@ -117,13 +125,11 @@ class Load:
             account.begin(1)
         pids = (way.pid, self._questdb_pid)
         before = [family(pid) for pid in pids]
-        run = post_bodies(
-            self._paths[way.arrays],
-            bodies,
-            way.target,
-            connections=self._connections,
-            patient=True,
-        )
+        path, connections = self._paths[way.arrays], self._connections
+        try:
+            run = post_bodies(path, bodies, way.target, connections=connections, patient=True)
+        except (OSError, http.client.HTTPException) as error:
+            raise RuntimeError(f"{name} gave a post no answer: {error}") from error
         accepted = 0
         for answer in run.answers:
             if name == SERVICE:
@@ -214,12 +220,13 @@ def line(name: str, body_rows: int, turns: Sequence[Turn]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 1 if the service broke a promise."""
+    """Measure and print; 1 if the service broke a promise, or a way could not be measured."""
     parser = command_parser(
         "peers",
         "Measure the service next to a small application with asyncpg and next to Telegraf, in"
         " turns: rows accepted, stored, lost and doubled, times of posts, CPU per row. Exit code 1:"
-        " rows that the service acknowledged are not in its table once, as sent.",
+        " rows that the service acknowledged are not in its table once, as sent, or a post got no"
+        " answer.",
         example="--body-rows 5000 --rounds 1 --telegraf ./telegraf",
     )
     counts = {
@@ -234,6 +241,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     telegraf = found_telegraf(given.telegraf)
     if telegraf is None:
         print(f"peers: {HOW_TO_GET_TELEGRAF}", file=sys.stderr)
+    if native.ilp_lines is None:
+        print("peers: installed without a C compiler, the service takes more CPU", file=sys.stderr)
+    try:
+        broken = _compare(given, telegraf)
+    except RuntimeError as error:
+        broken = [str(error)]
+    for text in broken:
+        print(f"peers: {text}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _compare(given: argparse.Namespace, telegraf: Path | None) -> list[str]:
+    """Measure and print; return the promises that the service broke."""
     broken: list[str] = []
     peaks_mib: dict[str, float] = {}
     with own_questdb("peers-") as own, running_ways(own, telegraf) as ways:
@@ -254,9 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             peaks_mib = {name: taken[-1].peak_mib for name, taken in turns.items()}
     shown = "; ".join(f"{name} {peak_mib:,.0f} MiB" for name, peak_mib in peaks_mib.items())
     print(f"most memory of a process: {shown}")
-    for text in broken:
-        print(f"peers: {text}", file=sys.stderr)
-    return 1 if broken else 0
+    return broken
 
 
 def _measured(load: Load, ways: Mapping[str, Way], rounds: int) -> dict[str, list[Turn]]:
