@@ -11,6 +11,7 @@ COMMANDS = {
     "bench": ("bench.command", "measure each part of the data path; compare with a baseline"),
     "end-to-end": ("bench.end_to_end", "rows stored per second, next to QuestDB alone"),
     "posts": ("posts", "posts per second and CPU of small posts, next to Granian alone"),
+    "peers": ("peers.command", "the service next to plain asyncpg and Telegraf, with books"),
     "log": ("bench.log", "CPU per row through Kafka: edge, brokers, consume, two shards"),
     "outage": ("outage", "CPU per row into the spool, out of it, and by pgwire, next to ILP"),
     "load": ("load", "rows per second of loading files, next to HTTP and QuestDB alone"),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 from loadtest.database import QuestDBRest
 from loadtest.ledger import KEPT_MAX, STEP, Account, reading_of
 from loadtest.stored import (
@@ -66,6 +67,7 @@ def balance(
     database: QuestDBRest,
     *,
     whole_table: bool = True,
+    event_ids: bool = True,
     page_rows: int = _PAGE_ROWS,
 ) -> Books:
     """Add the comparison of the table with some accounts to the books, and return these.
@@ -79,6 +81,7 @@ def balance(
         accounts: All accounts of a span of time, in the order of their numbers.
         database: Where the table is.
         whole_table: Whether there may be no other rows at any time, or only within that span.
+        event_ids: Whether rows have the event ids that the service derives, or none.
         page_rows: Rows compared at a time, at least.
 
     Raises:
@@ -96,7 +99,7 @@ def balance(
             if last
             else pages[number + 1][0].ts
         )
-        _enter(books, page, stored_between(database, start, end))
+        _enter(books, page, stored_between(database, start, end), event_ids)
     return books
 
 
@@ -132,7 +135,9 @@ def _pages(accounts: Sequence[Account], page_rows: int) -> Iterator[list[Account
         yield page
 
 
-def _enter(books: Books, page: Sequence[Account], stored: Sequence[StoredReading]) -> None:
+def _enter(
+    books: Books, page: Sequence[Account], stored: Sequence[StoredReading], event_ids: bool
+) -> None:
     owners = {
         key: account
         for account in page
@@ -155,7 +160,7 @@ def _enter(books: Books, page: Sequence[Account], stored: Sequence[StoredReading
             seen.add(key)
             account, version = owners[key], _version(row)
             present[account.number] += 1
-            if not _is_right(books, account, key, row):
+            if not _is_right(books, account, row, event_ids):
                 books.wrong += 1
             elif version < account.acknowledged:
                 older[account.number, version] += 1
@@ -193,12 +198,15 @@ def _version(row: StoredReading) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _is_right(books: Books, account: Account, key: Key, row: StoredReading) -> bool:
-    version = _version(row)
+def _is_right(books: Books, account: Account, row: StoredReading, event_ids: bool) -> bool:
+    key, version = (row.ts, row.meter_id), _version(row)
     if not 1 <= version <= account.posted:
         books.find(f"{_name(key)}: not as any version was sent: {row}")
         return False
-    found = differences(expected_row(reading_of(key, version)), row)
+    expected = expected_row(reading_of(key, version))
+    if not event_ids:
+        expected = msgspec.structs.replace(expected, event_id=None)
+    found = differences(expected, row)
     if found:
         books.find(f"{_name(key)}: version {version}: {'; '.join(found)}")
     return not found

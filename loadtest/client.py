@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -59,12 +59,16 @@ def questdb_target(http_port: int) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one body; `retry_after_s` is 0 where it does not ask for a wait."""
+    """The answer to one body; `retry_after_s` is 0 where it does not ask for a wait.
+
+    `taken_s` is from the first byte sent to the last one received.
+    """
 
     body: Body
     status: int
     content: bytes
     retry_after_s: int = 0
+    taken_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,16 @@ class Connection:
         """
         try:
             connected = self._opened()
+            started_s = time.monotonic()
             # A server that answers early closes; its answer can still be read.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._send(connected, file, body)
             with http.client.HTTPResponse(connected, method="POST") as response:
                 response.begin()
                 wait_s = int(response.getheader("retry-after", "0"))
-                answer = Answer(body, response.status, response.read(), wait_s)
+                content = response.read()
+                taken_s = time.monotonic() - started_s
+                answer = Answer(body, response.status, content, wait_s, taken_s)
                 closes = response.will_close
         except (OSError, http.client.HTTPException):
             self.close()

@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -19,10 +18,9 @@ from pathlib import Path
 from loadtest.command_line import Table, add_counts, add_repeated, command_parser
 from loadtest.database import OwnQuestDB, own_questdb
 from loadtest.processes import cpu_spent_s, family, wait_until
+from loadtest.servers import running_asgi
 from loadtest.service import PROJECT, ServiceProcess, ServiceSettings
 from loadtest.stored import COUNT_SQL, TABLE
-
-from utility_ts_analytics.database.embedded_questdb.server_settings import free_ports
 
 _ROWS = (1, 10, 100)
 _CONNECTIONS = (8, 64)
@@ -227,28 +225,10 @@ class _Load:
 
 @contextlib.contextmanager
 def _bare(directory: Path) -> Iterator[Way]:
-    (directory / "bare.py").write_text(_BARE)
-    [port] = free_ports(1)
-    granian = ["granian", "--interface", "asgi", "--loop", "uvloop", "--http", "1", "--no-ws"]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, "-m", *granian, "--workers", "2", "--port", str(port), "bare:app"],
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-    def listens() -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
-    try:
-        wait_until(listens, "the bare application listens", timeout_s=30.0)
-        yield Way(port, process.pid, stores=False)
-    finally:
-        process.terminate()
-        process.wait()
+    application = directory / "bare.py"
+    application.write_text(_BARE)
+    with running_asgi(application, directory / "bare.log") as server:
+        yield Way(server.port, server.pid, stores=False)
 
 
 @contextlib.contextmanager
