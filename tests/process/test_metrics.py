@@ -23,6 +23,7 @@ from utility_ts_analytics.telemetry.log_metrics import (
     LAG_MESSAGES,
     LAG_ROWS,
     LAG_SECONDS,
+    LOST,
     SHARD_UP,
     UNDER_REPLICATED,
 )
@@ -56,6 +57,7 @@ def test_exposed_and_registered_are_the_same(service: RunningService) -> None:
         LAG_MESSAGES,
         LAG_ROWS,
         LAG_SECONDS,
+        LOST,
         SHARD_UP,
         KAFKA_UP,
         UNDER_REPLICATED,
