@@ -4,6 +4,7 @@ Importing takes longer than most commands do. So the processes are forked from o
 what they need, opened nothing and started no thread.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -157,6 +158,11 @@ class _Parent:
         """Return the exit code of a process that has ended, as `Popen.returncode` has it."""
         return self._ask([pid], [])
 
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._process.wait()
+
     def _ask(self, request: Sequence[object], files: Sequence[int]) -> int:
         with self._lock:
             socket.send_fds(self._socket, [json.dumps(request).encode()], files)
@@ -168,7 +174,9 @@ class _Parent:
 
 @cache
 def _parent(command: str = "") -> _Parent:
-    return _Parent(command)
+    parent = _Parent(command)
+    atexit.register(parent.close)
+    return parent
 
 
 def _serve(control: socket.socket, command: str) -> None:
