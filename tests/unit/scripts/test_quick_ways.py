@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
-WHOLE = "pytest -n 3 --dist loadfile --no-loadscope-reorder"
+WHOLE = "pytest -n 4 --dist loadfile --no-loadscope-reorder"
 UNIT = "pytest tests/unit -m not questdb and not kafka and not process -n 2 --dist loadfile"
 
 
