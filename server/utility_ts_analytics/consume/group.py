@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 import structlog
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as ClientMessage
 
 from utility_ts_analytics.clock import Clock
@@ -216,8 +216,10 @@ class GroupMember:
         self.rebalances += 1
         for one in partitions:
             self._claims[one.partition] = Claim(one.partition)
-        # Nothing is read before it is known where to begin (`Starts`).
-        places = [TopicPartition(self._topic, one.partition, OFFSET_END) for one in partitions]
+        # Nothing is read before it is known where to begin (`Starts`). The offset is a number: of
+        # `OFFSET_END` the client asks brokers, and an answer that comes late, as while a broker is
+        # away, moves the place behind the `seek`, over messages that nobody would read.
+        places = [TopicPartition(self._topic, one.partition, 0) for one in partitions]
         self._consumer.incremental_assign(places)
         self._consumer.pause(places)
         _log.info("partitions were assigned", topic=self._topic, partitions=_numbers(partitions))

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from utility_ts_analytics.sinks.kafka.messages import Headers
 
@@ -75,6 +75,7 @@ class FakeConsumer:
         self._callbacks: dict[str, Callable[[Any, Sequence[TopicPartition]], None]] = {}
         self._told: list[Event | FakeMessage] = []
         self._stopped: set[int] = set()
+        self._new: set[int] = set()
         self._lock = threading.Lock()
 
     # What a test does
@@ -117,7 +118,7 @@ class FakeConsumer:
                 return told
             told()
         for number, offset in self.positions.items():
-            if number in self.paused | self._stopped or offset == OFFSET_END:
+            if number in self.paused | self._stopped:
                 continue
             if not self.lows[number] <= offset <= len(self.values[number]):
                 self._stopped.add(number)
@@ -138,11 +139,15 @@ class FakeConsumer:
     def seek(self, place: TopicPartition) -> None:
         if place.partition in self._stopped:
             raise KafkaException(KafkaError(KafkaError._STATE, "Erroneous state"))
-        begins = self.positions[place.partition] == OFFSET_END
-        self.events.append(f"{'begin' if begins else 'seek'} {place.partition}:{place.offset}")
+        kind = "begin" if place.partition in self._new else "seek"
+        self._new.discard(place.partition)
+        self.events.append(f"{kind} {place.partition}:{place.offset}")
         self.positions[place.partition] = place.offset
 
     def incremental_assign(self, places: list[TopicPartition]) -> None:
+        for one in places:
+            assert one.offset >= 0, "brokers would be asked, and may answer after a seek"
+            self._new |= {one.partition} - self.positions.keys()
         self.positions |= {one.partition: one.offset for one in places}
 
     def incremental_unassign(self, places: list[TopicPartition]) -> None:
