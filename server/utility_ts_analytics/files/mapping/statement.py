@@ -40,22 +40,24 @@ class Statement:
         calls: The tables, in the order of the text.
         encoding: Of the file, as the head of the mapping says; None where it says nothing.
         text: As it was written.
+        paths: Where `$path` stands in `sql`: begin, end, and whether it is asked for its name.
     """
 
     sql: str
     calls: Sequence[TableCall]
     encoding: str | None
     text: str
+    paths: Sequence[tuple[int, int, bool]]
 
     @property
     def reads_path(self) -> bool:
         """Whether DuckDB's own functions are given the file, and not its name alone."""
-        return any(not of_name for _, _, of_name in _paths(self.sql))
+        return any(not of_name for _, _, of_name in self.paths)
 
     @property
     def names_path(self) -> bool:
         """Whether the file stands in it, by its path or its name."""
-        return any(True for _ in _paths(self.sql))
+        return bool(self.paths)
 
     @property
     def encoding_of_text(self) -> str:
@@ -72,7 +74,7 @@ class Statement:
         """
         parts: list[str] = []
         end = 0
-        for start, stop, of_name in _paths(self.sql):
+        for start, stop, of_name in self.paths:
             # DuckDB takes no name that is not UTF-8; of one, what can be shown will do.
             text = os.fsencode(name).decode("utf-8", "replace") if of_name else path
             parts += [self.sql[end:start], "'" + text.replace("'", "''") + "'"]
@@ -131,7 +133,8 @@ def parse_statement(text: str) -> Statement:
     if unknown:
         raise ValueError(f"it asks for ${', $'.join(unknown)}: only $path is known")
     _check_depth(sql)
-    return Statement(sql.strip().rstrip("; \r\n\t"), calls, _encoding_of(text), text)
+    sql = sql.strip().rstrip("; \r\n\t")
+    return Statement(sql, calls, _encoding_of(text), text, list(_paths(sql)))
 
 
 def _check_depth(sql: str) -> None:
