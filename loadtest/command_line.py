@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 
 
@@ -57,6 +58,13 @@ def add_choice(parser: argparse.ArgumentParser, names: Iterable[str], what: str)
         help=f"run only this {what}; may be repeated",
     )
     parser.add_argument("--list", action="store_true", help="print the names and exit")
+
+
+def add_beside(parser: argparse.ArgumentParser) -> None:
+    """Add `--beside FOLDER`: another checkout."""
+    parser.add_argument(
+        "--beside", type=Path, metavar="FOLDER", help="another checkout, to take turns with"
+    )
 
 
 def count(text: str) -> int:

@@ -5,8 +5,6 @@ into the table once it runs again; and by pgwire to a QuestDB whose port for ILP
 """
 
 import contextlib
-import os
-import signal
 import statistics
 import sys
 import threading
@@ -16,11 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from loadtest.bench.turns import in_turns
 from loadtest.client import Target, post_bodies
-from loadtest.command_line import Table, add_counts, command_parser
+from loadtest.command_line import Table, add_beside, add_counts, command_parser
 from loadtest.database import OwnQuestDB, own_questdb
 from loadtest.ledger import Acknowledged, judge
-from loadtest.processes import cpu_spent_s, family, wait_until
+from loadtest.processes import all_cpu_spent_s, family, stopped, wait_until
 from loadtest.readings import Body, produce, split_bodies
 from loadtest.service import PROJECT, DatabasePorts, ServiceProcess, ServiceSettings
 from loadtest.stored import COUNT_SQL, TABLE
@@ -71,16 +70,13 @@ def run(rows: int, *, rounds: int, beside: Path | None) -> None:
             prefix: stack.enter_context(_stage(database, project, lines))
             for prefix, project in projects.items()
         }
-        turns: dict[str, list[dict[str, Turn]]] = {prefix: [] for prefix in stages}
-        for number in range(-1, rounds):  # the first one only warms up
-            for prefix, stage in stages.items():
-                taken = stage.turns()
-                if number >= 0:
-                    turns[prefix].append(taken)
+        sides = {prefix: stage.turns for prefix, stage in stages.items()}
+        counted = [taken for n, taken in in_turns(sides, rounds=rounds, warm_up=1) if n >= 0]
     print(_REPORT.heading())
-    for prefix, taken_turns in turns.items():
-        for way in taken_turns[0]:
-            print(_line(prefix, way, taken_turns))
+    for prefix in sides:
+        turns = [taken[prefix] for taken in counted]
+        for way in turns[0]:
+            print(_line(prefix, way, turns))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,9 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         example="--rows 200000 --rounds 3 --beside ../before",
     )
     add_counts(parser, {"rows": (500_000, "rows of a turn"), "rounds": (3, "turns of each way")})
-    parser.add_argument(
-        "--beside", type=Path, metavar="FOLDER", help="another checkout, to take turns with"
-    )
+    add_beside(parser)
     given = parser.parse_args(arguments)
     try:
         run(given.rows, rounds=given.rounds, beside=given.beside)
@@ -128,7 +122,7 @@ class _Stage:
             rest.truncate(TABLE)
             taken[way] = self._turn(service, partial(self._store, service))
         rest.truncate(TABLE)
-        with self._stopped():
+        with stopped(self._database.running.pid):
             threading.Event().wait(_NOTICED_S)
             taken["into the spool"] = self._turn(self._spools, self._spool)
         taken["out of the spool"] = self._turn(self._spools, self._replay)
@@ -141,7 +135,7 @@ class _Stage:
         began_s = time.monotonic()
         threading.Event().wait(_IDLE_S)
         for pid in pids:
-            spent_s = sum(cpu_spent_s(before[pid], family(pid)).values())
+            spent_s = all_cpu_spent_s(before[pid], family(pid))
             self._idle_cores[pid] = spent_s / (time.monotonic() - began_s)
 
     def _turn(self, service: ServiceProcess, work: Callable[[], float]) -> Turn:
@@ -150,10 +144,10 @@ class _Stage:
         rows_per_s = work()
         idle_s = self._idle_cores[service.pid] * (time.monotonic() - began_s)
         after = family(service.pid)
-        questdb_s = sum(cpu_spent_s(questdb, family(self._database.running.pid)).values())
+        questdb_s = all_cpu_spent_s(questdb, family(self._database.running.pid))
         return Turn(
             rows_per_s,
-            (sum(cpu_spent_s(before, after).values()) - idle_s) / self._rows * 1e6,
+            (all_cpu_spent_s(before, after) - idle_s) / self._rows * 1e6,
             questdb_s / self._rows * 1e6,
             max(one.rss_peak_bytes for one in after) / 2**20,
         )
@@ -194,16 +188,6 @@ class _Stage:
         wait_until(there, f"{rows} rows are visible", timeout_s=_DONE_S_MAX)
         if found > self._rows:
             raise RuntimeError(f"{self._rows} rows were sent, {found} are visible")
-
-    @contextlib.contextmanager
-    def _stopped(self) -> Iterator[None]:
-        """Stop QuestDB for the length of a `with` block."""
-        pid = self._database.running.pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.command_line import Table, add_counts, add_repeated, command_parser
+from loadtest.command_line import Table, add_beside, add_counts, add_repeated, command_parser
 from loadtest.database import OwnQuestDB, own_questdb
-from loadtest.processes import cpu_spent_s, family, wait_until
+from loadtest.processes import all_cpu_spent_s, family, wait_until
 from loadtest.servers import running_asgi
 from loadtest.service import PROJECT, ServiceProcess, ServiceSettings
 from loadtest.stored import COUNT_SQL, TABLE
@@ -152,9 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "connections": (_CONNECTIONS, "connections, each with one post at a time"),
     }
     add_repeated(parser, repeated)
-    parser.add_argument(
-        "--beside", type=Path, metavar="FOLDER", help="another checkout, to take turns with"
-    )
+    add_beside(parser)
     given: argparse.Namespace = parser.parse_args(arguments)
     try:
         run(
@@ -188,8 +186,8 @@ class _Load:
         rest.truncate(TABLE)
         before, questdb = family(way.pid), family(self._database.running.pid)
         output = _wrk(way.port, script, self.connections, self._seconds)
-        cpu_s = sum(cpu_spent_s(before, family(way.pid)).values())
-        questdb_s = sum(cpu_spent_s(questdb, family(self._database.running.pid)).values())
+        cpu_s = all_cpu_spent_s(before, family(way.pid))
+        questdb_s = all_cpu_spent_s(questdb, family(self._database.running.pid))
         posts = int(_found(r"(\d+) requests in", output))
         if way.stores:
             self._check(posts)

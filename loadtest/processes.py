@@ -1,12 +1,14 @@
 """CPU and memory of processes, at one moment and over time. Linux only."""
 
+import contextlib
 import os
 import platform
+import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -62,6 +64,21 @@ def cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -> di
     """Return the seconds of CPU that each process of `after` took since `before`, by pid."""
     earlier = {entry.pid: entry.cpu_s for entry in before}
     return {entry.pid: entry.cpu_s - earlier.get(entry.pid, 0.0) for entry in after}
+
+
+def all_cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -> float:
+    """Return the seconds of CPU that all processes of `after` took since `before`."""
+    return sum(cpu_spent_s(before, after).values())
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process (SIGSTOP) for the length of a `with` block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def machine() -> dict[str, str | int]:

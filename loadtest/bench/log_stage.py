@@ -16,7 +16,7 @@ from loadtest.database import QuestDBRest
 from loadtest.faults.brokers import Brokers
 from loadtest.faults.shards import shards_text
 from loadtest.ledger import Acknowledged, judge
-from loadtest.processes import ProcessFigures, cpu_spent_s, family, wait_until
+from loadtest.processes import ProcessFigures, all_cpu_spent_s, family, wait_until
 from loadtest.readings import split_bodies
 from loadtest.service import ServiceProcess, ServiceSettings, Value
 from loadtest.stored import TABLE
@@ -153,8 +153,7 @@ class LogStage:
         elapsed_s = time.monotonic() - began_s
         after = self._figures()
         spent = {
-            part: sum(cpu_spent_s(before[part], after[part]).values()) / self._rows * 1e6
-            for part in PARTS
+            part: all_cpu_spent_s(before[part], after[part]) / self._rows * 1e6 for part in PARTS
         }
         kib = 0.0
         if way == WAYS[1]:

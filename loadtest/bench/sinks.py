@@ -10,7 +10,7 @@ from loadtest.bench.figures import Figures, Memory, Request, Round, figures_of
 from loadtest.bench.measuring import peak_mib, reset_peak, run_on_loop
 from loadtest.client import post_bodies, questdb_target
 from loadtest.database import QuestDBRest
-from loadtest.processes import cpu_spent_s, family, wait_until
+from loadtest.processes import all_cpu_spent_s, family, wait_until
 from loadtest.readings import split_bodies, write_ilp
 from loadtest.stored import COUNT_SQL, TABLE
 
@@ -118,7 +118,7 @@ class _Sides:
         acknowledged_s, cpu_s = time.monotonic() - started_s, time.process_time() - cpu_s
         self._wait_visible()
         visible_s = time.monotonic() - started_s
-        spent_s = sum(cpu_spent_s(questdb, family(self._database.pid)).values())
+        spent_s = all_cpu_spent_s(questdb, family(self._database.pid))
         return _Turn(acknowledged_s, visible_s, cpu_s, spent_s)
 
     def _wait_visible(self) -> None:

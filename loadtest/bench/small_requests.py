@@ -11,7 +11,7 @@ from loadtest.bench.turns import Side, service_side
 from loadtest.client import Target, post_bodies, questdb_target
 from loadtest.database import QuestDBRest
 from loadtest.ledger import fault_of
-from loadtest.processes import MIB, cpu_spent_s, family
+from loadtest.processes import MIB, all_cpu_spent_s, family
 from loadtest.readings import clean_lines, split_bodies, write_ilp
 from loadtest.service import ServiceProcess, ServiceSettings, running_service
 from loadtest.stored import COUNT_SQL, TABLE
@@ -57,7 +57,7 @@ def small_requests(request: Request) -> Figures:
             instants = arrivals(count, posts_per_s, seed=seed)
             spent = family(service.pid)
             through.append(_run(rest, into_service, instants))
-            cpu_s = sum(cpu_spent_s(spent, family(service.pid)).values())
+            cpu_s = all_cpu_spent_s(spent, family(service.pid))
             alone.append(_run(rest, direct, instants))
             p50s_ms = [percentile_ms(one[-1].answered_s, 0.5) for one in (alone, through)]
             rounds.append(Round(through[-1].elapsed_s, cpu_s, p50s_ms[0] / p50s_ms[1]))

@@ -10,7 +10,7 @@ import msgspec
 from loadtest.client import Answer, Target, post_bodies, questdb_target
 from loadtest.database import OwnQuestDB, QuestDBRest
 from loadtest.ledger import fault_of
-from loadtest.processes import ProcessFigures, cpu_spent_s, family
+from loadtest.processes import ProcessFigures, all_cpu_spent_s, cpu_spent_s, family
 from loadtest.readings import Body, split_bodies, write_ilp
 from loadtest.service import ServiceProcess
 from loadtest.stored import COUNT_SQL, TABLE
@@ -115,7 +115,7 @@ class Turns:
         visible_s = time.monotonic() - run.started_s
         generator_s = time.process_time() - generator_s
         service_spent = cpu_spent_s(service, family(self._service_pid))
-        questdb_spent = cpu_spent_s(questdb, family(self._database_pid))
+        questdb_s = all_cpu_spent_s(questdb, family(self._database_pid))
         self._check(side, run.answers, rows)
         busy = {pid: spent_s for pid, spent_s in service_spent.items() if spent_s >= _BUSY_CPU_S}
         if side.name == "service":
@@ -128,7 +128,7 @@ class Turns:
             visible_s=round(visible_s, 4),
             service_cpu_s=round(sum(service_spent.values()), 2),
             worker_cpu_s=sorted((round(spent_s, 2) for spent_s in busy.values()), reverse=True),
-            questdb_cpu_s=round(sum(questdb_spent.values()), 2),
+            questdb_cpu_s=round(questdb_s, 2),
             generator_cpu_s=round(generator_s, 3),
             refusals=run.refusals,
         )

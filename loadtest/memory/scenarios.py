@@ -1,10 +1,8 @@
 """The memory scenarios: what clients do to a worker, and the load that the formula is given."""
 
 import contextlib
-import os
-import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ from loadtest.client import PATH, Answer, Target, post_bodies
 from loadtest.ledger import fault_of
 from loadtest.memory import posts
 from loadtest.memory.bound import KIB, Limits, Load
-from loadtest.processes import MIB, StillNot, wait_until
+from loadtest.processes import MIB, StillNot, stopped, wait_until
 from loadtest.readings import Body, split_bodies
 from loadtest.service import Database, Value
 
@@ -57,15 +55,6 @@ class Stage:
         target = Target(self.port)
         run = post_bodies(self.lines, bodies, target, connections=connections, patient=True)
         return run.answers
-
-    @contextlib.contextmanager
-    def database_stopped(self) -> Iterator[None]:
-        """Stop QuestDB's process for a `with` block."""
-        os.kill(self.questdb_pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.questdb_pid, signal.SIGCONT)
 
 
 Run = Callable[[Stage], None]
@@ -152,7 +141,7 @@ def _arrays(stage: Stage) -> None:
 
 def _stalled(allowed: set[int]) -> Run:
     def run(stage: Stage) -> None:
-        with stage.database_stopped():
+        with stopped(stage.questdb_pid):
             target = Target(stage.port)
             bodies = stage.bodies(50_000, 64)
             answers = post_bodies(stage.lines, bodies, target, connections=64).answers

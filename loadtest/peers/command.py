@@ -29,7 +29,7 @@ from loadtest.peers.ways import (
     found_telegraf,
     running_ways,
 )
-from loadtest.processes import MIB, ProcessFigures, cpu_spent_s, family, wait_until
+from loadtest.processes import MIB, ProcessFigures, all_cpu_spent_s, family, wait_until
 from loadtest.readings import Body
 from loadtest.stored import COUNT_SQL, TABLE
 
@@ -139,7 +139,7 @@ class Load:
             accepted += answer.body.rows if is_success(answer) else 0
         stored_s, after = self._stored_at_last(accepted, pids)
         way_s, questdb_s = (
-            sum(cpu_spent_s(one, other).values()) for one, other in zip(before, after, strict=True)
+            all_cpu_spent_s(one, other) for one, other in zip(before, after, strict=True)
         )
         return Turn(
             answers=run.answers,
