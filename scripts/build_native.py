@@ -1,7 +1,7 @@
 """Compiles `server/native/` when the package is installed or built: a hatch build hook.
 
 Without a C compiler or Python's headers the package is built without the module: the plain Python
-versions beside its callers then do the work, at about half the speed.
+versions beside its callers then do the work, at about a third of the speed.
 """
 
 import tempfile
@@ -56,7 +56,7 @@ class NativeBuild(BuildHookInterface[BuilderConfig]):
         try:
             module = compile_native(Path(self.root), package)
         except (BaseError, CompileError, LinkError) as error:
-            self.app.display_warning(f"built without {_NAME}, at half the speed: {error}")
+            self.app.display_warning(f"built without {_NAME}, at a third of the speed: {error}")
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True

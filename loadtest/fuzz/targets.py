@@ -28,6 +28,7 @@ from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
+from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
 
 _BLANKS = b" \t\r\n"
 _ENCODINGS: tuple[Encoding, ...] = ("gzip", "zstd")
@@ -50,15 +51,24 @@ _SECTIONS = ("QUESTDB", "METER_USAGE__SOURCE", "GENERATION_OUTPUT__SINK", "SERVE
 
 @functools.cache
 def _decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
-    """Return the decoder of one stream."""
+    """Return the decoder of one stream, which makes records."""
     spec = STREAMS[stream]
     return NdjsonDecoder(spec, spec.type_for(allow_negative=allow_negative))
 
 
+@functools.cache
+def _encoding_decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
+    """Return the decoder of one stream that makes lines where it can."""
+    spec = STREAMS[stream]
+    record_type = spec.type_for(allow_negative=allow_negative)
+    return NdjsonDecoder(spec, record_type, json_encoder(stream, spec, record_type))
+
+
 def fuzz_ndjson(data: bytes) -> None:
-    """A body read in any chunks gives the same rows and errors as its lines alone."""
+    """A body in any chunks gives the rows and errors of its lines alone, encoded at once or not."""
     draws = Draws(data)
-    decoder = _decoder_of(draws.choice(tuple(STREAMS)), allow_negative=draws.flag())
+    stream, allow_negative = draws.choice(tuple(STREAMS)), draws.flag()
+    decoder = _encoding_decoder_of(stream, allow_negative=allow_negative)
     max_line_bytes, block_bytes_max = draws.integer(40, 295), draws.integer(1, 600)
     sizes = draws.cut_sizes()
     body = draws.rest()
@@ -70,7 +80,8 @@ def fuzz_ndjson(data: bytes) -> None:
             outcomes += _outcomes(decoder.decode(part, ts_end=TS_END))
         else:
             outcomes.append((part.line, "too long"))
-    assert outcomes == _plain_outcomes(body, max_line_bytes, decoder)
+    plain = _decoder_of(stream, allow_negative=allow_negative)
+    assert outcomes == _plain_outcomes(body, max_line_bytes, plain)
 
 
 def _plain_outcomes(
@@ -91,9 +102,10 @@ def _plain_outcomes(
 
 def _outcomes(decoded: Decoded) -> list[tuple[int, object]]:
     """Return the result of each line that is not blank, by number."""
-    assert decoded.line_count == len(decoded.rows) + len(decoded.errors)
+    assert decoded.line_count == decoded.row_count + len(decoded.errors)
+    rows = decoded.rows if decoded.lines is None else decoded.lines.rows()
     found: list[tuple[int, object]] = [
-        *zip(decoded.positions, decoded.rows, strict=True),
+        *zip(decoded.positions, rows, strict=True),
         # The sentence may count bytes, and a line alone has no newline behind it.
         *((error.position, (error.code, error.field)) for error in decoded.errors),
     ]

@@ -38,7 +38,7 @@ put_lines(char *start, char *ends, char *content, const Columns *columns, PyObje
             put_client_id(id, event_id->text, event_id->size);
         else
             put_hashed_id(id, content, put_content(content, layout, values) - content, seed);
-        *event_id = (Value){.kind = VALUE_TEXT, {{.text = id, .size = UUID_CHARACTERS}}};
+        *event_id = (Value){.kind = VALUE_TEXT, {{id, UUID_CHARACTERS, .is_plain = 1}}};
         to = put_line(to, table_name, table_size, layout, values);
         int64_t end = to - start;
         memcpy(ends + 8 * row, &end, sizeof end);

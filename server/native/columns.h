@@ -76,6 +76,7 @@ column_value(Value *value, const Column *column, Py_ssize_t row)
     if (column->kind == 's') {
         int32_t start = read_end(column, row);
         value->kind = VALUE_TEXT;
+        value->is_plain = 0;
         value->size = read_end(column, row + 1) - start;
         /* Without a buffer every text is empty: never add to NULL. */
         value->text = column->texts.buf == NULL ? "" : (const char *)column->texts.buf + start;

@@ -31,8 +31,7 @@ put_text(char *to, const char *text, Py_ssize_t size)
         to = put_big_endian(to, 0xda0000 | size, 3);
     else
         to = put_big_endian(to, 0xdb00000000 | size, 5);
-    memcpy(to, text, size);
-    return to + size;
+    return copy_short(to, text, size);
 }
 
 static char *

@@ -2,8 +2,6 @@
  * the tests hold against it. */
 #include "line.h"
 
-#include <string.h>
-
 #define EACH_BYTE 0x0101010101010101ULL
 
 /* Bit 7 of a byte is set where that byte of `word` is zero, and perhaps above one that is. */
@@ -58,14 +56,16 @@ put_float(char *to, double value)
 static char *
 put_stamp(char *to, uint64_t microseconds)
 {
-    char digits[20];
-    int count = 0;
-    do
-        digits[count++] = (char)('0' + microseconds % 10);
-    while (microseconds /= 10);
+    char digits[20], *first = digits + sizeof digits;
+    for (; microseconds >= 10; microseconds /= 100) { /* two at a time: a division takes longest */
+        int pair = (int)(microseconds % 100);
+        *--first = (char)('0' + pair % 10);
+        *--first = (char)('0' + pair / 10);
+    }
+    if (microseconds || first == digits + sizeof digits)
+        *--first = (char)('0' + microseconds);
     *to++ = ' ';
-    while (count)
-        *to++ = digits[--count];
+    to = copy_short(to, first, digits + sizeof digits - first);
     *to++ = 't';
     *to++ = '\n';
     return to;
@@ -87,8 +87,7 @@ char *
 put_line(char *to, const char *table, Py_ssize_t table_size, const Layout *layout,
          const Value values[FIELDS_MAX])
 {
-    memcpy(to, table, table_size);
-    to += table_size;
+    to = copy_short(to, table, table_size);
     char before = ' ';
     for (int index = 0; index < layout->field_count; index++) {
         const Value *value = &values[index];
@@ -97,12 +96,12 @@ put_line(char *to, const char *table, Py_ssize_t table_size, const Layout *layou
         const Field *field = &layout->fields[index];
         *to++ = before;
         before = ',';
-        memcpy(to, field->name, field->name_size);
-        to += field->name_size;
+        to = copy_short(to, field->name, field->name_size);
         *to++ = '=';
         if (value->kind == VALUE_TEXT) {
             *to++ = '"';
-            to = put_escaped(to, value->text, value->size);
+            to = value->is_plain ? copy_short(to, value->text, value->size)
+                                 : put_escaped(to, value->text, value->size);
             *to++ = '"';
         }
         else

@@ -76,9 +76,9 @@ field_value(const Layout *layout, PyObject *row, int field)
     return value;
 }
 
-/* Days from 1970-01-01 to a day of the proleptic Gregorian calendar. Counts in years that begin in
- * March, so that the leap day is the last of a year, and in eras of 400 of them. */
-static int64_t
+/* Counts in years that begin in March, so that the leap day is the last of a year, and in eras of 400
+ * of them. */
+int64_t
 days_to(int year, int month, int day)
 {
     int march_year = month <= 2 ? year - 1 : year;
@@ -134,6 +134,7 @@ read_value(Value *value, const Field *field, PyObject *object)
     }
     else if (PyUnicode_Check(object)) {
         value->kind = VALUE_TEXT;
+        value->is_plain = 0;
         value->text = PyUnicode_AsUTF8AndSize(object, &value->size);
         if (value->text == NULL)
             return -1;

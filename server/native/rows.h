@@ -6,6 +6,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FIELDS_MAX 15 /* a MessagePack map of up to 15 fields has a head of one byte */
 #define NAME_BYTES_MAX 31 /* and a text of up to 31 bytes too */
@@ -18,11 +19,37 @@ typedef struct {
         struct {
             const char *text;
             Py_ssize_t size;
+            int is_plain; /* known to hold no quote, backslash or line break */
         };
         double number;
         uint64_t microseconds; /* from 1970-01-01 UTC */
     };
 } Value;
+
+/* Copy `size` bytes and return where they end. Most are short, and a call of memcpy takes as long as
+ * copying them. */
+static inline char *
+copy_short(char *to, const char *from, Py_ssize_t size)
+{
+    if (size > 32)
+        memcpy(to, from, size);
+    else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    }
+    else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    }
+    else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    }
+    else
+        for (Py_ssize_t index = 0; index < size; index++)
+            to[index] = from[index];
+    return to + size;
+}
 
 /* One field of a record type. The name is borrowed from whatever outlives every row. */
 typedef struct {
@@ -52,6 +79,9 @@ PyObject *field_value(const Layout *layout, PyObject *row, int field);
 /* Read all fields of `row`; `ts` is an instant. 0, or -1 with an exception set. */
 int row_values(Value values[FIELDS_MAX], const Layout *layout, PyObject *row);
 
+/* Return the days from 1970-01-01 to a day of the proleptic Gregorian calendar; years are >= 0. */
+int64_t days_to(int year, int month, int day);
+
 /* Bytes that grow; `data` is a bytes object whose first `size` bytes are filled. */
 typedef struct {
     PyObject *data;
@@ -65,6 +95,7 @@ char *output_room(Output *output, Py_ssize_t more);
 int rows_init(void);
 
 PyObject *derive_event_ids(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *ilp_of_json(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *json_lines(PyObject *module, PyObject *rows);
 PyObject *key_partitions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *lines_by_partition(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -119,7 +119,7 @@ def as_columns(rows: Sequence[Record], table: str = TABLE, first_position: int =
         encode = column_encoder(table, METERS)
         lines = await asyncio.to_thread(encode, columns_of(rows))
         positions = range(first_position, first_position + len(rows))
-        block = Block.encoded(lines, positions, lines.size_bytes, session.settlement)
+        block = Block(lines, positions, lines.size_bytes, session.settlement)
         await hand_over(block, queue)
 
     return submit

@@ -13,9 +13,9 @@ import pyarrow as pa
 from utility_ts_analytics.archive.duckdb_sql import literal, quoted
 from utility_ts_analytics.archive.engine import SOURCE, Engine
 from utility_ts_analytics.archive.tables import EVENT_ID, ArchiveTable
-from utility_ts_analytics.buffering.block import EncodedLines
 from utility_ts_analytics.database.table_spec import ColumnSpec
 from utility_ts_analytics.records.columns import check_columns, column_schema
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 from utility_ts_analytics.sinks.ilp.columns import column_encoder
@@ -163,7 +163,7 @@ def _count_other_lines(one: EncodedLines, other: EncodedLines) -> int:
     # All ids have one length: lines with other ids end at the same places.
     return sum(
         one.part(index, index + 1).data != other.part(index, index + 1).data
-        for index in range(one.row_count)
+        for index in range(len(one))
     )
 
 

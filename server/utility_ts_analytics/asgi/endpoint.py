@@ -162,7 +162,9 @@ class IngestEndpoint:
     async def _take_lines(self, exchange: Exchange, parts: Iterator[LineBlock | LongLine]) -> None:
         """Make room for each block of lines, decode it, and hand its rows over."""
         ts_end = latest_ts(self._clock.wall_ns(), self._limits.max_future_minutes)
-        for part in parts:
+        for index, part in enumerate(parts):
+            if index:  # one block is about 1 ms of work; let other tasks run, as the next read does
+                await asyncio.sleep(0)
             if isinstance(part, LongLine):
                 decoded = Decoded.of_error(over_long(part, self._limits.max_line_bytes))
             else:
@@ -179,7 +181,6 @@ class IngestEndpoint:
                         )
                 decoded = self._decoder.decode(part, ts_end=ts_end)
             await self._take(exchange, decoded)
-            await asyncio.sleep(0)  # one block is about 1 ms of work; let other tasks run
 
     async def _read_array(self, exchange: Exchange, plain: Decompressor, window: HeldShare) -> None:
         body = exchange.body
@@ -201,7 +202,7 @@ class IngestEndpoint:
     async def _take(self, exchange: Exchange, decoded: Decoded) -> None:
         """Count what was decoded, hold it to the limits, and hand its rows over."""
         exchange.summary.add(decoded)
-        exchange.body.progress.add_rows(len(decoded.rows), decoded.size_bytes)
+        exchange.body.progress.add_rows(decoded.row_count, decoded.size_bytes)
         session = exchange.storing_session
         if session is not None:
             session.refuse(decoded.errors)
@@ -215,7 +216,7 @@ class IngestEndpoint:
         raise_if(session.settlement.failure)
         raise_if(
             await session.submit(
-                decoded.rows,
+                decoded.lines or decoded.rows,
                 decoded.positions,
                 decoded.size_bytes,
                 self._delivery_timeout_s,

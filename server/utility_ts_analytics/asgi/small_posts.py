@@ -175,7 +175,7 @@ class SmallPosts:
             return None
         decoded = self._good_rows(content)
         if decoded is not None and session.try_submit(
-            decoded.rows, decoded.positions, decoded.size_bytes, decoded.days
+            decoded.lines or decoded.rows, decoded.positions, decoded.size_bytes, decoded.days
         ):
             return decoded
         body.unread(content)
@@ -189,7 +189,7 @@ class SmallPosts:
         limits = self._limits
         ts_end = latest_ts(self._clock.wall_ns(), limits.max_future_minutes)
         decoded = self._decoder.decode(block, ts_end=ts_end)
-        rows = len(decoded.rows)
+        rows = decoded.row_count
         if decoded.errors or not rows:
             return None
         over = limits.exceeded(decoded.line_count, rows, len(decoded.days))

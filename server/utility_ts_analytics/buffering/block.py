@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from utility_ts_analytics.records.days import days_between, ends_of
+from utility_ts_analytics.records.encoded import EncodedLines, Rows
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 
@@ -120,52 +121,11 @@ class Settlement:
             self._waiter.set_result(None)
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedLines:
-    """Rows that came encoded: one ILP line per row, in order. Nobody changes the bytes any more.
-
-    Attributes:
-        data: The lines, end to end.
-        ends: 64-bit integers, rising: where each line ends, counted from the beginning of the lines
-            that this is a part of.
-        start: Where `data` begins, counted from there too.
-        table: Name of the table as it stands in the lines; they can go to no other.
-        restore: Returns the rows of complete lines, for sinks that take no ILP.
-    """
-
-    data: memoryview
-    ends: memoryview
-    start: int
-    table: bytes
-    restore: Callable[[bytes], Sequence[Reading]]
-
-    @property
-    def row_count(self) -> int:
-        """Number of lines."""
-        return len(self.ends)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all lines; in memory they take 8 more per row."""
-        return self.data.nbytes
-
-    def rows(self) -> Sequence[Reading]:
-        """Return the rows; made anew at each call."""
-        return self.restore(bytes(self.data))
-
-    def part(self, first: int, stop: int) -> "EncodedLines":
-        """Return the lines from index `first` up to, not including, `stop`; nothing is copied."""
-        start = self.ends[first - 1] if first else self.start
-        end = self.ends[stop - 1] if stop else self.start
-        data = self.data[start - self.start : end - self.start]
-        return EncodedLines(data, self.ends[first:stop], start, self.table, self.restore)
-
-
 class Block:
     """Valid rows of one request, in the order of their lines.
 
     Args:
-        rows: Never empty; nobody changes them any more.
+        rows: Records, or lines where they came encoded. Never empty; nobody changes them any more.
         positions: Line number (or array index) of each row; as long as `rows`.
         size_bytes: Bytes of the body that the rows came from; the byte bound counts these.
         settlement: Gets the end of each row.
@@ -190,7 +150,7 @@ class Block:
 
     def __init__(
         self,
-        rows: Sequence[Reading],
+        rows: Rows,
         positions: Sequence[int],
         size_bytes: int,
         settlement: Settlement,
@@ -203,24 +163,13 @@ class Block:
         self.lines: EncodedLines | None = None
         self.accepted_s = 0.0
         self._days = days
-        self._rows: Sequence[Reading] | None = rows
+        self._rows: Sequence[Reading] | None = None
         self._restore: Callable[[], Sequence[Reading]] | None = None
-
-    @classmethod
-    def encoded(
-        cls,
-        lines: EncodedLines,
-        positions: Sequence[int],
-        size_bytes: int,
-        settlement: Settlement,
-        days: frozenset[int] | None = None,
-    ) -> "Block":
-        """Return a block of rows that came encoded; arguments as for the class."""
-        block = cls((), positions, size_bytes, settlement, days)
-        block.row_count = lines.row_count
-        block.lines = lines
-        block.let_go(lines.rows)
-        return block
+        if isinstance(rows, EncodedLines):
+            self.lines = rows
+            self._restore = rows.rows
+        else:
+            self._rows = rows
 
     @property
     def rows(self) -> Sequence[Reading]:
@@ -247,12 +196,8 @@ class Block:
             stop: At most `row_count`.
             size_bytes: Their share of the bytes.
         """
-        positions = self.positions[start:stop]
-        if self.lines is not None:
-            lines = self.lines.part(start, stop)
-            return Block.encoded(lines, positions, size_bytes, self.settlement, self._days)
-        rows = self.rows[start:stop]
-        return Block(rows, positions, size_bytes, self.settlement, self._days)
+        rows = self.rows[start:stop] if self.lines is None else self.lines.part(start, stop)
+        return Block(rows, self.positions[start:stop], size_bytes, self.settlement, self._days)
 
     def parts(self, rows_max: int) -> "Iterator[Block]":
         """Yield the block, or parts of half a queue if it is larger than the queue.

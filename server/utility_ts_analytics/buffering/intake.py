@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.queue import SAMPLE_EVERY_S, BlockQueue, LeavingRate
 from utility_ts_analytics.clock import Clock, SystemClock
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.encoded import Rows
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.telemetry.measures import Measures
 
@@ -81,7 +81,7 @@ class IntakeSession:
 
     async def submit(
         self,
-        rows: Sequence[Reading],
+        rows: Rows,
         positions: Sequence[int],
         size_bytes: int,
         wait_s: float,
@@ -108,7 +108,7 @@ class IntakeSession:
 
     def try_submit(
         self,
-        rows: Sequence[Reading],
+        rows: Rows,
         positions: Sequence[int],
         size_bytes: int,
         days: frozenset[int],

@@ -177,9 +177,13 @@ class Feed:
                 decoded = block.decode()
                 session.refuse(decoded.errors)
                 piece.errors += decoded.errors
-                piece.rows += len(decoded.rows)
+                piece.rows += decoded.row_count
                 failure = await session.submit(
-                    decoded.rows, decoded.positions, decoded.size_bytes, _SUBMIT_S, decoded.days
+                    decoded.lines or decoded.rows,
+                    decoded.positions,
+                    decoded.size_bytes,
+                    _SUBMIT_S,
+                    decoded.days,
                 )
                 if failure is not None:
                     piece.whole = False

@@ -9,6 +9,7 @@ from utility_ts_analytics.config import SourceConfig
 from utility_ts_analytics.reading.line_errors import over_long
 from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
+from utility_ts_analytics.records.encoded import JsonEncoder
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import latest_ts
 
@@ -35,11 +36,14 @@ class Rules:
         spec: The stream.
         source: Of the stream.
         clock: For the latest time of a reading.
+        encode: Of the table, if rows go there as ILP lines.
     """
 
-    def __init__(self, spec: StreamSpec, source: SourceConfig, clock: Clock) -> None:
+    def __init__(
+        self, spec: StreamSpec, source: SourceConfig, clock: Clock, encode: JsonEncoder | None
+    ) -> None:
         record_type = spec.type_for(allow_negative=source.allow_negative)
-        self._decoder = NdjsonDecoder(spec, record_type)
+        self._decoder = NdjsonDecoder(spec, record_type, encode)
         self._source = source
         self._clock = clock
 

@@ -31,7 +31,7 @@ class ReadSummary:
     def add(self, decoded: Decoded) -> None:
         """Count the result for some lines."""
         self.lines += decoded.line_count
-        self.valid_rows += len(decoded.rows)
+        self.valid_rows += decoded.row_count
         self.days |= decoded.days
         self.add_errors(decoded.errors)
 

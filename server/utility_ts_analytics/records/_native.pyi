@@ -10,6 +10,10 @@ from utility_ts_analytics.records.reading import Reading
 
 _Buffer = object  # what has the buffer protocol: collections.abc.Buffer from Python 3.12 on
 
+JsonField = tuple[str, Literal["t", "s", "d"], bool, bool, int, bool]
+"""A field as `records.reading.FieldRules` has it: its name; its kind, as in `Column`; whether it is
+required; whether it is an identifier; its most characters; whether its number may be negative."""
+
 Column = tuple[str, Literal["t", "s", "d"], int, _Buffer | None, _Buffer | None, _Buffer | None]
 """An Arrow array: its name; its kind (`t` for int64 microseconds from 1970-01-01 UTC, `s` for UTF-8
 texts, `d` for float64); its offset in rows; its validity bitmap (None: every value is present); its
@@ -105,6 +109,31 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
     Raises:
         TypeError: The rows are of different types, or hold a value that ILP cannot carry.
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
+    """
+
+def ilp_of_json(
+    data: bytes, fields: tuple[JsonField, ...], table: bytes, seed: int, first: int, end: int, /
+) -> tuple[bytes, bytes, frozenset[int], list[int]] | None:
+    """Return ILP lines with event ids for lines of JSON, as decoder, ids and `ilp_lines` do.
+
+    Args:
+        data: Whole lines, each ended by a newline.
+        fields: Of the record type, in its order, at most 15.
+        table: Name of the table, escaped for ILP.
+        seed: Seed of the event ids, >= 0.
+        first: First instant that is a reading's, microseconds from 1970-01-01 UTC.
+        end: First that is none any more.
+
+    Returns:
+        The lines; where each of them ends, as native 64-bit integers; the days of the rows, from
+        1970-01-01; and the indexes of lines of JSON that are in doubt: blank, wrong or unusual
+        ones, which came to nothing. None if these are many.
+
+    Raises:
+        TypeError: An argument is of another type.
+        ValueError: There is no required instant `ts` or no text `event_id` among the fields, or a
+            field that cannot be read; or the last line has no newline.
+        OverflowError: A number is negative or over 64 bits.
     """
 
 def ilp_rows(lines: bytes, table: bytes, record_type: type[Reading], /) -> list[Reading]:

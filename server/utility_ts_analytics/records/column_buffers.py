@@ -1,11 +1,10 @@
 """Arrow columns in the form that compiled code takes, and the row versions made of them."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.columns import check_schema, rows_of_columns
-from utility_ts_analytics.records.reading import FieldRules, Kind, fields_of
+from utility_ts_analytics.records.reading import NATIVE_KINDS, FieldRules, fields_of
 from utility_ts_analytics.records.row_versions import plain_row_versions
 from utility_ts_analytics.records.streams import StreamSpec
 
@@ -13,13 +12,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from utility_ts_analytics.records._native import Column
-
-_KINDS: Final[Mapping[Kind, Literal["t", "s", "d"]]] = {
-    "instant": "t",
-    "text": "s",
-    "number": "d",
-}
-"""As `records._native.Column` names them."""
 
 
 def native_columns(batch: "pa.RecordBatch", spec: StreamSpec) -> "list[Column]":
@@ -55,7 +47,7 @@ def versions_of_columns(batch: "pa.RecordBatch", spec: StreamSpec) -> bytes:
 
 
 def _column(batch: "pa.RecordBatch", field: FieldRules) -> "Column":
-    name, kind = field.name, _KINDS[field.kind]
+    name, kind = field.name, NATIVE_KINDS[field.kind]
     if name not in batch.schema.names:
         return name, kind, 0, None, None, None
     values = batch.column(name)

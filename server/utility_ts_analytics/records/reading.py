@@ -5,9 +5,10 @@ them through `fields_of`.
 """
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,6 +25,13 @@ NonNegative = Annotated[float, Meta(ge=0.0)]
 """A number that may be negative only where the source sets `allow_negative`."""
 
 Kind = Literal["instant", "text", "number"]
+
+NATIVE_KINDS: Final[Mapping[Kind, Literal["t", "s", "d"]]] = {
+    "instant": "t",
+    "text": "s",
+    "number": "d",
+}
+"""As compiled code names them (`records._native`)."""
 
 
 class Reading(Struct, gc=False, omit_defaults=True, kw_only=True):

@@ -27,7 +27,7 @@ from utility_ts_analytics.config import (
 from utility_ts_analytics.consume.lag import LogWatch
 from utility_ts_analytics.database.access import access_of, answers_ping
 from utility_ts_analytics.database.table_spec import table_specs
-from utility_ts_analytics.delivery.assembly import make_lanes
+from utility_ts_analytics.delivery.assembly import json_encoder_of, make_lanes
 from utility_ts_analytics.delivery.lane import shared_refusal
 from utility_ts_analytics.delivery.order import StreamOrder
 from utility_ts_analytics.errors import ConfigError
@@ -219,10 +219,10 @@ def make_stream_app(config: Config, name: str, runtime_dir: Path) -> AsgiApp:
         refusal=refusal,
         measures=measures,
     )
-    decoder = NdjsonDecoder(spec, spec.type_for(allow_negative=stream.source.allow_negative))
-    endpoint = IngestEndpoint(
-        _ingest_settings(name, stream), decoder, intake, BearerAuth(tokens), clock
-    )
+    record_type = spec.type_for(allow_negative=stream.source.allow_negative)
+    decoder = NdjsonDecoder(spec, record_type, json_encoder_of(config, name))
+    settings = _ingest_settings(name, stream)
+    endpoint = IngestEndpoint(settings, decoder, intake, BearerAuth(tokens), clock)
     worker = StreamWorker(
         lanes=lanes,
         endpoint=endpoint,

@@ -25,7 +25,7 @@ from utility_ts_analytics.consume.pieces import Reshape
 from utility_ts_analytics.consume.reader import Reader
 from utility_ts_analytics.consume.rules import Rules
 from utility_ts_analytics.consume.shard_map import dead_letter_topic, why_not_to_read
-from utility_ts_analytics.delivery.assembly import make_lanes
+from utility_ts_analytics.delivery.assembly import json_encoder_of, make_lanes
 from utility_ts_analytics.delivery.lane import shared_refusal
 from utility_ts_analytics.delivery.order import StreamOrder
 from utility_ts_analytics.records.streams import STREAMS
@@ -103,13 +103,15 @@ def make_worker(
     reshape = Reshape(name, config.kafka.fields.of(name))
     letters_topic = dead_letter_topic(config.kafka, name)
     letters = DeadLetterTopic(config.kafka, letters_topic, by_partition=bool(config.questdb.shards))
+    into = _into_questdb(config)
     stores = [
         _store(shard, one, name, runtime_dir, measures=state_file.measures, fence=fence)
-        for shard, one in _into_questdb(config).databases.items()
+        for shard, one in into.databases.items()
     ]
+    encode = json_encoder_of(into, name)
     make_feed = partial(
         Feed,
-        rules=Rules(STREAMS[name], config.streams[name].source, clock),
+        rules=Rules(STREAMS[name], into.streams[name].source, clock, encode),
         reshape=reshape,
         letters=letters,
         stream=name,
@@ -129,9 +131,8 @@ def make_worker(
     reader.join_as(
         GroupMember(config.kafka, group, topic, release=reader.release, clock=clock, ends=ends)
     )
-    drain_timeout_s = config.server.drain_timeout_s
     why_not = partial(why_not_to_read, config)
-    return ConsumeWorker(stores, reader, state_file, drain_timeout_s, clock, why_not)
+    return ConsumeWorker(stores, reader, state_file, config.server.drain_timeout_s, clock, why_not)
 
 
 def _feed(store: Store, config: Config, make_feed: Callable[..., Feed]) -> Feed:

@@ -19,6 +19,7 @@ from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import RowError
+from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
 from utility_ts_analytics.telemetry.measures import Measures
 
 GOOD = '{"ts":"2024-01-01T00:%02d:00Z","meter_id":"m","kwh":1}\n'
@@ -154,7 +155,7 @@ class Service:
         )
         endpoint = IngestEndpoint(
             settings,
-            NdjsonDecoder(spec, spec.record_type),
+            NdjsonDecoder(spec, spec.record_type, json_encoder(spec.name, spec, spec.record_type)),
             intake,
             BearerAuth([HeldToken("head-end", token) for token in self.tokens]),
             ManualClock(),

@@ -82,7 +82,8 @@ def answer_of(
     if failed:
         settlement.fail(failed, Failure("sink-unavailable", "away", 7))
     rows = [None] * (stored + spooled + failed)
-    exchange.summary.add(Decoded(rows, (), [ERROR] * bad, len(rows) + bad, 9))  # type: ignore[arg-type]
+    decoded = Decoded(rows, range(len(rows)), [ERROR] * bad, len(rows) + bad, 9)  # type: ignore[arg-type]
+    exchange.summary.add(decoded)
     sent: list[Any] = []
 
     async def send(message: Any) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from utility_ts_analytics.buffering.block import Block, EncodedLines, Failure, Settlement
+from utility_ts_analytics.buffering.block import Block, Failure, Settlement
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.validation import RowError
 
@@ -112,7 +113,7 @@ def encoded_block(rows: int) -> Block:
 
     data = bytes(range(1, rows + 1))
     lines = EncodedLines(memoryview(data), memoryview(array("q", list(data))), 0, b"t", restore)
-    return Block.encoded(lines, range(10, 10 + rows), 1000, Settlement())
+    return Block(lines, range(10, 10 + rows), 1000, Settlement())
 
 
 def test_block_that_came_encoded_has_lines_and_gives_rows() -> None:

@@ -30,6 +30,7 @@ from utility_ts_analytics.delivery.sending import RetryPolicy
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.sinks.contract import Delivered, Outcome
+from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
 from utility_ts_analytics.telemetry.measures import Measures
 
 STREAM = "meter_usage"
@@ -104,10 +105,11 @@ class Rig:
 
     def _feed(self, lane: Lane, number: int, reshape: Reshape, letters: DeadLetterTopic) -> Feed:
         source: SourceConfig = parse_config({}, {}).meter_usage.source
+        spec = STREAMS[STREAM]
         return Feed(
             [lane],
             partitions=None if len(self.sinks) == 1 else [number],
-            rules=Rules(STREAMS[STREAM], source, self.clock),
+            rules=Rules(spec, source, self.clock, json_encoder(STREAM, spec, spec.record_type)),
             reshape=reshape,
             letters=letters,
             refusal=lambda: self.refusal,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_ts_analytics.buffering.block import Block, EncodedLines, Failure, Settlement
+from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.delivery.batch import Batch, BatchLimits, Share
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.streams import MeterUsage
 from utility_ts_analytics.records.validation import RowError
 
@@ -121,7 +122,7 @@ def test_rows_that_came_encoded_are_cut_and_named_like_any_others() -> None:
     lines = EncodedLines(memoryview(data), memoryview(array("q", list(data))), 0, b"t", restore)
     room = Room()
     batch = Batch(room.release)
-    batch.add(whole(Block.encoded(lines, range(10, 15), 500, settlement)))
+    batch.add(whole(Block(lines, range(10, 15), 500, settlement)))
     assert asyncio.run(batch.all_rows()) == restore(data)
     letter = batch.letter(2, "too odd")
     assert (letter.row, letter.position) == (restore(b"\3")[0], 12)

@@ -5,9 +5,10 @@ from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from utility_ts_analytics.buffering.block import Block, EncodedLines, Settlement
+from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.files.pipeline import hand_over
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.reading import Reading
 
 TS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,7 @@ def block_of(rows: int, positions: Sequence[int]) -> Block:
     data = b"".join(b"%09d\n" % number for number in range(rows))
     ends = array("q", range(LINE_BYTES, LINE_BYTES * rows + 1, LINE_BYTES))
     lines = EncodedLines(memoryview(data), memoryview(ends), 0, b"t", restore)
-    return Block.encoded(lines, positions, lines.size_bytes, Settlement())
+    return Block(lines, positions, lines.size_bytes, Settlement())
 
 
 def test_lines_reach_the_queue_as_they_are_and_their_own_bytes_count() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from utility_ts_analytics.buffering.block import Block, EncodedLines, Settlement
+from utility_ts_analytics.buffering.block import Block, Settlement
 from utility_ts_analytics.files.mapping.output import Output
 from utility_ts_analytics.files.pieces import (
     START,
@@ -29,6 +29,7 @@ from utility_ts_analytics.files.tables.contract import RecordTable
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.locator import Located
 from utility_ts_analytics.records.columns import check_columns
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import RowError
 
@@ -96,7 +97,7 @@ class ColumnPiece:
         lines, self._lines = self._lines, None
         if lines is None:
             raise AssertionError("the lines of a piece are handed over once")
-        return Block.encoded(lines, self._recs.tolist(), lines.size_bytes, settlement, self._days)
+        return Block(lines, self._recs.tolist(), lines.size_bytes, settlement, self._days)
 
     def refusal(self, error: RowError) -> Refused:
         """Return the record of a row that the database refused."""

@@ -98,7 +98,7 @@ def _compiled_module() -> CheckLine:
     if native.ilp_lines is not None:
         return CheckLine("the compiled module is there: rows go at full speed", ok=True)
     text = (
-        "the compiled module is missing: all works, at about half the speed: install gcc and "
+        "the compiled module is missing: all works, at about a third of the speed: install gcc and "
         "python3-dev, then the package again (pip install --force-reinstall --no-deps ...)"
     )
     return CheckLine(text, ok=True)

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from utility_ts_analytics.buffering.block import EncodedLines
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.column_buffers import native_columns
 from utility_ts_analytics.records.columns import check_schema, rows_of_columns
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.event_id import assign_event_ids
-from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import StreamSpec
-from utility_ts_analytics.sinks.ilp.encode import escape_table, row_encoder, rows_of_lines
+from utility_ts_analytics.sinks.ilp.encode import row_encoder, way_back
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,19 +38,19 @@ def column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
     column_lines = native.column_lines
     if column_lines is None:
         return plain_column_encoder(table, spec)
-    escaped_table, restore = _way_back(table, spec)
+    escaped_table, restore = way_back(table, spec.record_type)
 
     def encode(batch: "pa.RecordBatch") -> EncodedLines:
         columns = native_columns(batch, spec)
         lines, ends = column_lines(columns, batch.num_rows, escaped_table, spec.number)
-        return _encoded(lines, ends, escaped_table, restore)
+        return EncodedLines.of(lines, ends, escaped_table, restore)
 
     return encode
 
 
 def plain_column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
     """Return the encoder that makes rows of the columns: the reference for any other."""
-    escaped_table, restore = _way_back(table, spec)
+    escaped_table, restore = way_back(table, spec.record_type)
 
     def encode(batch: "pa.RecordBatch") -> EncodedLines:
         check_schema(batch, spec)
@@ -60,19 +59,6 @@ def plain_column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
         assign_event_ids(rows, stream_number=spec.number)
         lines = [encode_rows([row]) for row in rows]
         ends = array("q", accumulate(map(len, lines))).tobytes()
-        return _encoded(b"".join(lines), ends, escaped_table, restore)
+        return EncodedLines.of(b"".join(lines), ends, escaped_table, restore)
 
     return encode
-
-
-def _way_back(table: str, spec: StreamSpec) -> tuple[bytes, Callable[[bytes], list[Reading]]]:
-    """Return the name of the table in lines, and what makes rows of such lines again."""
-    escaped_table = escape_table(table)
-    record_type = spec.record_type
-    return escaped_table, lambda lines: rows_of_lines(lines, escaped_table, record_type)
-
-
-def _encoded(
-    lines: bytes, ends: bytes, table: bytes, restore: Callable[[bytes], list[Reading]]
-) -> EncodedLines:
-    return EncodedLines(memoryview(lines), memoryview(ends).cast("q"), 0, table, restore)

@@ -90,6 +90,14 @@ def rows_of_lines(lines: bytes, escaped_table: bytes, record_type: type[Reading]
     return read(lines, escaped_table, record_type)
 
 
+def way_back(
+    table: str, record_type: type[Reading]
+) -> tuple[bytes, Callable[[bytes], list[Reading]]]:
+    """Return the name of a table in lines, and what makes rows of such lines; errors as there."""
+    escaped_table = escape_table(table)
+    return escaped_table, lambda lines: rows_of_lines(lines, escaped_table, record_type)
+
+
 def plain_rows_of_lines(
     lines: bytes, escaped_table: bytes, record_type: type[Reading]
 ) -> list[Reading]:

@@ -75,7 +75,7 @@ def test_lines_are_those_of_the_rows_with_their_event_ids(
     for make in (column_encoder, plain_column_encoder):
         lines = make(TABLE, spec)(batch)
         assert bytes(lines.data) == expected
-        assert lines.row_count == len(rows)
+        assert len(lines) == len(rows)
         parts = [lines.part(index, index + 1) for index in range(len(rows))]
         assert [part.rows() for part in parts] == [[row] for row in rows]
 
@@ -147,7 +147,7 @@ def test_lines_name_their_table_and_go_to_no_other() -> None:
     lines = column_encoder("meter usage", METERS)(meters(1))
     assert lines.table == b"meter\\ usage"
     assert bytes(lines.data).startswith(lines.table + b" event_id=")
-    block = Block.encoded(lines, range(1), lines.size_bytes, Settlement())
+    block = Block(lines, range(1), lines.size_bytes, Settlement())
     sink = ilp_over_http("127.0.0.1:1", "another")
     with pytest.raises(AssertionError, match="for another table"):
         sink.new_payload().encode(block)
@@ -161,7 +161,7 @@ def test_name_that_no_table_can_have_is_refused() -> None:
 
 def test_sink_sends_lines_that_came_encoded_as_they_are() -> None:
     lines = column_encoder("t", METERS)(meters(3, premise_id=b"a\nb"))
-    block = Block.encoded(lines, range(3), lines.size_bytes, Settlement())
+    block = Block(lines, range(3), lines.size_bytes, Settlement())
     sink = ilp_over_http("127.0.0.1:1", "t")
     payload = sink.new_payload()
     payload.encode(block.part(0, 2, 1))

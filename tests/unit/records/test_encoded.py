@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utility_ts_analytics.buffering.block import EncodedLines
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import MeterUsage
 
@@ -42,7 +42,7 @@ def test_part_of_a_part_has_its_own_lines_and_no_others(
         first = data.draw(st.integers(0, len(expected)))
         stop = data.draw(st.integers(first, len(expected)))
         lines, expected = lines.part(first, stop), expected[first:stop]
-        assert lines.row_count == len(expected)
+        assert len(lines) == len(expected)
         assert bytes(lines.data) == b"".join(text.encode() + b";" for text in expected)
         assert lines.size_bytes == len(lines.data)
         assert texts_of(lines) == expected

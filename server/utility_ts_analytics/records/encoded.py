@@ -1,0 +1,83 @@
+"""Rows that are ILP lines already, without a record for each.
+
+They are made where a whole block is read at once by compiled code (`sinks.ilp.columns`,
+`sinks.ilp.json_blocks`), and go through the queue and the lanes as they are.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from utility_ts_analytics.records.reading import Reading
+
+
+class EncodedLines(Struct, frozen=True, gc=False):
+    """Rows that came encoded: one ILP line per row, in order. Nobody changes the bytes any more.
+
+    Attributes:
+        data: The lines, end to end.
+        ends: 64-bit integers, rising: where each line ends, counted from the beginning of the lines
+            that this is a part of.
+        start: Where `data` begins, counted from there too.
+        table: Name of the table as it stands in the lines; they can go to no other.
+        restore: Returns the rows of complete lines, for sinks that take no ILP.
+    """
+
+    data: memoryview
+    ends: memoryview
+    start: int
+    table: bytes
+    restore: Callable[[bytes], Sequence[Reading]]
+
+    @classmethod
+    def of(
+        cls, lines: bytes, ends: bytes, table: bytes, restore: Callable[[bytes], Sequence[Reading]]
+    ) -> "EncodedLines":
+        """Return whole lines; `ends` as bytes of native integers, the others as the attributes."""
+        return cls(memoryview(lines), memoryview(ends).cast("q"), 0, table, restore)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all lines; in memory they take 8 more per row."""
+        return self.data.nbytes
+
+    def rows(self) -> Sequence[Reading]:
+        """Return the rows; made anew at each call."""
+        return self.restore(bytes(self.data))
+
+    def part(self, first: int, stop: int) -> "EncodedLines":
+        """Return the lines from index `first` up to, not including, `stop`; nothing is copied."""
+        start = self.ends[first - 1] if first else self.start
+        end = self.ends[stop - 1] if stop else self.start
+        data = self.data[start - self.start : end - self.start]
+        return EncodedLines(data, self.ends[first:stop], start, self.table, self.restore)
+
+
+Rows = Sequence[Reading] | EncodedLines
+"""Valid rows in order, in either form."""
+
+
+class EncodedJson(Struct, frozen=True, gc=False):
+    """Lines of JSON that were encoded.
+
+    Attributes:
+        lines: Of all records but those in doubt, in order.
+        days: Days of these rows (`records.days`).
+        doubts: Indexes of the other lines, rising: blank, wrong or unusual ones.
+    """
+
+    lines: EncodedLines
+    days: frozenset[int]
+    doubts: Sequence[int]
+
+
+JsonEncoder = Callable[[bytes, datetime], EncodedJson | None]
+"""Encodes whole lines of JSON, each ended by a newline.
+
+Takes them, and the first instant that is too late for a reading. Returns None where the decoder
+alone is cheaper. May be called in several threads at once.
+"""

@@ -1,0 +1,65 @@
+"""Blocks of lines of JSON to ILP lines with event ids, without a Python object per row.
+
+There is only the compiled way. It encodes what readings usually look like, and leaves every line
+that is in any way unusual to the decoder; where it is not compiled, all of them. So the decoder
+stays the one judge of what a record is, and the tests hold both to the same rows, ids, lines and
+errors (docs/decisions/0039-json-to-lines.md).
+"""
+
+import functools
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from utility_ts_analytics.records import native
+from utility_ts_analytics.records.encoded import EncodedJson, EncodedLines, JsonEncoder
+from utility_ts_analytics.records.reading import NATIVE_KINDS, Reading, fields_of
+from utility_ts_analytics.records.streams import StreamSpec
+from utility_ts_analytics.records.validation import TS_MIN
+from utility_ts_analytics.sinks.ilp.encode import way_back
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST: Final = (TS_MIN - _EPOCH) // _MICROSECOND
+
+
+def json_encoder(table: str, spec: StreamSpec, record_type: type[Reading]) -> JsonEncoder | None:
+    """Return the encoder of lines of `spec` for `table`; None where it is not compiled.
+
+    Args:
+        table: Name of the table.
+        spec: The stream.
+        record_type: `spec.record_type` or `spec.signed_record_type`: its rules hold.
+
+    Raises:
+        QuestDBError: The client does not take the name of the table.
+    """
+    ilp_of_json = native.ilp_of_json
+    if ilp_of_json is None:
+        return None
+    escaped_table, restore = way_back(table, record_type)
+    fields = tuple(
+        (
+            field.name,
+            NATIVE_KINDS[field.kind],
+            field.is_required,
+            field.is_identifier,
+            field.characters_max,
+            field.is_signed,
+        )
+        for field in fields_of(record_type)
+    )
+
+    def encode(data: bytes, ts_end: datetime) -> EncodedJson | None:
+        found = ilp_of_json(data, fields, escaped_table, spec.number, _FIRST, _instant(ts_end))
+        if found is None:
+            return None
+        lines, ends, days, doubts = found
+        return EncodedJson(EncodedLines.of(lines, ends, escaped_table, restore), days, doubts)
+
+    return encode
+
+
+@functools.lru_cache(maxsize=8)
+def _instant(time: datetime) -> int:
+    """Return whole microseconds from 1970-01-01 UTC."""
+    return (time - _EPOCH) // _MICROSECOND
