@@ -5,10 +5,11 @@ request. A session stays on one lane, so that a request's rows keep the order of
 """
 
 import asyncio
-import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 from utility_ts_analytics.buffering.block import Block, Failure, Settlement
 from utility_ts_analytics.buffering.queue import SAMPLE_EVERY_S, BlockQueue, LeavingRate
@@ -16,6 +17,11 @@ from utility_ts_analytics.clock import Clock, SystemClock
 from utility_ts_analytics.records.encoded import Rows
 from utility_ts_analytics.records.validation import RowError
 from utility_ts_analytics.telemetry.measures import Measures
+
+_ROOM_AWAITED_S_MAX: Final = 0.5
+"""While a request has waited for room for longer, no other is admitted: the lane is stuck or too
+slow. In an ordinary flood of uploads room comes several times a second, and whoever was refused
+would come back a second later."""
 
 _NO_ROOM = Failure("sink-unavailable", "no room in the buffer in time: it is not being emptied")
 
@@ -60,9 +66,8 @@ class IntakeSession:
     async def make_room(self, rows_max: int, size_bytes: int, wait_s: float) -> Failure | None:
         """Wait for room before a block is decoded, and reserve it for the next `submit`.
 
-        A request that waits here holds the bytes of its block, not the decoded rows: 130 kB decode
-        to 600 kB, and a hundred requests may wait. No room is reserved for a block that is larger
-        than the whole queue; `submit` waits for room for its parts.
+        A request that waits here holds the bytes of its block, not its rows. No room is reserved
+        for a block that is larger than the whole queue; `submit` waits for room for its parts.
 
         Args:
             rows_max: Most rows that the block can have, >= 1.
@@ -215,29 +220,35 @@ class Intake:
         self._sessions_leaving = LeavingRate()
         self._queues = queues
         self.max_concurrent_requests = max_concurrent_requests
-        self._turn = itertools.cycle(queues)
+        self._lanes = deque(queues)
         self._next_sample_s = -math.inf
 
     def try_open(self, request_id: str = "") -> IntakeSession | None:
         """Admit one request, or return None when the worker is at its limit.
 
-        It is at its limit when all places are taken, and when every lane has requests that wait for
-        room.
+        It is at its limit when all places are taken, and when in every lane a request has waited
+        too long for room.
         """
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_sample_s:
             self._next_sample_s = now_s + SAMPLE_EVERY_S
             self._rows_leaving.sample(now_s, self._settled_rows())
             self._sessions_leaving.sample(now_s, self._closed_sessions)
-        if self.sessions >= self.max_concurrent_requests:
+        queue = self._lane() if self.has_place else None
+        if queue is None:
             return None
-        for _ in self._queues:
-            queue = next(self._turn)
+        self.sessions += 1
+        return IntakeSession(queue, self._close_session, request_id, self.measures, self._clock)
+
+    def _lane(self) -> BlockQueue | None:
+        """Return the next lane that has room, or else one that will have some soon."""
+        self._lanes.rotate()
+        for queue in self._lanes:
             if queue.has_room(1, 0):
-                self.sessions += 1
-                return IntakeSession(
-                    queue, self._close_session, request_id, self.measures, self._clock
-                )
+                return queue
+        for queue in self._lanes:
+            if queue.room_awaited_s <= _ROOM_AWAITED_S_MAX:
+                return queue
         return None
 
     @property

@@ -44,12 +44,19 @@ class BlockQueue:
         self.producers = 0
         """Requests that may still add to the next batch."""
         self._blocks: deque[Block] = deque()
-        self._reservations: deque[tuple[int, int, asyncio.Future[None]]] = deque()
+        self._reservations: deque[tuple[int, int, asyncio.Future[None], float]] = deque()
         self._changed = asyncio.Event()
 
     def has_room(self, rows: int, size_bytes: int) -> bool:
         """Tell whether a reservation of this size would be granted at once."""
         return not self._reservations and self._fits(rows, size_bytes)
+
+    @property
+    def room_awaited_s(self) -> float:
+        """How long the oldest reservation has waited, seconds; 0 if none waits."""
+        if not self._reservations:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._reservations[0][3]
 
     def try_reserve(self, rows: int, size_bytes: int) -> bool:
         """Hold the room of a block if there is enough now; arguments as `reserve`."""
@@ -72,8 +79,10 @@ class BlockQueue:
             raise AssertionError("a block must be split to the queue's size before it is reserved")
         if self.try_reserve(rows, size_bytes):
             return
-        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._reservations.append((rows, size_bytes, granted))
+        loop = asyncio.get_running_loop()
+        granted: asyncio.Future[None] = loop.create_future()
+        reservation = (rows, size_bytes, granted, loop.time())
+        self._reservations.append(reservation)
         self.wanted_rows += rows
         try:
             await granted
@@ -82,7 +91,7 @@ class BlockQueue:
                 self.give_back(rows, size_bytes)
             else:
                 with contextlib.suppress(ValueError):  # `_grant` may have dropped it already
-                    self._reservations.remove((rows, size_bytes, granted))
+                    self._reservations.remove(reservation)
                 self._grant()
             raise
         finally:
@@ -158,7 +167,7 @@ class BlockQueue:
 
     def _grant(self) -> None:
         while self._reservations:
-            rows, size_bytes, granted = self._reservations[0]
+            rows, size_bytes, granted, _ = self._reservations[0]
             if granted.done():
                 self._reservations.popleft()
                 continue

@@ -9,6 +9,7 @@ import pytest
 from utility_ts_analytics.asgi import admission
 from utility_ts_analytics.asgi.admission import Admission
 from utility_ts_analytics.asgi.body import RequestBody
+from utility_ts_analytics.buffering import intake
 from utility_ts_analytics.buffering.intake import Intake
 from utility_ts_analytics.buffering.queue import BlockQueue
 from utility_ts_analytics.errors import BodyTimeout, ClientError, Draining, Overloaded
@@ -126,15 +127,21 @@ def test_upload_with_rows_on_their_way_keeps_its_place() -> None:
     run(test)
 
 
-def test_nobody_gives_way_where_rows_and_not_places_are_short() -> None:
+def test_nobody_gives_way_where_rows_and_not_places_are_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "_ROOM_AWAITED_S_MAX", 0.01)
+
     async def test() -> None:
         uploads = Uploads(places=5)
         slow = uploads.start()
         await started([slow])
-        await asyncio.sleep(0.06)
         await uploads.queue.reserve(10, 0)
+        waiting = asyncio.ensure_future(uploads.queue.reserve(1, 0))
+        await asyncio.sleep(0.06)
         assert isinstance(await uploads.start(), Overloaded)
         assert not slow.done()
+        waiting.cancel()
 
     run(test)
 
