@@ -80,15 +80,22 @@ class ServiceSettings:
 
 @contextlib.contextmanager
 def running_service(
-    directory: Path, database: Database, settings: ServiceSettings
+    directory: Path, database: Database, settings: ServiceSettings, *, project: Path = PROJECT
 ) -> Iterator["ServiceProcess"]:
     """Apply the schema, run the service until it is ready, and stop it with SIGTERM at the end.
+
+    Args:
+        directory: For its config and log; made if it is missing.
+        database: Its QuestDB.
+        settings: Of its config.
+        project: The checkout that it runs from.
 
     Raises:
         RuntimeError: It does not become ready, ends too early or does not end with 0. The message
             has the end of its log.
     """
-    service = ServiceProcess(directory, database, settings)
+    directory.mkdir(exist_ok=True)
+    service = ServiceProcess(directory, database, settings, project=project)
     service.apply_schema()
     try:
         service.start()

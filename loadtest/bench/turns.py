@@ -22,7 +22,8 @@ DIRECT_CONNECTIONS = 2
 DIRECT_BODY_ROWS = 25_000
 """How the direct side sends: the goals in the design are stated for this."""
 
-SideName = Literal["service", "direct"]
+SideName = Literal["service", "beside", "direct"]
+"""`beside` is the service of another checkout."""
 TakenT = TypeVar("TakenT")
 
 
@@ -118,7 +119,7 @@ class Turns:
         questdb_s = all_cpu_spent_s(questdb, family(self._database_pid))
         self._check(side, run.answers, rows)
         busy = {pid: spent_s for pid, spent_s in service_spent.items() if spent_s >= _BUSY_CPU_S}
-        if side.name == "service":
+        if side.name != "direct":
             self._worker_pids |= busy.keys()
         return Turn(
             side=side.name,
@@ -139,7 +140,7 @@ class Turns:
 
     def _check(self, side: Side, answers: Sequence[Answer], rows: int) -> None:
         for answer in answers:
-            fault = fault_of(answer) if side.name == "service" else _direct_fault(answer)
+            fault = _direct_fault(answer) if side.name == "direct" else fault_of(answer)
             if fault is not None:
                 raise RuntimeError(f"cannot measure the {side.name} side: {fault}")
         visible_rows = self._database.count(COUNT_SQL)
@@ -156,10 +157,17 @@ def _direct_fault(answer: Answer) -> str | None:
     return f"status {answer.status}: {answer.content.decode(errors='replace')[:500]}"
 
 
-def service_side(path: Path, body_rows: int, service: ServiceProcess, connections: int) -> Side:
-    """Return the side that posts the lines of an NDJSON file to the service."""
+def service_side(
+    path: Path,
+    body_rows: int,
+    service: ServiceProcess,
+    connections: int,
+    *,
+    name: SideName = "service",
+) -> Side:
+    """Return the side that posts the lines of an NDJSON file to a service."""
     bodies = split_bodies(path, body_rows)
-    return Side("service", path, bodies, Target(service.meter_usage_port), connections)
+    return Side(name, path, bodies, Target(service.meter_usage_port), connections)
 
 
 def direct_side(lines: Path, questdb: OwnQuestDB) -> Side:

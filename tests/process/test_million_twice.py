@@ -11,7 +11,7 @@ from loadtest.bench import end_to_end
 from loadtest.books import Books, balance
 from loadtest.database import QuestDBRest
 from loadtest.ledger import Account, Ledger, reading_of
-from loadtest.service import ServiceProcess, ServiceSettings, running_service
+from loadtest.service import PROJECT, ServiceProcess, ServiceSettings, running_service
 from loadtest.stored import TABLE, Key
 from loadtest.twice import Settings, post_passes, report
 from tests.process.running_service import QuestDBPorts
@@ -129,6 +129,19 @@ def test_proof_runs_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert twice.main(["--rows", "5000", "--body-rows", "700"]) == 0
     output = capsys.readouterr().out
     assert "stored 5000 rows of 5000: 0 lost, 0 doubled, 0 wrong, 0 not sent" in output
+
+
+def test_bench_takes_turns_with_another_checkout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result.json"
+    arguments = ["--rows", "5000", "--pairs", "1", "--warm-up", "1", "--body-rows", "2000"]
+    assert end_to_end.main([*arguments, "--beside", str(PROJECT), "--out", str(out)]) == 0
+    result = msgspec.json.decode(out.read_bytes(), type=end_to_end.Result)
+    assert result.beside is not None
+    assert [turn.side for turn in result.turns] == ["service", "direct"]
+    assert [turn.side for turn in result.beside.turns] == ["beside", "direct"]
+    assert "beside: median of 1 pairs" in capsys.readouterr().out
 
 
 def test_bench_runs_by_itself_and_writes_its_result(tmp_path: Path) -> None:
