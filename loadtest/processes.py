@@ -73,12 +73,24 @@ def all_cpu_spent_s(before: list[ProcessFigures], after: list[ProcessFigures]) -
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Stop a process (SIGSTOP) for the length of a `with` block."""
+    """Stop a process (SIGSTOP) for the length of a `with` block, which begins once it stands.
+
+    On a busy machine its other threads go on until one of them has taken the signal.
+    """
     os.kill(pid, signal.SIGSTOP)
     try:
+        wait_until(lambda: _stands(pid), f"process {pid} stands", timeout_s=10.0)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def _stands(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    try:
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+    except OSError:  # a thread has ended meanwhile
+        return False
 
 
 def machine() -> dict[str, str | int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from loadtest.processes import stopped
 from tests.class_archive import JAVA_OPTIONS, kafka_java_options
 
 from utility_ts_analytics.broker.embedded_kafka import EmbeddedKafka, RunningKafka, new_cluster_id
@@ -75,11 +76,8 @@ class TestKafka:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop the broker's process from running for the length of a `with` block."""
-        os.kill(self.pid, signal.SIGSTOP)
-        try:
+        with stopped(self.pid):
             yield
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
 
     @contextlib.contextmanager
     def second_broker(self, data_dir: Path) -> Iterator[None]:

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ from loadtest.processes import (
     listeners,
     machine,
     machine_cpu_s,
+    stopped,
     timed,
 )
 
@@ -132,3 +134,25 @@ def test_command_is_timed_and_its_failure_says_why() -> None:
     assert taken.wall_s > 0
     with pytest.raises(RuntimeError, match="ended with 3: why"):
         timed([sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"], {})
+
+
+def test_stopped_process_stands_with_all_its_threads_until_the_end_of_the_block() -> None:
+    busy = (
+        "import threading\n"
+        "for _ in range(8): threading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()\n"
+        "print(flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            with stopped(process.pid):
+                (before,) = family(process.pid)
+                threading.Event().wait(0.1)
+                (after,) = family(process.pid)
+                assert after.cpu_s == before.cpu_s
+            threading.Event().wait(0.3)
+            (later,) = family(process.pid)
+            assert later.cpu_s > after.cpu_s
+        finally:
+            process.kill()
