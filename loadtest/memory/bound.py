@@ -14,8 +14,8 @@ IDLE_MIB = 58.0
 """A worker that serves and does nothing."""
 ROW_BYTES = 700
 """A full row of 185 bytes, as a record at the worst (600), with its line number and what the
-allocator loses. Encoded it takes 230 (docs/decisions/0015), so most of the time it is half of
-this; batches of 100,000 rows came to 610 on average over all rows held."""
+allocator loses. As a line it takes 240, and most rows are lines from their arrival on
+(docs/decisions/0039)."""
 ROW_RESTORED_BYTES = 1_400
 """Of a batch that goes by pgwire or into the spool: records and their encoding."""
 SEND_MIB = 8.0
