@@ -68,11 +68,14 @@ class EncodedJson(Struct, frozen=True, gc=False):
         lines: Of all records but those in doubt, in order.
         days: Days of these rows (`records.days`).
         doubts: Indexes of the other lines, rising: blank, wrong or unusual ones.
+        insert: Returns `lines` with those of further rows, each in front of the line of this index;
+            takes the rows, and the indexes in rising order.
     """
 
     lines: EncodedLines
     days: frozenset[int]
     doubts: Sequence[int]
+    insert: Callable[[Sequence[Reading], Sequence[int]], EncodedLines]
 
 
 JsonEncoder = Callable[[bytes, datetime], EncodedJson | None]

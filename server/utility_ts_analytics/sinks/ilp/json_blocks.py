@@ -1,13 +1,16 @@
 """Blocks of lines of JSON to ILP lines with event ids, without a Python object per row.
 
 There is only the compiled way. It encodes what readings usually look like, and leaves every line
-that is in any way unusual to the decoder; where it is not compiled, all of them. So the decoder
-stays the one judge of what a record is, and the tests hold both to the same rows, ids, lines and
-errors (docs/decisions/0039-json-to-lines.md).
+that is in any way unusual to the decoder, whose rows are put in their places; where it is not
+compiled, it leaves all. So the decoder stays the one judge of what a record is, and the tests hold
+both to the same rows, ids, lines and errors (docs/decisions/0039-json-to-lines.md).
 """
 
 import functools
+from array import array
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from utility_ts_analytics.records import native
@@ -15,7 +18,7 @@ from utility_ts_analytics.records.encoded import EncodedJson, EncodedLines, Json
 from utility_ts_analytics.records.reading import NATIVE_KINDS, Reading, fields_of
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import TS_MIN
-from utility_ts_analytics.sinks.ilp.encode import way_back
+from utility_ts_analytics.sinks.ilp.encode import RowEncoder, row_encoder, way_back
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -37,6 +40,7 @@ def json_encoder(table: str, spec: StreamSpec, record_type: type[Reading]) -> Js
     if ilp_of_json is None:
         return None
     escaped_table, restore = way_back(table, record_type)
+    encode_rows = row_encoder(table)
     fields = tuple(
         (
             field.name,
@@ -54,9 +58,31 @@ def json_encoder(table: str, spec: StreamSpec, record_type: type[Reading]) -> Js
         if found is None:
             return None
         lines, ends, days, doubts = found
-        return EncodedJson(EncodedLines.of(lines, ends, escaped_table, restore), days, doubts)
+        whole = EncodedLines.of(lines, ends, escaped_table, restore)
+        return EncodedJson(whole, days, doubts, partial(_with_rows, whole, encode_rows))
 
     return encode
+
+
+def _with_rows(
+    whole: EncodedLines, encode: RowEncoder, rows: Sequence[Reading], places: Sequence[int]
+) -> EncodedLines:
+    """Return lines with those of rows among them, each in front of the line at its place."""
+    data, ends = whole.data, whole.ends
+    parts: list[bytes | memoryview] = []
+    new_ends = array("q")
+    start = done = more = 0  # where the next part begins, in bytes and lines; bytes inserted
+    for row, place in zip(rows, places, strict=True):
+        line = encode([row])
+        end = ends[place - 1] if place else 0
+        parts += data[start:end], line
+        new_ends.extend([one + more for one in ends[done:place]])
+        more += len(line)
+        new_ends.append(end + more)
+        start, done = end, place
+    parts.append(data[start:])
+    new_ends.extend([one + more for one in ends[done:]])
+    return EncodedLines.of(b"".join(parts), new_ends.tobytes(), whole.table, whole.restore)
 
 
 @functools.lru_cache(maxsize=8)

