@@ -20,8 +20,7 @@ from utility_ts_analytics.telemetry.measures import Measures
 
 _ROOM_AWAITED_S_MAX: Final = 0.5
 """While a request has waited for room for longer, no other is admitted: the lane is stuck or too
-slow. In an ordinary flood of uploads room comes several times a second, and whoever was refused
-would come back a second later."""
+slow. A lane that keeps up has room several times a second; a refused client stays away for one."""
 
 _NO_ROOM = Failure("sink-unavailable", "no room in the buffer in time: it is not being emptied")
 
