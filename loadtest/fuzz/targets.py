@@ -50,25 +50,19 @@ _SECTIONS = ("QUESTDB", "METER_USAGE__SOURCE", "GENERATION_OUTPUT__SINK", "SERVE
 
 
 @functools.cache
-def _decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
-    """Return the decoder of one stream, which makes records."""
-    spec = STREAMS[stream]
-    return NdjsonDecoder(spec, spec.type_for(allow_negative=allow_negative))
-
-
-@functools.cache
-def _encoding_decoder_of(stream: str, *, allow_negative: bool) -> NdjsonDecoder:
-    """Return the decoder of one stream that makes lines where it can."""
+def _decoder_of(stream: str, *, allow_negative: bool, encodes: bool = False) -> NdjsonDecoder:
+    """Return the decoder of one stream; one that encodes makes lines where it can."""
     spec = STREAMS[stream]
     record_type = spec.type_for(allow_negative=allow_negative)
-    return NdjsonDecoder(spec, record_type, json_encoder(stream, spec, record_type))
+    encode = json_encoder(stream, spec, record_type) if encodes else None
+    return NdjsonDecoder(spec, record_type, encode)
 
 
 def fuzz_ndjson(data: bytes) -> None:
     """A body in any chunks gives the rows and errors of its lines alone, encoded at once or not."""
     draws = Draws(data)
     stream, allow_negative = draws.choice(tuple(STREAMS)), draws.flag()
-    decoder = _encoding_decoder_of(stream, allow_negative=allow_negative)
+    decoder = _decoder_of(stream, allow_negative=allow_negative, encodes=True)
     max_line_bytes, block_bytes_max = draws.integer(40, 295), draws.integer(1, 600)
     sizes = draws.cut_sizes()
     body = draws.rest()

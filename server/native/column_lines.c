@@ -33,12 +33,7 @@ put_lines(char *start, char *ends, char *content, const Columns *columns, PyObje
     Value values[FIELDS_MAX];
     for (Py_ssize_t row = 0; row < columns->row_count; row++) {
         read_row(values, columns, row);
-        Value *event_id = &values[layout->event_id];
-        if (event_id->kind == VALUE_TEXT)
-            put_client_id(id, event_id->text, event_id->size);
-        else
-            put_hashed_id(id, content, put_content(content, layout, values) - content, seed);
-        *event_id = (Value){.kind = VALUE_TEXT, {{id, UUID_CHARACTERS, .is_plain = 1}}};
+        set_event_id(values, layout, id, content, seed);
         to = put_line(to, table_name, table_size, layout, values);
         int64_t end = to - start;
         memcpy(ends + 8 * row, &end, sizeof end);

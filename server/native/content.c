@@ -139,3 +139,15 @@ put_client_id(char *to, const char *text, Py_ssize_t size)
     if (!is_uuid)
         put_hashed_id(to, text, size, CLIENT_SEED);
 }
+
+void
+set_event_id(Value values[FIELDS_MAX], const Layout *layout, char id[UUID_CHARACTERS], char *content,
+             uint64_t seed)
+{
+    Value *event_id = &values[layout->event_id];
+    if (event_id->kind == VALUE_TEXT)
+        put_client_id(id, event_id->text, event_id->size);
+    else
+        put_hashed_id(id, content, put_content(content, layout, values) - content, seed);
+    *event_id = (Value){.kind = VALUE_TEXT, {{id, UUID_CHARACTERS, .is_plain = 1}}};
+}

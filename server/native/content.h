@@ -22,4 +22,9 @@ void put_hashed_id(char *to, const char *data, Py_ssize_t size, uint64_t seed);
 /* Write the id that a client's own text stands for: itself in lower case if it is a UUID. */
 void put_client_id(char *to, const char *text, Py_ssize_t size);
 
+/* Set the `event_id` of a row: the client's own or a derived one. It is kept in `id`; there is room in
+ * `content` for `content_bound`. */
+void set_event_id(Value values[FIELDS_MAX], const Layout *layout, char id[UUID_CHARACTERS],
+                  char *content, uint64_t seed);
+
 #endif

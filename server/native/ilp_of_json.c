@@ -218,16 +218,11 @@ add_line(Result *result, const Layout *layout, Value values[FIELDS_MAX], Py_ssiz
          PyObject *table, uint64_t seed)
 {
     char id[UUID_CHARACTERS];
-    Value *event_id = &values[layout->event_id];
     result->content.size = 0;
     char *content = output_room(&result->content, result->row_bound + json_size);
     if (content == NULL || add_day(result, values[layout->ts].microseconds) < 0)
         return -1;
-    if (event_id->kind == VALUE_TEXT)
-        put_client_id(id, event_id->text, event_id->size);
-    else
-        put_hashed_id(id, content, put_content(content, layout, values) - content, seed);
-    *event_id = (Value){.kind = VALUE_TEXT, {{id, UUID_CHARACTERS, .is_plain = 1}}};
+    set_event_id(values, layout, id, content, seed);
     Py_ssize_t table_size = PyBytes_GET_SIZE(table);
     char *to = output_room(&result->lines, table_size + result->row_bound + json_size);
     char *end = to == NULL ? NULL : output_room(&result->ends, sizeof(int64_t));

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#define EACH_BYTE 0x0101010101010101ULL
 #define KEY_BYTES_MAX (NAME_BYTES_MAX + 4)
 #define NUMBER_BYTES_MAX 18 /* a sign, nine digits, a point, six digits */
 #define TIME_BYTES_MAX 29 /* with its quotes */

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define EACH_BYTE 0x0101010101010101ULL
 #define MANTISSA_DIGITS_MAX 19 /* so many always fit 64 bits */
 #define EXACT_MANTISSA (1ULL << 53)
 #define EXACT_POWER 22 /* the largest power of ten that is a float */

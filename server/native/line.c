@@ -2,7 +2,6 @@
  * the tests hold against it. */
 #include "line.h"
 
-#define EACH_BYTE 0x0101010101010101ULL
 
 /* Bit 7 of a byte is set where that byte of `word` is zero, and perhaps above one that is. */
 static uint64_t

@@ -10,6 +10,7 @@
 
 #define FIELDS_MAX 15 /* a MessagePack map of up to 15 fields has a head of one byte */
 #define NAME_BYTES_MAX 31 /* and a text of up to 31 bytes too */
+#define EACH_BYTE 0x0101010101010101ULL /* times a byte: eight of it */
 #define MICROSECONDS_END ((int64_t)1000000 << 34) /* a MessagePack timestamp of 64 bits ends there */
 
 /* What one field of one row holds. Texts are borrowed from the row or column. */

@@ -7,7 +7,7 @@ writes the same rows under the same keys. It changes no rows outside the period 
 import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from utility_ts_analytics.analysis.balance_job import (
@@ -29,6 +29,7 @@ from utility_ts_analytics.database.schema import wait_applied
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.queries.literals import quote_texts
 from utility_ts_analytics.queries.time_range import TimeRange
+from utility_ts_analytics.records.reading import microseconds_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +49,6 @@ SOURCE_TABLES = (
 
 _QUERY_TIMEOUT_S = 60.0
 _APPLY_TIMEOUT_S = 60.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIZE_SQL = (
     "SELECT count_distinct(meter_id) AS meters, count_distinct(feeder_id) AS feeders"
     " FROM meter_feeder_map"
@@ -102,7 +102,9 @@ async def run_balance(
         answer = await asyncio.to_thread(_answer, job, sources, part)
         starts = answer["ts"].cast("int64").to_numpy()
         for commit in commits_of(job, part, feeders):
-            first, end = (bisect_left(starts, _micros(m)) for m in (commit.start, commit.end))
+            first, end = (
+                bisect_left(starts, microseconds_of(m)) for m in (commit.start, commit.end)
+            )
             rows = list(_rows(answer.slice(first, end - first)))
             await _write(connection, job, commit, rows, computed_at=computed_at, report=report)
             progress(commit.end, report.rows)
@@ -153,10 +155,6 @@ async def _write(
     for row, judgement in judged:
         report.feeders.setdefault(row.feeder_id, FeederTotal()).add(row, judgement)
     report.rows += len(judged)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _values(row: BalanceRow, judgement: Judgement, computed_at: datetime) -> tuple[object, ...]:

@@ -28,7 +28,6 @@ from utility_ts_analytics.records.validation import RowError, all_in_range, brok
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Skipped at the start of a body, where Windows exports put it; RFC 8259 section 8.1 allows it."""
 
-_BLANKS: Final = b" \t\r\n"
 _TEXT: Final = re.compile(rb"[^ \t\r\n][^\n]*")
 _TINY_LINE_BYTES: Final = 8
 """No record is so short: lines below this average are mostly blank, or wrong."""
@@ -97,7 +96,7 @@ class NdjsonDecoder:
         data = block.data
         if block.first_line == 1:
             data = data.removeprefix(BYTE_ORDER_MARK)
-        if not data or is_blank(data):
+        if _is_blank(data):
             # Compressed, blank lines cost the sender next to nothing: do not look at each.
             return Decoded((), (), (), 0, len(block.data))
         numbers: Sequence[int]
@@ -290,4 +289,5 @@ def _pass_known(
 
 
 def _is_blank(text: bytes) -> bool:
-    return not bytes(text).strip(_BLANKS)  # msgspec.Raw is bytes to the type checker only
+    text = bytes(text)  # msgspec.Raw is bytes to the type checker only
+    return not text or is_blank(text)

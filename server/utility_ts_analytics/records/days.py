@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.reading import EPOCH, Reading
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
+_EPOCH_ORDINAL: Final = EPOCH.toordinal()
 
 _SLICE_ROWS: Final = 96
 """A day of one meter in quarters of an hour. Such a slice lies on two days at most, so its ends,
@@ -40,7 +39,7 @@ def days_between(rows: Sequence[Reading], ends: Sequence[Ends]) -> frozenset[int
     """
     days: set[int] = set()
     for index, (earliest, latest) in enumerate(ends):
-        first, last = (earliest - _EPOCH).days, (latest - _EPOCH).days
+        first, last = (earliest - EPOCH).days, (latest - EPOCH).days
         if last - first <= 1:
             days.update((first, last))
         else:
@@ -53,6 +52,6 @@ def day_numbers(rows: Sequence[Reading]) -> list[int]:
     instants = [row.ts for row in rows]
     # A third of the cost of a difference, and correct where the zone is UTC.
     return [
-        ts.toordinal() - _EPOCH_ORDINAL if ts.tzinfo is UTC else (ts - _EPOCH).days
+        ts.toordinal() - _EPOCH_ORDINAL if ts.tzinfo is UTC else (ts - EPOCH).days
         for ts in instants
     ]

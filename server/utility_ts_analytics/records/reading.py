@@ -7,7 +7,7 @@ them through `fields_of`.
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -15,6 +15,9 @@ from msgspec import Meta, Struct
 
 TEXT_CHARACTERS_MAX = 256
 """Longest text in any field, in Unicode code points (CONTRACT section 3)."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Timestamp = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with an offset; kept in whole microseconds (further digits are rounded)."""
@@ -47,6 +50,11 @@ class Reading(Struct, gc=False, omit_defaults=True, kw_only=True):
 
     ts: Timestamp
     event_id: Text | None = None
+
+
+def microseconds_of(instant: datetime) -> int:
+    """Return whole microseconds from 1970-01-01 UTC to an instant with a zone."""
+    return (instant - EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)

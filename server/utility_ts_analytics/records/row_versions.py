@@ -12,20 +12,18 @@ keys the probability is one in 3,700 that any two do.
 
 import struct
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import xxhash
 
 from utility_ts_analytics.records import native
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.reading import Reading, microseconds_of
 from utility_ts_analytics.records.streams import StreamSpec
 
 VERSION_BYTES: Final = 16
 """Of one row: the hash of its key, then that of its content, each as a native 64-bit integer."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _LOW: Final = (1 << 64) - 1
 
 # As `server/native/versions.c` numbers them.
@@ -78,6 +76,6 @@ def _value(value: object) -> bytes:
         case float():
             return struct.pack("=Bd", _NUMBER, value + 0.0)
         case datetime():
-            return struct.pack("=BQ", _INSTANT, (value - _EPOCH) // _MICROSECOND)
+            return struct.pack("=BQ", _INSTANT, microseconds_of(value))
         case _:
             raise AssertionError("a field holds a text, a number or an instant")

@@ -6,7 +6,7 @@ different text once.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from utility_ts_analytics.reading.decoder_gaps import lacks_offset_colon
+from utility_ts_analytics.records.reading import microseconds_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -23,7 +24,6 @@ INSTANT: Final = pa.timestamp("us", tz="UTC")
 _NUMBER: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _UTC_WIDTH: Final = len("2024-01-01T00:00:00Z")
 _OFFSET_WIDTH: Final = len("2024-01-01T00:00:00+00:00")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_OFFSET: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?", re.ASCII)
 
 
@@ -120,7 +120,7 @@ def _read(text: str) -> int | None:
         moment = msgspec.convert(text, datetime)
         if moment.tzinfo is None:
             return None
-        return (moment - _EPOCH) // timedelta(microseconds=1)
+        return microseconds_of(moment)
     except (msgspec.ValidationError, ValueError, OverflowError):
         return None
 

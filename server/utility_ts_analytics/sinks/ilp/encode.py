@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import asdict
 
 from utility_ts_analytics.records import native
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.reading import EPOCH, Reading
 
 if TYPE_CHECKING:
     from questdb._client import Buffer  # the top-level module does not export the type
@@ -23,7 +23,6 @@ _TEXT: Final = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _NUMBER: Final = rb"=\x10(.{8})"
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,127}")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _unpack: Final[Callable[[bytes], tuple[float]]] = struct.Struct("<d").unpack
 
@@ -110,7 +109,7 @@ def plain_rows_of_lines(
         if found is None:
             raise AssertionError(f"no line of our encoder at byte {at}")
         *values, microseconds = found.groups()
-        fields: dict[str, object] = {"ts": _EPOCH + timedelta(microseconds=int(microseconds))}
+        fields: dict[str, object] = {"ts": EPOCH + timedelta(microseconds=int(microseconds))}
         for name, text, number in zip(names, values[::2], values[1::2], strict=True):
             if text is not None:
                 fields[name] = (_ESCAPED.sub(rb"\1", text) if b"\\" in text else text).decode()

@@ -9,20 +9,20 @@ both to the same rows, ids, lines and errors (docs/decisions/0039-json-to-lines.
 import functools
 from array import array
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.encoded import EncodedJson, EncodedLines, JsonEncoder
-from utility_ts_analytics.records.reading import NATIVE_KINDS, Reading, fields_of
+from utility_ts_analytics.records.reading import NATIVE_KINDS, Reading, fields_of, microseconds_of
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import TS_MIN
 from utility_ts_analytics.sinks.ilp.encode import RowEncoder, row_encoder, way_back
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_FIRST: Final = (TS_MIN - _EPOCH) // _MICROSECOND
+_FIRST: Final = microseconds_of(TS_MIN)
+
+_instant: Final = functools.lru_cache(maxsize=8)(microseconds_of)
 
 
 def json_encoder(table: str, spec: StreamSpec, record_type: type[Reading]) -> JsonEncoder | None:
@@ -83,9 +83,3 @@ def _with_rows(
     parts.append(data[start:])
     new_ends.extend([one + more for one in ends[done:]])
     return EncodedLines.of(b"".join(parts), new_ends.tobytes(), whole.table, whole.restore)
-
-
-@functools.lru_cache(maxsize=8)
-def _instant(time: datetime) -> int:
-    """Return whole microseconds from 1970-01-01 UTC."""
-    return (time - _EPOCH) // _MICROSECOND
