@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.conftest import ANSWER_TIMEOUT_S, TestQuestDB
+from tests.process.stored_tables import until
 
 from utility_ts_analytics.database.view_spec import view_specs
 from utility_ts_analytics.database.views import ViewFinding, apply_views, check_views
@@ -56,3 +57,8 @@ def wait_followed(questdb: TestQuestDB, view: str) -> None:
         assert time.monotonic() < give_up_at_s, f"{view} is {status} at {done} of {committed}"
         threading.Event().wait(0.005)
     questdb.wait_applied(view)
+
+
+def wait_spoilt(questdb: TestQuestDB, *views: str) -> None:
+    """Return once `check` fails these views: QuestDB notices a moment behind the statement."""
+    until(lambda: not any(checked(questdb)[view].ok for view in views), f"{views} fail the check")

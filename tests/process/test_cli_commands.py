@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import TestQuestDB
+from tests.materialized_views import wait_spoilt
 from tests.process.running_service import (
     MakeId,
     QuestDBPorts,
@@ -207,9 +208,11 @@ def test_schema_apply_views_twice_and_a_check_that_fails_once_they_are_spoilt(
 
     assert run_command("check", "--config", config, cwd=tmp_path).returncode == 0
     own_questdb.truncate("meter_usage")
+    spoilt = ("meter_usage_hourly", "meter_usage_daily")
+    wait_spoilt(own_questdb, *spoilt)
     checked = run_command("check", "--config", config, cwd=tmp_path)
     assert checked.returncode == 1
-    for view in ("meter_usage_hourly", "meter_usage_daily"):
+    for view in spoilt:
         assert f"FAIL {view}: invalid (truncate operation)" in checked.stdout
         assert f'REFRESH MATERIALIZED VIEW "{view}" FULL' in checked.stdout
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
-from tests.conftest import ANSWER_TIMEOUT_S, TestQuestDB
-from tests.materialized_views import applied_views, checked, refresh, wait_followed
+from tests.conftest import TestQuestDB
+from tests.materialized_views import applied_views, checked, refresh, wait_followed, wait_spoilt
+from tests.process.stored_tables import until
 
 from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.database import views
@@ -144,7 +143,7 @@ def test_spoilt_view_fails_the_check_and_its_remedy_puts_it_right(
 ) -> None:
     store(berlin, ("2024-06-04T10:15", "a", 2.0), ("2024-06-06T10:15", "a", 3.0))
     berlin.query(spoil)
-    until(lambda: not checked(berlin)[DAILY].ok and not checked(berlin)[HOURLY].ok)
+    wait_spoilt(berlin, HOURLY, DAILY)
     for view in (HOURLY, DAILY):
         finding = checked(berlin)[view]
         assert f"invalid ({reason}): its figures are those of 20" in finding.text
@@ -158,10 +157,10 @@ def test_spoilt_view_fails_the_check_and_its_remedy_puts_it_right(
 
 def test_suspended_view_fails_the_check_and_its_remedy_puts_it_right(berlin: TestQuestDB) -> None:
     berlin.query(f"ALTER MATERIALIZED VIEW {DAILY} SUSPEND WAL")
-    until(lambda: not checked(berlin)[DAILY].ok)
+    wait_spoilt(berlin, DAILY)
     [remedy] = re.findall(r"ALTER MATERIALIZED VIEW \S+ RESUME WAL", checked(berlin)[DAILY].text)
     berlin.query(remedy)
-    until(lambda: checked(berlin)[DAILY].ok)
+    until(lambda: checked(berlin)[DAILY].ok, "the view is whole again")
 
 
 def test_other_view_under_one_of_our_names_is_told(questdb: TestQuestDB) -> None:
@@ -232,10 +231,3 @@ def test_view_that_is_not_listed_at_once_is_looked_for_again_within_bounds(
             with pytest.raises(OperatorError, match=r"meter_usage_daily.* not list it within 30 s"):
                 asyncio.run(applying)
             assert 600 <= count <= 602
-
-
-def until(met: Callable[[], bool]) -> None:
-    give_up_at_s = time.monotonic() + ANSWER_TIMEOUT_S
-    while not met():
-        assert time.monotonic() < give_up_at_s
-        threading.Event().wait(0.01)
