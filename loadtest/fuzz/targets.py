@@ -28,7 +28,7 @@ from utility_ts_analytics.reading.lines import LineBlock, LineSplitter
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded, NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
-from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import json_encoder
 
 _BLANKS = b" \t\r\n"
 _ENCODINGS: tuple[Encoding, ...] = ("gzip", "zstd")

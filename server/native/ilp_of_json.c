@@ -1,67 +1,67 @@
 /* Lines of JSON to ILP lines with event ids, without an object for any row. A line that is in any
  * way unusual is left to the JSON decoder, so that there is one judge of what a record is. */
-#include "content.h"
-#include "json_values.h"
-#include "line.h"
+#include "text_rows.h"
+#include "text_values.h"
 
-#include <string.h>
-
-#define DAY_MICROSECONDS 86400000000ULL
 #define DOUBTS_FREE 16 /* so many may be in doubt before their share counts */
 #define DOUBTS_SHARE 4 /* then one in so many: more are cheaper for the decoder alone */
 
-/* What the record type demands of a field. */
 typedef struct {
-    char kind; /* `t` for instants, `s` for texts, `d` for numbers */
-    int is_required;
-    int is_identifier;
-    int is_signed;
-    Py_ssize_t characters_max;
-} Rules;
-
-typedef struct {
-    Layout layout;
-    Rules rules[FIELDS_MAX];
-    uint32_t required; /* a bit for each field */
+    TextRows rows;
     unsigned char order[FIELDS_MAX + 1]; /* the fields of the record before, as they came */
-    unsigned long long first; /* instants from here on, */
-    unsigned long long end; /* and before this one */
-} Record;
+    PyObject *doubts; /* indexes of lines */
+} Reader;
 
-static int
-read_rules(Record *record, PyObject *fields)
+static inline const char *
+json_blanks(const char *at)
 {
-    Layout *layout = &record->layout;
-    *record = (Record){.layout = {.ts = -1, .event_id = -1}};
-    int is_known = PyTuple_GET_SIZE(fields) <= FIELDS_MAX;
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(fields) && at < FIELDS_MAX; at++) {
-        int index = layout->field_count++, kind;
-        Field *field = &layout->fields[index];
-        Rules *rules = &record->rules[index];
-        PyObject *item = PyTuple_GET_ITEM(fields, at);
-        if (!PyTuple_Check(item)) {
-            PyErr_SetString(PyExc_TypeError, "a field is a tuple");
-            return -1;
-        }
-        if (!PyArg_ParseTuple(item, "s#Cppnp", &field->name, &field->name_size, &kind,
-                              &rules->is_required, &rules->is_identifier, &rules->characters_max,
-                              &rules->is_signed))
-            return -1;
-        rules->kind = (char)kind;
-        record->required |= (uint32_t)rules->is_required << index;
-        if (strcmp(field->name, "ts") == 0 && kind == 't')
-            layout->ts = index;
-        else if (strcmp(field->name, "event_id") == 0 && kind == 's')
-            layout->event_id = index;
-        else
-            is_known &= kind == 's' || kind == 'd';
-        is_known &= field->name_size <= NAME_BYTES_MAX;
-    }
-    if (is_known && layout->ts >= 0 && layout->event_id >= 0
-        && record->rules[layout->ts].is_required)
+    while (*at == ' ' || *at == '\t' || *at == '\r')
+        at++;
+    return at;
+}
+
+/* Pass these letters if they stand there. */
+static int
+json_letters(const char **at, const char *letters)
+{
+    const char *here = *at;
+    for (; *letters; letters++, here++)
+        if (*here != *letters)
+            return 0;
+    *at = here;
+    return 1;
+}
+
+/* Read a text behind its opening quote and move behind the closing one; 0 in doubt. */
+static int
+json_text(const char **at, const char *end, Value *value, Py_ssize_t *characters)
+{
+    const char *quote = read_text(*at, end, value, characters);
+    if (quote == NULL || quote == end)
         return 0;
-    PyErr_SetString(PyExc_ValueError, "cannot read these fields");
-    return -1;
+    *at = quote + 1;
+    return 1;
+}
+
+/* Read `null`, `true`, `false`, a number or a text; what it says is of no interest. */
+static int
+json_scalar(const char **at, const char *end)
+{
+    Value ignored;
+    Py_ssize_t characters;
+    switch (**at) {
+    case '"':
+        ++*at;
+        return json_text(at, end, &ignored, &characters);
+    case 'n':
+        return json_letters(at, "null");
+    case 't':
+        return json_letters(at, "true");
+    case 'f':
+        return json_letters(at, "false");
+    default:
+        return read_number(at, &ignored);
+    }
 }
 
 /* Compare names: memcmp would be called for each. */
@@ -110,14 +110,6 @@ read_name(const char **at, const char *end, const Layout *layout, int expected)
     return json_text(at, end, &other, &characters) ? layout->field_count : -1;
 }
 
-/* Tell whether an identifier is surely neither empty nor blank: by its first character. */
-static int
-is_named(const Value *value)
-{
-    unsigned char first = value->size ? (unsigned char)*value->text : ' ';
-    return first != ' ' && first != 0xc2 && first != 0xe1 && first != 0xe2 && first != 0xe3;
-}
-
 static int
 read_value(const char **at, const char *end, const Rules *rules, Value *value)
 {
@@ -125,21 +117,21 @@ read_value(const char **at, const char *end, const Rules *rules, Value *value)
     if (**at == 'n')
         return !rules->is_required && json_letters(at, "null");
     if (rules->kind == 'd')
-        return json_number(at, value) && (rules->is_signed || value->number >= 0);
+        return read_number(at, value) && (rules->is_signed || value->number >= 0);
     if (**at != '"')
         return 0;
     ++*at;
     if (rules->kind == 't')
-        return json_time(at, value);
-    return json_text(at, end, value, &characters) && characters <= rules->characters_max
-        && (!rules->is_identifier || is_named(value));
+        return read_time(at, value) && *(*at)++ == '"';
+    return json_text(at, end, value, &characters) && text_rows_text(rules, value, characters);
 }
 
 /* Read a line and move behind it; 0 where it is in doubt. */
 static int
-read_record(const char **at, const char *end, Record *record, Value values[FIELDS_MAX])
+read_record(const char **at, const char *end, Reader *reader, Value values[FIELDS_MAX])
 {
-    const Layout *layout = &record->layout;
+    const Layout *layout = &reader->rows.layout;
+    const Rules *rules = reader->rows.rules;
     const char *here = json_blanks(*at);
     uint32_t seen = 0;
     int index, place = 0;
@@ -149,9 +141,9 @@ read_record(const char **at, const char *end, Record *record, Value values[FIELD
         return 0;
     do {
         here = json_blanks(here + 1);
-        if (*here++ != '"' || (index = read_name(&here, end, layout, record->order[place])) < 0)
+        if (*here++ != '"' || (index = read_name(&here, end, layout, reader->order[place])) < 0)
             return 0;
-        record->order[place] = (unsigned char)index;
+        reader->order[place] = (unsigned char)index;
         place += place < FIELDS_MAX;
         here = json_blanks(here);
         if (*here != ':')
@@ -161,7 +153,7 @@ read_record(const char **at, const char *end, Record *record, Value values[FIELD
             if (!json_scalar(&here, end))
                 return 0;
         }
-        else if (seen >> index & 1 || !read_value(&here, end, &record->rules[index], &values[index]))
+        else if (seen >> index & 1 || !read_value(&here, end, &rules[index], &values[index]))
             return 0;
         else
             seen |= 1U << index;
@@ -170,155 +162,61 @@ read_record(const char **at, const char *end, Record *record, Value values[FIELD
     if (*here != '}')
         return 0;
     here = json_blanks(here + 1);
-    if (*here != '\n' || (seen & record->required) != record->required)
-        return 0;
-    uint64_t instant = values[layout->ts].microseconds;
-    if (instant < record->first || instant >= record->end)
+    if (*here != '\n' || !text_rows_whole(&reader->rows, values, seen))
         return 0;
     *at = here + 1;
     return 1;
 }
 
-/* The lines of one call, with what they came to. */
-typedef struct {
-    Output lines, ends, content;
-    PyObject *days, *doubts;
-    uint64_t day; /* of the row before */
-    Py_ssize_t row_bound; /* most bytes of a content or line beside its texts */
-} Result;
-
-/* Return most bytes of the content or the line of any row, its texts and its table not counted. The
- * texts are parts of the line of JSON, and nothing in them is escaped. */
-static Py_ssize_t
-row_bound(const Layout *layout)
-{
-    Py_ssize_t bound = CONTENT_HEAD_BYTES + LINE_STAMP_BYTES_MAX + UUID_CHARACTERS;
-    for (int field = 0; field < layout->field_count; field++)
-        bound += layout->fields[field].name_size + LINE_FIELD_BYTES_MAX;
-    return bound;
-}
-
-_Static_assert(CONTENT_FIELD_BYTES_MAX <= LINE_FIELD_BYTES_MAX, "the bound is for both");
-
-static int
-add_day(Result *result, uint64_t instant)
-{
-    uint64_t day = instant / DAY_MICROSECONDS;
-    if (day == result->day)
-        return 0;
-    result->day = day;
-    PyObject *number = PyLong_FromUnsignedLongLong(day);
-    int status = number == NULL ? -1 : PySet_Add(result->days, number);
-    Py_XDECREF(number);
-    return status;
-}
-
-static int
-add_line(Result *result, const Layout *layout, Value values[FIELDS_MAX], Py_ssize_t json_size,
-         PyObject *table, uint64_t seed)
-{
-    char id[UUID_CHARACTERS];
-    result->content.size = 0;
-    char *content = output_room(&result->content, result->row_bound + json_size);
-    if (content == NULL || add_day(result, values[layout->ts].microseconds) < 0)
-        return -1;
-    set_event_id(values, layout, id, content, seed);
-    Py_ssize_t table_size = PyBytes_GET_SIZE(table);
-    char *to = output_room(&result->lines, table_size + result->row_bound + json_size);
-    char *end = to == NULL ? NULL : output_room(&result->ends, sizeof(int64_t));
-    if (end == NULL)
-        return -1;
-    result->lines.size += put_line(to, PyBytes_AS_STRING(table), table_size, layout, values) - to;
-    int64_t size = result->lines.size;
-    memcpy(end, &size, sizeof size);
-    result->ends.size += sizeof size;
-    return 0;
-}
-
 /* Keep the index of a line in doubt. 1 where there are too many, -1 with an exception set. */
 static int
-add_doubt(Result *result, Py_ssize_t line)
+add_doubt(PyObject *doubts, Py_ssize_t line)
 {
     PyObject *number = PyLong_FromSsize_t(line);
-    int status = number == NULL ? -1 : PyList_Append(result->doubts, number);
+    int status = number == NULL ? -1 : PyList_Append(doubts, number);
     Py_XDECREF(number);
-    if (status == 0 && PyList_GET_SIZE(result->doubts) > DOUBTS_FREE + line / DOUBTS_SHARE)
+    if (status == 0 && PyList_GET_SIZE(doubts) > DOUBTS_FREE + line / DOUBTS_SHARE)
         return 1;
     return status;
 }
 
 /* Read all lines; 0, 1 where the decoder should, -1 with an exception set. */
 static int
-read_lines(Result *result, Record *record, PyObject *data, PyObject *table, uint64_t seed)
+read_lines(Reader *reader, PyObject *data)
 {
     const char *at = PyBytes_AS_STRING(data), *end = at + PyBytes_GET_SIZE(data);
     Value values[FIELDS_MAX];
     int status = 0;
     for (Py_ssize_t line = 0; status == 0 && at < end; line++) {
         const char *start = at;
-        if (read_record(&at, end, record, values))
-            status = add_line(result, &record->layout, values, at - start, table, seed);
+        if (read_record(&at, end, reader, values))
+            status = text_rows_add(&reader->rows, values, at - start);
         else {
-            status = add_doubt(result, line);
+            status = add_doubt(reader->doubts, line);
             at = (const char *)memchr(at, '\n', end - at) + 1;
         }
     }
     return status;
 }
 
-/* ilp_of_json(data, fields, table, seed, first, end): see `_native.pyi`. */
+/* ilp_of_json(data, fields, table, seed, first, end, key_names): see `_native.pyi`. */
 PyObject *
 ilp_of_json(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
-    if (count != 6 || !PyBytes_Check(arguments[0]) || !PyTuple_Check(arguments[1])
-        || !PyBytes_Check(arguments[2])) {
-        PyErr_SetString(PyExc_TypeError,
-                        "ilp_of_json takes bytes, a tuple, a table as bytes and three numbers");
+    if (count != 7) {
+        PyErr_SetString(PyExc_TypeError, "ilp_of_json takes seven arguments");
         return NULL;
     }
-    Py_ssize_t size = PyBytes_GET_SIZE(arguments[0]);
-    Record record;
-    if (read_rules(&record, arguments[1]) < 0)
-        return NULL;
-    unsigned long long seed = PyLong_AsUnsignedLongLong(arguments[3]);
-    if (PyErr_Occurred())
-        return NULL;
-    record.first = PyLong_AsUnsignedLongLong(arguments[4]);
-    if (PyErr_Occurred())
-        return NULL;
-    record.end = PyLong_AsUnsignedLongLong(arguments[5]);
-    if (PyErr_Occurred())
-        return NULL;
-    if (size && PyBytes_AS_STRING(arguments[0])[size - 1] != '\n') {
-        PyErr_SetString(PyExc_ValueError, "the last line must end with a newline");
-        return NULL;
-    }
-    Result result = {
-        .lines = {PyBytes_FromStringAndSize(NULL, 2 * size + 512), 0},
-        .ends = {PyBytes_FromStringAndSize(NULL, size / 16 + 64), 0},
-        .content = {PyBytes_FromStringAndSize(NULL, 512), 0},
-        .days = PyFrozenSet_New(NULL),
-        .doubts = PyList_New(0),
-        .day = UINT64_MAX,
-        .row_bound = row_bound(&record.layout),
-    };
-    int status = -1;
-    if (result.lines.data && result.ends.data && result.content.data && result.days
-        && result.doubts)
-        status = read_lines(&result, &record, arguments[0], arguments[2], seed);
-    if (status == 0 && _PyBytes_Resize(&result.lines.data, result.lines.size) < 0)
-        status = -1;
-    if (status == 0 && _PyBytes_Resize(&result.ends.data, result.ends.size) < 0)
-        status = -1;
+    Reader reader = {.order = {0}};
     PyObject *answer = NULL;
+    int status = text_rows_open(&reader.rows, arguments);
     if (status == 0)
-        answer = PyTuple_Pack(4, result.lines.data, result.ends.data, result.days, result.doubts);
+        status = (reader.doubts = PyList_New(0)) == NULL ? -1 : read_lines(&reader, arguments[0]);
+    if (status == 0)
+        answer = text_rows_result(&reader.rows, Py_NewRef(reader.doubts));
     else if (status == 1)
         answer = Py_NewRef(Py_None);
-    Py_XDECREF(result.lines.data);
-    Py_XDECREF(result.ends.data);
-    Py_XDECREF(result.content.data);
-    Py_XDECREF(result.days);
-    Py_XDECREF(result.doubts);
+    Py_XDECREF(reader.doubts);
+    text_rows_drop(&reader.rows);
     return answer;
 }

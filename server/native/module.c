@@ -9,6 +9,7 @@ static PyMethodDef METHODS[] = {
     {"row_versions", (PyCFunction)(void (*)(void))row_versions, METH_FASTCALL, NULL},
     {"ilp_lines", (PyCFunction)(void (*)(void))ilp_lines, METH_FASTCALL, NULL},
     {"ilp_rows", (PyCFunction)(void (*)(void))ilp_rows, METH_FASTCALL, NULL},
+    {"ilp_of_csv", (PyCFunction)(void (*)(void))ilp_of_csv, METH_FASTCALL, NULL},
     {"ilp_of_json", (PyCFunction)(void (*)(void))ilp_of_json, METH_FASTCALL, NULL},
     {"key_partitions", (PyCFunction)(void (*)(void))key_partitions, METH_FASTCALL, NULL},
     {"lines_by_partition", (PyCFunction)(void (*)(void))lines_by_partition, METH_FASTCALL, NULL},

@@ -96,6 +96,7 @@ char *output_room(Output *output, Py_ssize_t more);
 int rows_init(void);
 
 PyObject *derive_event_ids(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *ilp_of_csv(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *ilp_of_json(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *json_lines(PyObject *module, PyObject *rows);
 PyObject *key_partitions(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

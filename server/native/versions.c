@@ -2,17 +2,8 @@
  * versions of one reading. */
 #include "columns.h"
 #include "content.h"
+#include "versions.h"
 #include "xxh3.h"
-
-#define VERSION_BYTES 16
-
-/* The fields that are hashed, those of the key first, and the seed of both hashes. */
-typedef struct {
-    int fields[FIELDS_MAX];
-    int field_count;
-    int key_count;
-    uint64_t seed;
-} Hashing;
 
 /* Read the seed. 0, or -1 with an exception set. */
 static int
@@ -35,8 +26,7 @@ field_of(const Layout *layout, PyObject *name)
     return -1;
 }
 
-/* Put the fields in order, by the names of the key. 0, or -1 with an exception set. */
-static int
+int
 read_key(Hashing *hashing, const Layout *layout, PyObject *names)
 {
     PyObject *items = PySequence_Tuple(names);
@@ -87,8 +77,7 @@ put_value(char *to, const Value *value)
     return to;
 }
 
-/* Write the hashes of a row; in `scratch` there is room for its content. Usable without the GIL. */
-static inline void
+void
 put_version(char *to, char *scratch, const Value values[FIELDS_MAX], const Hashing *hashing)
 {
     uint64_t hashes[2];

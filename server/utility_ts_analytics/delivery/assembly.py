@@ -24,7 +24,7 @@ from utility_ts_analytics.records.encoded import JsonEncoder
 from utility_ts_analytics.records.streams import STREAMS, StreamSpec
 from utility_ts_analytics.sinks.contract import Sink
 from utility_ts_analytics.sinks.ilp import ilp_over_http, ilp_over_tcp
-from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import json_encoder
 from utility_ts_analytics.sinks.kafka.sink import KafkaSink
 from utility_ts_analytics.sinks.kafka.topic import LogTopic
 from utility_ts_analytics.sinks.pgwire import PgwireSink
@@ -66,13 +66,16 @@ def make_lanes(
     return [_lane(plan) for _ in range(plan.stream.sink.lanes)]
 
 
-def json_encoder_of(config: Config, name: str) -> JsonEncoder | None:
+def json_encoder_of(config: Config, name: str, *, versions: bool = False) -> JsonEncoder | None:
     """Return what encodes lines of JSON for the lanes of a stream, if they send lines by ILP."""
     stream, spec = config.streams[name], STREAMS[name]
     if stream.sink.kind != "ilp":
         return None
     return json_encoder(
-        stream.table, spec, spec.type_for(allow_negative=stream.source.allow_negative)
+        stream.table,
+        spec,
+        spec.type_for(allow_negative=stream.source.allow_negative),
+        versions=versions,
     )
 
 

@@ -10,7 +10,7 @@ from utility_ts_analytics.records.reading import Reading
 
 _Buffer = object  # what has the buffer protocol: collections.abc.Buffer from Python 3.12 on
 
-JsonField = tuple[str, Literal["t", "s", "d"], bool, bool, int, bool]
+TextField = tuple[str, Literal["t", "s", "d"], bool, bool, int, bool]
 """A field as `records.reading.FieldRules` has it: its name; its kind, as in `Column`; whether it is
 required; whether it is an identifier; its most characters; whether its number may be negative."""
 
@@ -111,28 +111,72 @@ def ilp_lines(rows: Sequence[Reading], table: bytes, /) -> bytes:
         ValueError: A `ts` has no zone, is before 1970 or after 2513.
     """
 
+def ilp_of_csv(
+    data: bytes,
+    fields: tuple[TextField, ...],
+    table: bytes,
+    seed: int,
+    first: int,
+    end: int,
+    key_names: tuple[str, ...],
+    cells: bytes,
+    separator: bytes,
+    /,
+) -> tuple[bytes, bytes, frozenset[int], bytes, int]:
+    """Return ILP lines for lines of separated text, up to the first that is in doubt.
+
+    Args:
+        data: As for `ilp_of_json`, and so on.
+        fields: Of the record type.
+        table: Name of the table.
+        seed: Seed of event ids and hashes.
+        first: First instant that is a reading's.
+        end: First that is none any more.
+        key_names: Fields of the key.
+        cells: The index of the field that each cell of a line is, 255 where it is none.
+        separator: One of `,` `;` `|` and the tab.
+
+    Returns:
+        As `ilp_of_json`, but the bytes of the lines that were read in place of the indexes.
+
+    Raises:
+        TypeError: An argument is of another type.
+        ValueError: As `ilp_of_json`, or there are no cells or over 1,024.
+        OverflowError: A number is negative or over 64 bits.
+    """
+
 def ilp_of_json(
-    data: bytes, fields: tuple[JsonField, ...], table: bytes, seed: int, first: int, end: int, /
-) -> tuple[bytes, bytes, frozenset[int], list[int]] | None:
+    data: bytes,
+    fields: tuple[TextField, ...],
+    table: bytes,
+    seed: int,
+    first: int,
+    end: int,
+    key_names: tuple[str, ...],
+    /,
+) -> tuple[bytes, bytes, frozenset[int], bytes, list[int]] | None:
     """Return ILP lines with event ids for lines of JSON, as decoder, ids and `ilp_lines` do.
 
     Args:
         data: Whole lines, each ended by a newline.
         fields: Of the record type, in its order, at most 15.
         table: Name of the table, escaped for ILP.
-        seed: Seed of the event ids, >= 0.
+        seed: Seed of the event ids and of the hashes, >= 0.
         first: First instant that is a reading's, microseconds from 1970-01-01 UTC.
         end: First that is none any more.
+        key_names: Fields of the key, for the hashes; none where there are to be no hashes.
 
     Returns:
         The lines; where each of them ends, as native 64-bit integers; the days of the rows, from
-        1970-01-01; and the indexes of lines of JSON that are in doubt: blank, wrong or unusual
-        ones, which came to nothing. None if these are many.
+        1970-01-01; two hashes for each row, as of `row_versions`; and the indexes of lines of JSON
+        that are in doubt: blank, wrong or unusual ones, which came to nothing. None if these are
+        many.
 
     Raises:
         TypeError: An argument is of another type.
         ValueError: There is no required instant `ts` or no text `event_id` among the fields, or a
-            field that cannot be read; or the last line has no newline.
+            field that cannot be read; or the last line has no newline; or a name is none of a
+            field that can be of a key.
         OverflowError: A number is negative or over 64 bits.
     """
 

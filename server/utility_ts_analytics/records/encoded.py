@@ -1,7 +1,7 @@
 """Rows that are ILP lines already, without a record for each.
 
 They are made where a whole block is read at once by compiled code (`sinks.ilp.columns`,
-`sinks.ilp.json_blocks`), and go through the queue and the lanes as they are.
+`sinks.ilp.text_blocks`), and go through the queue and the lanes as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +22,8 @@ class EncodedLines(Struct, frozen=True, gc=False):
         start: Where `data` begins, counted from there too.
         table: Name of the table as it stands in the lines; they can go to no other.
         restore: Returns the rows of complete lines, for sinks that take no ILP.
+        versions: Two hashes for each line (`records.row_versions`), where they were asked for; a
+            part has none.
     """
 
     data: memoryview
@@ -29,13 +31,19 @@ class EncodedLines(Struct, frozen=True, gc=False):
     start: int
     table: bytes
     restore: Callable[[bytes], Sequence[Reading]]
+    versions: bytes = b""
 
     @classmethod
     def of(
-        cls, lines: bytes, ends: bytes, table: bytes, restore: Callable[[bytes], Sequence[Reading]]
+        cls,
+        lines: bytes,
+        ends: bytes,
+        table: bytes,
+        restore: Callable[[bytes], Sequence[Reading]],
+        versions: bytes = b"",
     ) -> "EncodedLines":
         """Return whole lines; `ends` as bytes of native integers, the others as the attributes."""
-        return cls(memoryview(lines), memoryview(ends).cast("q"), 0, table, restore)
+        return cls(memoryview(lines), memoryview(ends).cast("q"), 0, table, restore, versions)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -84,3 +92,21 @@ JsonEncoder = Callable[[bytes, datetime], EncodedJson | None]
 Takes them, and the first instant that is too late for a reading. Returns None where the decoder
 alone is cheaper. May be called in several threads at once.
 """
+
+
+class EncodedCsv(Struct, frozen=True, gc=False):
+    """Lines of separated text that were encoded, from the first on.
+
+    Attributes:
+        lines: One for each of them, with versions.
+        days: Days of the rows (`records.days`).
+        size_bytes: Of the text that they came from; the line behind it is in doubt.
+    """
+
+    lines: EncodedLines
+    days: frozenset[int]
+    size_bytes: int
+
+
+CsvEncoder = Callable[[bytes], EncodedCsv]
+"""Encodes whole lines of separated text, each ended by a newline, up to the first in doubt."""

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from utility_ts_analytics.records._native import Column, JsonField
+    from utility_ts_analytics.records._native import Column, TextField
     from utility_ts_analytics.records.reading import Reading
 
+    _Fields = tuple[TextField, ...]
+    IlpOfCsv = Callable[
+        [bytes, _Fields, bytes, int, int, int, tuple[str, ...], bytes, bytes],
+        tuple[bytes, bytes, frozenset[int], bytes, int],
+    ]
     IlpOfJson = Callable[
-        [bytes, tuple[JsonField, ...], bytes, int, int, int],
-        tuple[bytes, bytes, frozenset[int], list[int]] | None,
+        [bytes, _Fields, bytes, int, int, int, tuple[str, ...]],
+        tuple[bytes, bytes, frozenset[int], bytes, list[int]] | None,
     ]
 
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"
@@ -27,6 +32,7 @@ json_lines: "Callable[[Sequence[Reading]], bytes | None] | None"
 key_partitions: "Callable[[Sequence[str], int], bytes] | None"
 lines_by_partition: "Callable[[bytes, bytes, int], list[bytes | None]] | None"
 ilp_lines: "Callable[[Sequence[Reading], bytes], bytes] | None"
+ilp_of_csv: "IlpOfCsv | None"
 ilp_of_json: "IlpOfJson | None"
 ilp_rows: "Callable[[bytes, bytes, type[Reading]], list[Reading]] | None"
 
@@ -37,6 +43,7 @@ try:
         column_versions,
         derive_event_ids,
         ilp_lines,
+        ilp_of_csv,
         ilp_of_json,
         ilp_rows,
         json_lines,
@@ -47,5 +54,5 @@ try:
     )
 except ImportError:
     array_part_end = column_lines = derive_event_ids = ilp_lines = needs_closer_look = None
-    ilp_rows = ilp_of_json = None
+    ilp_rows = ilp_of_csv = ilp_of_json = None
     json_lines = column_versions = row_versions = key_partitions = lines_by_partition = None

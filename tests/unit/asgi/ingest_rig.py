@@ -19,7 +19,7 @@ from utility_ts_analytics.clock import ManualClock
 from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import RowError
-from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import json_encoder
 from utility_ts_analytics.telemetry.measures import Measures
 
 GOOD = '{"ts":"2024-01-01T00:%02d:00Z","meter_id":"m","kwh":1}\n'

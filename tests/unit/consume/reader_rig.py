@@ -30,7 +30,7 @@ from utility_ts_analytics.delivery.sending import RetryPolicy
 from utility_ts_analytics.delivery.waits import Backoff
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.sinks.contract import Delivered, Outcome
-from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import json_encoder
 from utility_ts_analytics.telemetry.measures import Measures
 
 STREAM = "meter_usage"

@@ -1,18 +1,17 @@
 """NDJSON files for tests of pieces, and pieces as they come from one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.files.pieces import START, Extent, Piece, Place, Refused, Versions
+from utility_ts_analytics.files.pieces import START, Extent, Piece, Place, Refused
 from utility_ts_analytics.files.sources.ndjson_files import NdjsonFile
 from utility_ts_analytics.files.sources.ndjson_pieces import NdjsonRules
 from utility_ts_analytics.files.sources.stream_bytes import STDIN, StreamBytes
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
-from utility_ts_analytics.reading.ndjson import NdjsonDecoder
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END, RowError
 
@@ -23,13 +22,13 @@ RULES = NdjsonRules(
     "meter_id",
     LINE_BYTES_MAX,
     TS_END,
-    versions=lambda rows, positions: None,
+    versions=lambda decoded: None,
     refused_max=0,
 )
 
 
 def rules(
-    versions: Versions[Sequence[Reading]] = RULES.versions,
+    versions: Callable[[Decoded], None] = RULES.versions,
     refused_max: int = 0,
     ts_end: datetime = TS_END,
 ) -> NdjsonRules:

@@ -14,7 +14,8 @@ from utility_ts_analytics.files.inputs import Input
 from utility_ts_analytics.files.pieces import START, PieceSource, Place
 from utility_ts_analytics.files.replaced.replacements import Replacements, VersionPlace
 from utility_ts_analytics.files.result import FileResult, ReplacedRows
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.reading.ndjson import Decoded
+from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.row_versions import (
     VERSION_BYTES,
     index_of_version,
@@ -52,17 +53,23 @@ class VersionTaker:
         self._spec = spec
         self._take = take
 
-    def rows(self, rows: Sequence[Reading], positions: "Numbers") -> None:
-        """Take decoded rows."""
-        if rows:
+    def decoded(self, decoded: Decoded) -> None:
+        """Take decoded rows, in either form."""
+        rows = decoded.rows
+        if decoded.lines is not None:
+            self._lines(decoded.lines, decoded.positions)
+        elif rows:
             self._take(
                 versions_of_rows(rows, self._spec),
-                positions,
+                decoded.positions,
                 lambda index: msgspec.structs.asdict(rows[index]),
             )
 
-    def columns(self, batch: "pa.RecordBatch", recs: "Numbers") -> None:
-        """Take checked columns."""
+    def columns(self, batch: "pa.RecordBatch | EncodedLines", recs: "Numbers") -> None:
+        """Take checked columns, or encoded rows with their versions."""
+        if isinstance(batch, EncodedLines):
+            self._lines(batch, recs)
+            return
         # pyarrow is needed only where columns are.
         from utility_ts_analytics.records.column_buffers import versions_of_columns
 
@@ -72,6 +79,13 @@ class VersionTaker:
                 recs,
                 lambda index: batch.slice(index, 1).to_pylist()[0],
             )
+
+    def _lines(self, lines: EncodedLines, positions: "Numbers") -> None:
+        self._take(
+            lines.versions,
+            positions,
+            lambda index: msgspec.structs.asdict(lines.part(index, index + 1).rows()[0]),
+        )
 
 
 OpenInput = Callable[[Input, Place, VersionTaker], PieceSource]

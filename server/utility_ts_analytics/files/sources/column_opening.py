@@ -1,43 +1,39 @@
 """Opens inputs whose readings come as columns. Needs the packages of the extra `files`."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from utility_ts_analytics.config import Config
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.file_kinds import NO_KIND, FileKind
 from utility_ts_analytics.files.inputs import Input
-from utility_ts_analytics.files.mapping.databases import Databases
-from utility_ts_analytics.files.mapping.engine import Selection
-from utility_ts_analytics.files.mapping.statement import Statement, load_statement, source_columns
 from utility_ts_analytics.files.mapping.table_functions import TABLE_FUNCTIONS, TableFunction
 from utility_ts_analytics.files.options import LoadOptions
 from utility_ts_analytics.files.pieces import PieceSource, Place
 from utility_ts_analytics.files.replaced.replaced_rows import VersionTaker
-from utility_ts_analytics.files.sources.column_pieces import ColumnRules, TableFile
-from utility_ts_analytics.files.sources.mapped_file import MappedFile
+from utility_ts_analytics.files.sources.column_pieces import ColumnRules
 from utility_ts_analytics.files.sources.ndjson_files import JsonArrayFile
 from utility_ts_analytics.files.sources.ndjson_pieces import NdjsonRules
 from utility_ts_analytics.files.sources.stream_bytes import CopiedStream, StreamBytes
+from utility_ts_analytics.files.sources.table_file import TableFile
 from utility_ts_analytics.files.tables.contract import RecordTable
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.json_tables import array_elements
 from utility_ts_analytics.files.tables.text import TextFile
+from utility_ts_analytics.records.encoded import CsvEncoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import latest_ts
 from utility_ts_analytics.sinks.ilp.columns import column_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import csv_encoder
 
-_PACKAGE: Final = Path(__file__).resolve().parents[2]
-_MAPPING_FOLDERS: Final = (
-    _PACKAGE / "_mappings",  # an installed wheel
-    _PACKAGE.parents[1] / "mappings",  # a checkout
-)
+if TYPE_CHECKING:
+    from utility_ts_analytics.files.mapping.statement import Statement
+    from utility_ts_analytics.files.sources.mapped_opening import MappedOpening
+
 _MAPPED_KINDS: Final = frozenset(("nem12", "espi", "mscons"))
 """Kinds with a mapping of this package, which is used where none is given."""
 
-_SEPARATORS: Final[Mapping[str, str]] = {"csv": ",", "psv": "|", "tsv": "\t"}
+_SEPARATORS: Final[Mapping[FileKind | None, str]] = {"csv": ",", "psv": "|", "tsv": "\t"}
 
 
 class ColumnOpening:
@@ -51,7 +47,7 @@ class ColumnOpening:
     """
 
     def __init__(
-        self, config: Config, options: LoadOptions, statement: Statement | None, *, wall_ns: int
+        self, config: Config, options: LoadOptions, statement: "Statement | None", *, wall_ns: int
     ) -> None:
         stream = config.streams[options.stream]
         self._spec = STREAMS[options.stream]
@@ -60,19 +56,20 @@ class ColumnOpening:
         self._ts_end = latest_ts(wall_ns, stream.source.max_future_minutes)
         self._max_line_bytes = stream.source.max_line_bytes
         self._refused_max = options.refused_max
-        self._databases: dict[FileKind | None, Databases] = {}
+        self._mapped: MappedOpening | None = None
+        self._table_name = stream.table
         self._encode = None if options.dry_run else column_encoder(stream.table, self._spec)
 
     def close(self) -> None:
         """Close what was kept for the next file. Idempotent."""
-        for databases in self._databases.values():
-            databases.close()
+        if self._mapped is not None:
+            self._mapped.close()
 
     def refused_suffix(self, kind: FileKind | None) -> str:
         """Return the suffix of the file of refused records of an input of a kind."""
-        statement = self._statement or _own_mapping(kind)
-        if statement is not None:
-            return statement.calls[0].function.suffix if statement.calls else ".txt"
+        mapped = self._mapping(kind)
+        if mapped is not None:
+            return mapped.suffix(kind)
         if kind == "json":
             return ".ndjson"
         function = _function_of(kind)
@@ -109,14 +106,13 @@ class ColumnOpening:
 
         def open_file(file: FileBytes) -> PieceSource:
             try:
-                statement = self._statement or _own_mapping(kind)
-                if statement is not None:
-                    known = None if self._statement is not None else kind
-                    databases = self._databases.setdefault(known, Databases(statement))
-                    return self._mapped(databases, file, rules, place)
+                mapped = self._mapping(kind)
+                if mapped is not None:
+                    return mapped.open(file, kind, rules, place)
                 if kind == "json":
                     return self._array(file, records, place)
-                return TableFile(self._table(file, kind), file, rules, place)
+                table = self._table(file, kind)
+                return TableFile(table, file, rules, place, self._csv_encoder(table, kind))
             except BaseException:
                 file.close()
                 raise
@@ -125,31 +121,29 @@ class ColumnOpening:
             return CopiedStream(StreamBytes(entry.path), open_file)
         return open_file(FileBytes(entry.path, entry.member))
 
-    def _mapped(
-        self, databases: Databases, file: FileBytes, rules: ColumnRules, place: Place
-    ) -> MappedFile:
-        statement = databases.statement
-        if statement.reads_path and not _is_unicode(str(file.plain_path())):
-            raise OperatorError(
-                f"cannot read {file.name} by the mapping: its name is not UTF-8, and DuckDB's own"
-                " functions open no such file: rename it"
-            )
-        try:
-            selection = Selection(databases, file, self._max_line_bytes)
-        except RecursionError as error:
-            raise OperatorError(
-                f"cannot read {file.name} by the mapping: it is nested too deeply"
-            ) from error
-        try:
-            sources: Mapping[str, Sequence[str]] = {}
-            open_table = None
-            if selection.tables:
-                sources = source_columns(statement, selection.tables[0].schema.names)
-                open_table = selection.open_table
-            return MappedFile(selection, file, sources, open_table, rules=rules, start=place)
-        except BaseException:
-            selection.close()
-            raise
+    def _mapping(self, kind: FileKind | None) -> "MappedOpening | None":
+        """Return what opens files of a kind through a mapping; None where none is needed."""
+        if self._statement is None and kind not in _MAPPED_KINDS:
+            return None
+        if self._mapped is None:
+            # DuckDB takes a tenth of a second to load.
+            from utility_ts_analytics.files.sources.mapped_opening import MappedOpening
+
+            self._mapped = MappedOpening(self._statement, self._max_line_bytes)
+        return self._mapped
+
+    def _csv_encoder(self, table: RecordTable, kind: FileKind | None) -> CsvEncoder | None:
+        """Return what encodes the text of a file at once; None where columns are needed."""
+        if kind not in _SEPARATORS or self._encode is None:
+            return None
+        return csv_encoder(
+            self._table_name,
+            self._spec,
+            self._spec.type_for(allow_negative=self._allow_negative),
+            names=table.schema.names[1:],
+            separator=_SEPARATORS[kind],
+            ts_end=self._ts_end,
+        )
 
     def _array(self, file: FileBytes, records: NdjsonRules, place: Place) -> JsonArrayFile:
         text = TextFile(file, "utf-8", self._max_line_bytes)
@@ -166,27 +160,10 @@ class ColumnOpening:
             raise OperatorError(f"cannot read {file.name}: it {NO_KIND}")
         arguments = dict(function.parameters)
         if kind in _SEPARATORS:
-            arguments["sep"] = _SEPARATORS[str(kind)]
+            arguments["sep"] = _SEPARATORS[kind]
         return function.open(file, arguments, self._max_line_bytes)
-
-
-@cache
-def _own_mapping(kind: FileKind | None) -> Statement | None:
-    """Return this package's mapping of a kind; None without."""
-    if kind not in _MAPPED_KINDS:
-        return None
-    folder = next(folder for folder in _MAPPING_FOLDERS if folder.is_dir())
-    return load_statement(folder / f"{kind}.sql")
 
 
 def _function_of(kind: FileKind | None) -> TableFunction | None:
     """Return the function that opens a file of a kind as a table; None without."""
     return TABLE_FUNCTIONS.get("csv" if kind in _SEPARATORS else str(kind))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

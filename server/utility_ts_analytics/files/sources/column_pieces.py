@@ -1,11 +1,11 @@
 """Files of columns as pieces: checked and encoded without an object for each row.
 
-The rows come from a mapping, or from a table whose columns are named as the fields. To resume such
-a file behind a place, it is read again from its start and settled rows are dropped: a row may
-depend on earlier ones, such as which of two equal hours came first.
+The rows come from a mapping (`mapped_file`), or from a table whose columns are named as the fields
+(`table_file`). To resume such a file behind a place, it is read again from its start and settled
+rows are dropped: a row may depend on earlier ones, such as which of two equal hours came first.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,9 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from utility_ts_analytics.buffering.block import Block, Settlement
-from utility_ts_analytics.files.mapping.output import Output
 from utility_ts_analytics.files.pieces import (
-    START,
     ErrorBudget,
     Extent,
     PieceSource,
@@ -25,7 +23,7 @@ from utility_ts_analytics.files.pieces import (
     Versions,
 )
 from utility_ts_analytics.files.sources.row_batch import Recs, RowBatch
-from utility_ts_analytics.files.tables.contract import RecordTable
+from utility_ts_analytics.files.tables.contract import EncodedBlock
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.locator import Located
 from utility_ts_analytics.records.columns import check_columns
@@ -43,7 +41,8 @@ class ColumnRules:
         allow_negative: Setting of the stream's source.
         ts_end: First instant that is too late.
         encode: Returns the lines of checked columns; None in a dry run.
-        versions: Gets every batch of rows that keep the rules, in order.
+        versions: Gets every batch of rows that keep the rules, in order; what is encoded at once
+            has its versions.
         refused_max: Records of one file that may be refused; 0 sets no bound.
     """
 
@@ -51,22 +50,23 @@ class ColumnRules:
     allow_negative: bool
     ts_end: datetime
     encode: "Callable[[pa.RecordBatch], EncodedLines] | None"
-    versions: "Versions[pa.RecordBatch]"
+    versions: "Versions[pa.RecordBatch | EncodedLines]"
     refused_max: int
 
 
 class ColumnPiece:
     """Checked and encoded rows, and the refused records among them; a `Piece`."""
 
-    __slots__ = ("_batch", "_days", "_find", "_lines", "_recs", "_spec", "place", "refused")
+    __slots__ = ("_days", "_find", "_recs", "_rows", "_spec", "place", "refused")
 
     def __init__(
         self,
-        batch: pa.RecordBatch,
-        recs: Recs,
+        rows: pa.RecordBatch | EncodedLines,
+        recs: "Recs | range",
         refused: Sequence[Refused],
-        rules: ColumnRules,
         *,
+        spec: StreamSpec,
+        days: frozenset[int],
         place: Place | None,
         find: Callable[[int], Located],
     ) -> None:
@@ -74,13 +74,9 @@ class ColumnPiece:
         self.refused = refused
         self._find = find
         self._recs = recs
-        self._spec = rules.spec
-        self._days = _days_of(batch)
-        self._batch: pa.RecordBatch | None = batch
-        self._lines: EncodedLines | None = None
-        if rules.encode is not None and batch.num_rows:
-            self._lines = rules.encode(batch)
-            self._batch = None  # frees the columns
+        self._spec = spec
+        self._days = days
+        self._rows: pa.RecordBatch | EncodedLines | None = rows
 
     @property
     def row_count(self) -> int:
@@ -94,10 +90,11 @@ class ColumnPiece:
 
     def block(self, settlement: Settlement) -> Block:
         """Return the lines as a block, once."""
-        lines, self._lines = self._lines, None
-        if lines is None:
-            raise AssertionError("the lines of a piece are handed over once")
-        return Block(lines, self._recs.tolist(), lines.size_bytes, settlement, self._days)
+        lines, self._rows = self._rows, None
+        if isinstance(lines, EncodedLines):
+            recs = self._recs if isinstance(self._recs, range) else self._recs.tolist()
+            return Block(lines, recs, lines.size_bytes, settlement, self._days)
+        raise AssertionError("the lines of a piece are handed over once")
 
     def refusal(self, error: RowError) -> Refused:
         """Return the record of a row that the database refused."""
@@ -107,11 +104,12 @@ class ColumnPiece:
         )
 
     def extent(self) -> Extent | None:
-        """Return what the rows span."""
-        if self._batch is None or not self._batch.num_rows:
+        """Return what the rows span, where they are not encoded."""
+        batch = self._rows
+        if not isinstance(batch, pa.RecordBatch) or not batch.num_rows:
             return None
-        ends = pc.min_max(self._batch.column("ts")).as_py()
-        keys = frozenset(pc.unique(self._batch.column(self._spec.key_field)).to_pylist())
+        ends = pc.min_max(batch.column("ts")).as_py()
+        keys = frozenset(pc.unique(batch.column(self._spec.key_field)).to_pylist())
         return Extent(ends["min"], ends["max"], keys)
 
 
@@ -183,7 +181,30 @@ class ColumnFile(PieceSource):
         place = None
         if next_line is not None and not self._over_budget:
             place = Place(self._lines, next_line)
-        return ColumnPiece(batch, recs, refused, self._rules, place=place, find=find)
+        encode, days = self._rules.encode, _days_of(batch)
+        rows = batch if encode is None or not batch.num_rows else encode(batch)
+        return ColumnPiece(
+            rows, recs, refused, spec=self._rules.spec, days=days, place=place, find=find
+        )
+
+    def encoded(self, block: EncodedBlock) -> ColumnPiece | None:
+        """Return a block as a piece; None where an earlier run has settled all of it."""
+        lines, recs = block.lines, range(block.first, block.first + len(block.lines))
+        self._rules.versions(lines, recs)
+        done = max(0, self._first - block.first)
+        if done >= len(lines):
+            return None
+        if done:
+            lines, recs = lines.part(done, len(lines)), recs[done:]
+        self._lines += len(recs)
+
+        def find(rec: int) -> Located:
+            return Located(block.line_of(rec - block.first), block.text_of(rec - block.first))
+
+        place = Place(self._lines, recs.stop)
+        return ColumnPiece(
+            lines, recs, (), spec=self._rules.spec, days=block.days, place=place, find=find
+        )
 
     def check_budget(self) -> None:
         """Check the bound of refused records behind a piece.
@@ -201,66 +222,6 @@ class ColumnFile(PieceSource):
             found.append(replace(one, text=b"") if record == self._texted else one)
             self._texted = record
         return found
-
-
-class TableFile(ColumnFile):
-    """One file whose columns are named as the stream's fields, from a place on.
-
-    Args:
-        table: The file as a table.
-        file: The file.
-        rules: How its columns are checked and encoded.
-        start: Where to begin: the place of a piece of an earlier run over the same file.
-
-    Raises:
-        OperatorError: A required column is missing, or one is of a type that it must not be.
-    """
-
-    def __init__(
-        self, table: RecordTable, file: FileBytes, rules: ColumnRules, start: Place = START
-    ) -> None:
-        super().__init__(file, rules, start)
-        self._table = table
-        self._output = Output.of_file(table.schema, rules.spec, file.name)
-        if hasattr(table, "wanted"):
-            table.wanted = frozenset(rules.spec.fields)
-        self._notes: dict[str, int] = {}
-        self._stopped = False
-
-    @property
-    def head(self) -> bytes:
-        """What a file of its refused records begins with."""
-        return self._table.head
-
-    @property
-    def notes(self) -> Mapping[str, int]:
-        """What was decided or left out so far, and how often."""
-        return self._notes
-
-    def interrupt(self) -> None:
-        """End the iteration behind its block."""
-        self._stopped = True
-
-    def __iter__(self) -> Iterator[ColumnPiece]:
-        """Yield the pieces in order; see `PieceSource`."""
-        for block in self._table.blocks(self._notes):
-            if self._stopped:
-                return
-            recs = block.batch.column("rec").to_numpy()
-            last = max([*recs[-1:].tolist(), *(one.rec for one in block.refused[-1:])], default=0)
-            if not last:
-                continue
-            refused = [one for one in block.refused if one.rec >= self._first]
-
-            def find(rec: int, recs: Recs = recs, block: object = block) -> Located:
-                index = int(np.searchsorted(recs, rec))
-                return Located(block.line_of(index), block.text_of(index))  # type: ignore[attr-defined]
-
-            part = RowBatch(self._output.readings(block.batch), recs, refused, find)
-            piece = self.piece(part, last + 1)
-            if piece is not None:
-                yield piece
-                self.check_budget()
 
 
 def _days_of(batch: pa.RecordBatch) -> frozenset[int]:

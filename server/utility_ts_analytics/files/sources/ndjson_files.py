@@ -55,7 +55,7 @@ class _RecordFile(PieceSource):
     def _counted(self, decoded: Decoded) -> int:
         """Count records, and return how many there were so far."""
         self._budget.take(len(decoded.errors))
-        self._rules.versions(decoded.rows, decoded.positions)
+        self._rules.versions(decoded)
         self._lines += decoded.line_count
         return self._lines
 

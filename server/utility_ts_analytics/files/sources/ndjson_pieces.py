@@ -13,13 +13,11 @@ from utility_ts_analytics.files.pieces import (
     Extent,
     Place,
     Refused,
-    Versions,
     one_line,
 )
 from utility_ts_analytics.reading import wrong_formats
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.reading.wrong_formats import OTHER_STREAM
-from utility_ts_analytics.records.reading import Reading
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import RowError
 
@@ -37,7 +35,7 @@ class NdjsonRules:
         key_field: Name of the field with the meter or plant of a row.
         max_line_bytes: Longest line, bytes; a longer one is refused and its text dropped.
         ts_end: First instant that is too late.
-        versions: Gets every block of rows, in order.
+        versions: Gets every block, in order.
         refused_max: Records of one file that may be refused; 0 sets no bound.
     """
 
@@ -45,7 +43,7 @@ class NdjsonRules:
     key_field: str
     max_line_bytes: int
     ts_end: datetime
-    versions: Versions[Sequence[Reading]]
+    versions: Callable[[Decoded], None]
     refused_max: int
 
 
@@ -88,7 +86,7 @@ class NdjsonPiece:
         self._has_lines = has_lines
         self._key_field = key_field
         self.place: Place | None = place
-        self._row_count = len(decoded.rows)
+        self._row_count = decoded.row_count
         self.refused: Sequence[Refused] = ()
         if decoded.errors:
             # Cut once: to find each line by itself takes the square of their number.
@@ -113,7 +111,8 @@ class NdjsonPiece:
         decoded, self._decoded = self._decoded, None
         if decoded is None:
             raise AssertionError("the rows of a piece are handed over once")
-        return Block(decoded.rows, decoded.positions, decoded.size_bytes, settlement, decoded.days)
+        rows = decoded.lines or decoded.rows
+        return Block(rows, decoded.positions, decoded.size_bytes, settlement, decoded.days)
 
     def refusal(self, error: RowError) -> Refused:
         """Return the record of a row that the database refused."""
@@ -121,7 +120,7 @@ class NdjsonPiece:
         return self._refused(error, self._texts()[error.position - self._first])
 
     def extent(self) -> Extent | None:
-        """Return what the rows span; a step of Python for each row."""
+        """Return what the rows span, where they are not encoded; a step of Python for each row."""
         if self._decoded is None or not self._decoded.rows:
             return None
         rows = self._decoded.rows

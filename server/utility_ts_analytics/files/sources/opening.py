@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 from utility_ts_analytics.config import Config
+from utility_ts_analytics.delivery.assembly import json_encoder_of
 from utility_ts_analytics.errors import ConfigError, OperatorError
 from utility_ts_analytics.files.file_contents import HEAD_BYTES, Recognised, recognised
 from utility_ts_analytics.files.file_kinds import FileKind, without_compression
@@ -140,14 +141,18 @@ class Opening:
         return found
 
     def _ndjson_rules(self, versions: VersionTaker) -> NdjsonRules:
-        source = self._config.streams[self._options.stream].source
-        spec = STREAMS[self._options.stream]
+        name, encode = self._options.stream, None
+        source, spec = self._config.streams[name].source, STREAMS[name]
+        if not self._options.dry_run:
+            encode = json_encoder_of(self._config, name, versions=True)
         return NdjsonRules(
-            decoder=NdjsonDecoder(spec, spec.type_for(allow_negative=source.allow_negative)),
+            decoder=NdjsonDecoder(
+                spec, spec.type_for(allow_negative=source.allow_negative), encode
+            ),
             key_field=spec.key_field,
             max_line_bytes=source.max_line_bytes,
             ts_end=latest_ts(self._wall_ns, source.max_future_minutes),
-            versions=versions.rows,
+            versions=versions.decoded,
             refused_max=self._options.refused_max,
         )
 

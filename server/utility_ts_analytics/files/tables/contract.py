@@ -7,12 +7,14 @@ from typing import Protocol
 import pyarrow as pa
 
 from utility_ts_analytics.files.pieces import CELL_CHARACTERS_MAX, Refused
+from utility_ts_analytics.records.encoded import EncodedLines
 
 __all__ = [
     "BLOCK_BYTES_MAX",
     "BLOCK_ROWS_MAX",
     "CELL_CHARACTERS_MAX",
     "REC",
+    "EncodedBlock",
     "RecordBlock",
     "RecordTable",
     "Refused",
@@ -44,6 +46,25 @@ class RecordBlock:
     batch: pa.RecordBatch
     refused: Sequence[Refused]
     size_bytes: int
+    line_of: Callable[[int], int | None]
+    text_of: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBlock:
+    """A block of a file that was read and encoded at once; each of its records is a row.
+
+    Attributes:
+        lines: The rows, with versions; at least one.
+        days: Days of the rows (`records.days`).
+        first: Number of the first record; the others follow it without a gap.
+        line_of: Returns the line on which row i begins.
+        text_of: As of `RecordBlock`.
+    """
+
+    lines: EncodedLines
+    days: frozenset[int]
+    first: int
     line_of: Callable[[int], int | None]
     text_of: Callable[[int], bytes]
 

@@ -1,24 +1,34 @@
 """One pass over the records of separated text, block by block, from behind its header on."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from utility_ts_analytics.files.pieces import add_note
-from utility_ts_analytics.files.tables.contract import CELL_CHARACTERS_MAX, RecordBlock, Refused
+from utility_ts_analytics.files.tables.contract import (
+    CELL_CHARACTERS_MAX,
+    EncodedBlock,
+    RecordBlock,
+    Refused,
+)
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row, read_quickly
 from utility_ts_analytics.files.tables.csv_rules import CsvRules
 from utility_ts_analytics.files.tables.lines_table import empty_batch
 from utility_ts_analytics.files.tables.text import TextFile, lines_of
 from utility_ts_analytics.reading.lines import LineBlock, LongLine
+from utility_ts_analytics.records.encoded import CsvEncoder
 from utility_ts_analytics.records.validation import RowCode
 
 _PLAIN_LINES: Final = 256
 """Lines that are read one by one where one of them is odd; more than one record may have."""
+
+
+_BlockT = TypeVar("_BlockT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,20 @@ class CsvPass:
 
     def blocks(self, parts: "Iterator[Lines | LongLine]") -> Iterator[RecordBlock]:
         """Yield the blocks of lines behind the header."""
+        return self._through(parts, self._some)
+
+    def encoded_blocks(
+        self, encode: CsvEncoder, parts: "Iterator[Lines | LongLine]"
+    ) -> Iterator[RecordBlock | EncodedBlock]:
+        """Yield the blocks of lines behind the header, encoded up to the first odd line of each."""
+        return self._through(parts, partial(self._encoded, encode))
+
+    def _through(
+        self,
+        parts: "Iterator[Lines | LongLine]",
+        some: "Callable[[Lines], Generator[_BlockT, None, bytes]]",
+    ) -> "Iterator[_BlockT | RecordBlock]":
+        """Yield what `some` does of lines that begin with a record, and the lines that are odd."""
         held = b""
         behind = 1
         for part in parts:
@@ -76,10 +100,26 @@ class CsvPass:
                 continue
             behind = part.first + part.count
             lines = Lines(held + part.data, part.first - count, part.count + count)
-            held = yield from self._some(lines)
+            held = yield from some(lines)
         if held:
             count = held.count(b"\n")
             yield self._plain(Lines(held, behind - count, count), at_end=True)[0]
+
+    def _encoded(
+        self, encode: CsvEncoder, lines: Lines
+    ) -> "Generator[RecordBlock | EncodedBlock, None, bytes]":
+        """Encode lines up to the first odd one, and read the others as `_some` does."""
+        found = encode(lines.data)
+        count, first = len(found.lines), lines.first
+        if count:
+            texts = _Texts(lines.data, self._text)
+            block = EncodedBlock(found.lines, found.days, self._rec + 1, lambda i: first + i, texts)
+            self._rec += count
+            yield block
+        if count == lines.count:
+            return b""
+        rest = Lines(lines.data[found.size_bytes :], first + count, lines.count - count)
+        return (yield from self._some(rest))
 
     def _some(self, lines: Lines) -> Generator[RecordBlock, None, bytes]:
         """Read lines quickly, where they are odd one by one; return what may go on behind them.

@@ -13,13 +13,14 @@ from typing import Final
 import pyarrow as pa
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.files.tables.contract import REC, RecordBlock
+from utility_ts_analytics.files.tables.contract import REC, EncodedBlock, RecordBlock
 from utility_ts_analytics.files.tables.csv_pass import CsvPass, lines_behind
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row
 from utility_ts_analytics.files.tables.csv_rules import CsvRules, checked_rules, column_names
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.text import TextFile, lines_of
 from utility_ts_analytics.reading.lines import LongLine
+from utility_ts_analytics.records.encoded import CsvEncoder
 
 __all__ = ["CsvRules", "CsvTable", "column_names"]
 
@@ -79,10 +80,17 @@ class CsvTable:
 
     def blocks(self, notes: dict[str, int]) -> Iterator[RecordBlock]:
         """Yield the blocks; see `RecordTable`."""
-        layout = self._layout
-        parts = lines_behind(self._text, layout.skip)
-        one = CsvPass(self._rules, self._text, self.schema, self.wanted, notes)
-        yield from one.blocks(parts)
+        yield from self._pass(notes).blocks(lines_behind(self._text, self._layout.skip))
+
+    def encoded_blocks(
+        self, encode: CsvEncoder, notes: dict[str, int]
+    ) -> Iterator[RecordBlock | EncodedBlock]:
+        """Yield the blocks, those encoded that can be; see `RecordTable`."""
+        one = self._pass(notes)
+        yield from one.encoded_blocks(encode, lines_behind(self._text, self._layout.skip))
+
+    def _pass(self, notes: dict[str, int]) -> CsvPass:
+        return CsvPass(self._rules, self._text, self.schema, self.wanted, notes)
 
     def _with_header(self) -> _Layout:
         where = f"cannot read {self._name}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import pyarrow as pa
 import pytest
 from tests.unit.files.mapping.mapping_rig import OfOneFile
 
@@ -87,8 +88,8 @@ class Loaded:
         ) as file:
             for piece in file:
                 self.refused += piece.refused
-                if piece._batch is not None:
-                    self.rows += map(self._row, piece._batch.to_pylist())
+                assert isinstance(piece._rows, pa.RecordBatch)
+                self.rows += map(self._row, piece._rows.to_pylist())
             self.left_out = file.notes.get("records-left-out", 0)
             self._head = file.head
 

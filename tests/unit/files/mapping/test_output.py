@@ -33,7 +33,8 @@ def read(folder: Path, text: str = TWO, **columns: str) -> tuple[list[Any], list
     refused: list[Refused] = []
     with mapped(sql_of(**columns), written(folder, text)) as file:
         for piece in file:
-            rows += piece._batch.to_pylist() if piece._batch is not None else []
+            assert isinstance(piece._rows, pa.RecordBatch)
+            rows += piece._rows.to_pylist()
             refused += piece.refused
     return rows, refused
 

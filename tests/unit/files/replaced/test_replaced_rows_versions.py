@@ -7,6 +7,7 @@ from tests.unit.files.piece_rig import RULES, SPEC, line
 
 from utility_ts_analytics.files.replaced.replaced_rows import VersionTaker
 from utility_ts_analytics.reading.lines import LineBlock
+from utility_ts_analytics.reading.ndjson import Decoded
 from utility_ts_analytics.records.row_versions import VERSION_BYTES
 from utility_ts_analytics.records.validation import TS_END
 
@@ -17,7 +18,7 @@ def test_records_and_columns_of_equal_rows_have_equal_versions() -> None:
     taken: Taken = []
     taker = VersionTaker(SPEC, lambda *one: taken.append(one))
     decoded = RULES.decoder.decode(LineBlock(b"".join(map(line, range(5))), 1, 5), ts_end=TS_END)
-    taker.rows(decoded.rows, decoded.positions)
+    taker.decoded(decoded)
     columns = {name: [getattr(row, name) for row in decoded.rows] for name in SPEC.fields}
     types = {name: pa.float64() for name in ("kwh", "kvarh", "kva_demand")}
     types["ts"] = pa.timestamp("us", "UTC")
@@ -34,6 +35,6 @@ def test_records_and_columns_of_equal_rows_have_equal_versions() -> None:
 def test_nothing_is_taken_of_no_rows() -> None:
     taken: Taken = []
     taker = VersionTaker(SPEC, lambda *one: taken.append(one))
-    taker.rows([], [])
+    taker.decoded(Decoded((), (), (), 0, 0))
     taker.columns(pa.RecordBatch.from_pydict({"ts": pa.array([], pa.timestamp("us"))}), [])
     assert taken == []

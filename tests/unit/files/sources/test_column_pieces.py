@@ -10,7 +10,8 @@ from tests.unit.files.mapping.mapping_rig import SPEC, column_rules, written
 from utility_ts_analytics.buffering.block import Settlement
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.pieces import START, Place
-from utility_ts_analytics.files.sources.column_pieces import ColumnPiece, ColumnRules, TableFile
+from utility_ts_analytics.files.sources.column_pieces import ColumnPiece, ColumnRules
+from utility_ts_analytics.files.sources.table_file import TableFile
 from utility_ts_analytics.files.tables.csv_table import CsvRules, CsvTable
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.records.validation import RowError

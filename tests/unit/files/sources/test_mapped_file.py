@@ -4,6 +4,7 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,9 +28,9 @@ def told(file: MappedFile) -> tuple[list[ColumnPiece], Told]:
         notes = dict(file.notes)
     rows: list[tuple[int, str]] = []
     for piece in parts:
-        if piece._batch is not None and piece.row_count:
-            values = piece._batch.column("meter_id").to_pylist()
-            rows += zip(piece._recs.tolist(), values, strict=True)
+        if isinstance(piece._rows, pa.RecordBatch) and piece.row_count:
+            values = piece._rows.column("meter_id").to_pylist()
+            rows += zip(map(int, piece._recs), values, strict=True)
     return parts, (rows, [one for piece in parts for one in piece.refused], notes)
 
 

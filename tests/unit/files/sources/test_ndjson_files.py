@@ -5,7 +5,7 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ from utility_ts_analytics.files.sources.stream_bytes import STDIN
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.json_tables import array_elements
 from utility_ts_analytics.files.tables.text import TextFile
-from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.reading.ndjson import Decoded
 
 Pack = Callable[[bytes], bytes]
 PACKERS: dict[str, Pack] = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}
@@ -109,10 +109,9 @@ def test_more_refused_rows_than_are_allowed_end_the_file_and_no_row_before_is_lo
 def test_rows_are_shown_in_order_with_their_lines_and_refused_ones_are_not(tmp_path: Path) -> None:
     seen: list[int] = []
 
-    def take(rows: Sequence[Reading], recs: object) -> None:
-        assert isinstance(recs, Sequence)
-        assert len(rows) == len(recs)
-        seen.extend(recs)
+    def take(decoded: Decoded) -> None:
+        assert len(decoded.rows) == len(decoded.positions)
+        seen.extend(decoded.positions)
 
     path = written(tmp_path, "a.ndjson", mixed(long_at=1_234))
     with opened(path, rules=rules(take)) as file:

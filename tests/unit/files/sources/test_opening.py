@@ -20,11 +20,11 @@ from utility_ts_analytics.files.inputs import Input
 from utility_ts_analytics.files.options import LoadOptions
 from utility_ts_analytics.files.pieces import START, PieceSource
 from utility_ts_analytics.files.replaced.replaced_rows import VersionTaker
-from utility_ts_analytics.files.sources.column_pieces import TableFile
 from utility_ts_analytics.files.sources.mapped_file import MappedFile
 from utility_ts_analytics.files.sources.ndjson_files import JsonArrayFile, NdjsonFile
 from utility_ts_analytics.files.sources.opening import Opening
 from utility_ts_analytics.files.sources.stream_bytes import STDIN, CopiedStream
+from utility_ts_analytics.files.sources.table_file import TableFile
 
 ROW = {"ts": "2024-01-01T00:00:00Z", "meter_id": "m", "kwh": 1.0}
 LINE = json.dumps(ROW).encode() + b"\n"

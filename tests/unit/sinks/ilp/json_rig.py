@@ -6,10 +6,11 @@ from typing import Any
 from utility_ts_analytics.reading.lines import LineBlock
 from utility_ts_analytics.reading.ndjson import Decoded, NdjsonDecoder
 from utility_ts_analytics.records.encoded import EncodedJson, JsonEncoder
+from utility_ts_analytics.records.row_versions import versions_of_rows
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 from utility_ts_analytics.sinks.ilp.encode import row_encoder
-from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import json_encoder
 
 SPEC = STREAMS["meter_usage"]
 TABLE = "usage of all"
@@ -24,7 +25,7 @@ FULL = (
 
 
 def encoder(*, signed: bool = False) -> JsonEncoder:
-    encode = json_encoder(TABLE, SPEC, SPEC.type_for(allow_negative=signed))
+    encode = json_encoder(TABLE, SPEC, SPEC.type_for(allow_negative=signed), versions=True)
     assert encode is not None
     return encode
 
@@ -64,6 +65,7 @@ def assert_same(block: LineBlock, quick: NdjsonDecoder = QUICK) -> Decoded:
         parts = [found.lines.part(index, index + 1).rows() for index in range(len(rows))]
         assert [row for part in parts for row in part] == list(plain.rows)
         assert found.days == plain.days
+        assert found.lines.versions == versions_of_rows(plain.rows, SPEC)
     assert list(found.positions) == list(plain.positions)
     assert found.row_count == len(plain.rows)
     assert list(found.errors) == list(plain.errors)

@@ -21,7 +21,7 @@ from utility_ts_analytics.reading.ndjson import NdjsonDecoder
 from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END
 from utility_ts_analytics.sinks.ilp.encode import row_encoder
-from utility_ts_analytics.sinks.ilp.json_blocks import json_encoder
+from utility_ts_analytics.sinks.ilp.text_blocks import json_encoder
 
 USUAL = [
     GOOD,

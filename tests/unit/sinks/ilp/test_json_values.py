@@ -80,12 +80,14 @@ FIELDS = (
     "arguments",
     [
         (),
-        ("text\n", FIELDS, b"t", 1, 0, 1),
-        (b"\n", list(FIELDS), b"t", 1, 0, 1),
-        (b"\n", FIELDS, "t", 1, 0, 1),
-        (b"\n", (("ts",),), b"t", 1, 0, 1),
-        (b"\n", ("ts",), b"t", 1, 0, 1),
-        (b"\n", FIELDS, b"t", "1", 0, 1),
+        ("text\n", FIELDS, b"t", 1, 0, 1, ()),
+        (b"\n", list(FIELDS), b"t", 1, 0, 1, ()),
+        (b"\n", FIELDS, "t", 1, 0, 1, ()),
+        (b"\n", (("ts",),), b"t", 1, 0, 1, ()),
+        (b"\n", ("ts",), b"t", 1, 0, 1, ()),
+        (b"\n", FIELDS, b"t", "1", 0, 1, ()),
+        (b"\n", FIELDS, b"t", 1, 0, 1, ["ts"]),
+        (b"\n", FIELDS, b"t", 1, 0, 1, (1,)),
     ],
 )
 def test_wrong_use_is_a_type_error(arguments: tuple[object, ...]) -> None:
@@ -97,14 +99,14 @@ def test_wrong_use_is_a_type_error(arguments: tuple[object, ...]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (b"{}", FIELDS, b"t", 1, 0, 1),
-        (b"\n", (), b"t", 1, 0, 1),
-        (b"\n", FIELDS[:1], b"t", 1, 0, 1),
-        (b"\n", FIELDS[1:], b"t", 1, 0, 1),
-        (b"\n", (("ts", "t", False, False, 0, True), *FIELDS[1:]), b"t", 1, 0, 1),
-        (b"\n", (*FIELDS, ("x", "z", False, False, 0, True)), b"t", 1, 0, 1),
-        (b"\n", (*FIELDS, ("x" * 32, "d", False, False, 0, True)), b"t", 1, 0, 1),
-        (b"\n", (*FIELDS, *(FIELDS[2:] * 13)), b"t", 1, 0, 1),
+        (b"{}", FIELDS, b"t", 1, 0, 1, ()),
+        (b"\n", (), b"t", 1, 0, 1, ()),
+        (b"\n", FIELDS[:1], b"t", 1, 0, 1, ()),
+        (b"\n", FIELDS[1:], b"t", 1, 0, 1, ()),
+        (b"\n", (("ts", "t", False, False, 0, True), *FIELDS[1:]), b"t", 1, 0, 1, ()),
+        (b"\n", (*FIELDS, ("x", "z", False, False, 0, True)), b"t", 1, 0, 1, ()),
+        (b"\n", (*FIELDS, ("x" * 32, "d", False, False, 0, True)), b"t", 1, 0, 1, ()),
+        (b"\n", (*FIELDS, *(FIELDS[2:] * 13)), b"t", 1, 0, 1, ()),
     ],
 )
 def test_fields_that_cannot_be_read_are_refused(arguments: tuple[object, ...]) -> None:
@@ -117,4 +119,4 @@ def test_numbers_out_of_their_range_are_refused() -> None:
     assert native.ilp_of_json is not None
     for numbers in ((-1, 0, 1), (1, -1, 1), (1, 0, 2**64)):
         with pytest.raises(OverflowError):
-            native.ilp_of_json(b"\n", FIELDS, b"t", *numbers)  # type: ignore[arg-type]
+            native.ilp_of_json(b"\n", FIELDS, b"t", *numbers, ())  # type: ignore[arg-type]

@@ -1,5 +1,5 @@
-/* Values of JSON: see `json_values.h`. */
-#include "json_values.h"
+/* Values of texts: see `text_values.h`. */
+#include "text_values.h"
 
 #include <string.h>
 
@@ -41,7 +41,7 @@ is_special(char character)
     return byte == '"' || byte == '\\' || byte < ' ' || byte >= 0x80;
 }
 
-/* Return where the first special character of a text stands. */
+/* Return where the first special character of a text stands, or its end. */
 static const char *
 plain_end(const char *text, const char *end)
 {
@@ -58,7 +58,7 @@ plain_end(const char *text, const char *end)
         }
         text += 8;
     }
-    while (!is_special(*text))
+    while (text < end && !is_special(*text))
         text++;
     return text;
 }
@@ -87,15 +87,15 @@ wide_character(const unsigned char *text)
     return size;
 }
 
-int
-json_text(const char **at, const char *end, Value *value, Py_ssize_t *characters)
+const char *
+read_text(const char *start, const char *end, Value *value, Py_ssize_t *characters)
 {
-    const char *start = *at, *here = plain_end(start, end);
+    const char *here = plain_end(start, end);
     Py_ssize_t surplus_bytes = 0;
-    while (*here != '"') {
+    while (here < end && *here != '"') {
         int size = wide_character((const unsigned char *)here);
         if (size == 0)
-            return 0;
+            return NULL;
         here = plain_end(here + size, end);
         surplus_bytes += size - 1;
     }
@@ -104,8 +104,7 @@ json_text(const char **at, const char *end, Value *value, Py_ssize_t *characters
     value->size = here - start;
     value->is_plain = 1;
     *characters = value->size - surplus_bytes;
-    *at = here + 1;
-    return 1;
+    return here;
 }
 
 /* Numbers */
@@ -188,7 +187,7 @@ read_digits(const char **at, uint64_t mantissa, Py_ssize_t *count)
 }
 
 int
-json_number(const char **at, Value *value)
+read_number(const char **at, Value *value)
 {
     const char *start = *at, *here = start + (*start == '-');
     const char *first = here;
@@ -303,7 +302,7 @@ read_offset(const char **at, int *minutes)
 }
 
 int
-json_time(const char **at, Value *value)
+read_time(const char **at, Value *value)
 {
     const char *here = *at;
     int64_t days = read_date(here);
@@ -320,46 +319,13 @@ json_time(const char **at, Value *value)
         for (; digits < 6; digits++)
             microseconds *= 10;
     }
-    if (!read_offset(&here, &offset) || *here != '"')
+    if (!read_offset(&here, &offset))
         return 0;
     int64_t instant = ((days * 1440 - offset) * 60 + seconds) * 1000000 + microseconds;
     if (instant < 0 || instant >= MICROSECONDS_END)
         return 0;
     value->kind = VALUE_INSTANT;
     value->microseconds = (uint64_t)instant;
-    *at = here + 1;
-    return 1;
-}
-
-/* Others */
-
-int
-json_letters(const char **at, const char *letters)
-{
-    const char *here = *at;
-    for (; *letters; letters++, here++)
-        if (*here != *letters)
-            return 0;
     *at = here;
     return 1;
-}
-
-int
-json_scalar(const char **at, const char *end)
-{
-    Value ignored;
-    Py_ssize_t characters;
-    switch (**at) {
-    case '"':
-        ++*at;
-        return json_text(at, end, &ignored, &characters);
-    case 'n':
-        return json_letters(at, "null");
-    case 't':
-        return json_letters(at, "true");
-    case 'f':
-        return json_letters(at, "false");
-    default:
-        return json_number(at, &ignored);
-    }
 }

@@ -1,0 +1,89 @@
+"""Files whose columns are named as the stream's fields, as pieces."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from utility_ts_analytics.files.mapping.output import Output
+from utility_ts_analytics.files.pieces import START, Place
+from utility_ts_analytics.files.sources.column_pieces import ColumnFile, ColumnPiece, ColumnRules
+from utility_ts_analytics.files.sources.row_batch import Recs, RowBatch
+from utility_ts_analytics.files.tables.contract import EncodedBlock, RecordBlock, RecordTable
+from utility_ts_analytics.files.tables.csv_table import CsvTable
+from utility_ts_analytics.files.tables.file_bytes import FileBytes
+from utility_ts_analytics.files.tables.locator import Located
+from utility_ts_analytics.records.encoded import CsvEncoder
+
+
+class TableFile(ColumnFile):
+    """One file whose columns are named as the stream's fields, from a place on.
+
+    Args:
+        table: The file as a table.
+        file: The file.
+        rules: How its columns are checked and encoded.
+        start: Where to begin: the place of a piece of an earlier run over the same file.
+        encode: Encodes the text of a `CsvTable` at once, where that can be.
+
+    Raises:
+        OperatorError: A required column is missing, or one is of a type that it must not be.
+    """
+
+    def __init__(
+        self,
+        table: RecordTable,
+        file: FileBytes,
+        rules: ColumnRules,
+        start: Place = START,
+        encode: CsvEncoder | None = None,
+    ) -> None:
+        super().__init__(file, rules, start)
+        self._table = table
+        self._output = Output.of_file(table.schema, rules.spec, file.name)
+        if hasattr(table, "wanted"):
+            table.wanted = frozenset(rules.spec.fields)
+        self._notes: dict[str, int] = {}
+        self._stopped = False
+        self._blocks: Iterator[RecordBlock | EncodedBlock] = table.blocks(self._notes)
+        if encode is not None and isinstance(table, CsvTable):
+            self._blocks = table.encoded_blocks(encode, self._notes)
+
+    @property
+    def head(self) -> bytes:
+        """What a file of its refused records begins with."""
+        return self._table.head
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """What was decided or left out so far, and how often."""
+        return self._notes
+
+    def interrupt(self) -> None:
+        """End the iteration behind its block."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[ColumnPiece]:
+        """Yield the pieces in order; see `PieceSource`."""
+        for block in self._blocks:
+            if self._stopped:
+                return
+            if isinstance(block, EncodedBlock):
+                encoded = self.encoded(block)
+                if encoded is not None:
+                    yield encoded
+                continue
+            recs = block.batch.column("rec").to_numpy()
+            last = max([*recs[-1:].tolist(), *(one.rec for one in block.refused[-1:])], default=0)
+            if not last:
+                continue
+            refused = [one for one in block.refused if one.rec >= self._first]
+
+            def find(rec: int, recs: Recs = recs, block: object = block) -> Located:
+                index = int(np.searchsorted(recs, rec))
+                return Located(block.line_of(index), block.text_of(index))  # type: ignore[attr-defined]
+
+            part = RowBatch(self._output.readings(block.batch), recs, refused, find)
+            piece = self.piece(part, last + 1)
+            if piece is not None:
+                yield piece
+                self.check_budget()

@@ -1,0 +1,170 @@
+"""Files of separated text that are encoded at once: the same as by way of columns."""
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.files.mapping.mapping_rig import SPEC, column_rules
+
+from utility_ts_analytics.buffering.block import Settlement
+from utility_ts_analytics.files.pieces import START, Place, Refused
+from utility_ts_analytics.files.replaced.replaced_rows import VersionTaker
+from utility_ts_analytics.files.sources.column_pieces import ColumnRules
+from utility_ts_analytics.files.sources.table_file import TableFile
+from utility_ts_analytics.files.tables.csv_table import CsvRules, CsvTable
+from utility_ts_analytics.files.tables.file_bytes import FileBytes
+from utility_ts_analytics.records.row_versions import VERSION_BYTES
+from utility_ts_analytics.records.validation import TS_END, RowError
+from utility_ts_analytics.sinks.ilp.text_blocks import csv_encoder
+
+HEAD = b"meter_id,ts,kwh,note,premise_id,event_id\n"
+
+
+class Loaded(NamedTuple):
+    """What a load of a file comes to."""
+
+    lines: bytes
+    positions: list[int]
+    days: frozenset[int]
+    refused: list[Refused]
+    refusals: list[Refused]
+    versions: list[tuple[bytes, int]]
+    notes: dict[str, int]
+
+
+class Encodings:
+    """Counts what was encoded at once."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+
+def loaded(
+    path: Path, *, at_once: bool, start: Place = START, seen: Encodings | None = None
+) -> tuple[Loaded, list[Place]]:
+    """Return all of it, and the places behind its pieces."""
+    versions: list[tuple[bytes, int]] = []
+
+    def take(hashes: bytes, recs: object, row_of: object) -> None:
+        each = [hashes[at : at + VERSION_BYTES] for at in range(0, len(hashes), VERSION_BYTES)]
+        versions.extend(zip(each, map(int, recs), strict=True))  # type: ignore[call-overload]
+
+    rules = ColumnRules(
+        SPEC, False, TS_END, column_rules().encode, VersionTaker(SPEC, take).columns, 0
+    )
+    file = FileBytes(path)
+    table = CsvTable(file, CsvRules(), 1_000)
+    encode = csv_encoder(
+        "meter_usage",
+        SPEC,
+        SPEC.record_type,
+        names=table.schema.names[1:],
+        separator=",",
+        ts_end=TS_END,
+    )
+    assert encode is not None
+    lines: list[bytes] = []
+    positions: list[int] = []
+    days: set[int] = set()
+    refused: list[Refused] = []
+    refusals: list[Refused] = []
+    places: list[Place] = []
+    with TableFile(table, file, rules, start, encode if at_once else None) as source:
+        for piece in source:
+            refused += piece.refused
+            if piece.place is not None:
+                places.append(piece.place)
+            if not piece.row_count:
+                continue
+            if seen is not None and isinstance(piece._recs, range):
+                seen.rows += piece.row_count
+            refusals += [
+                piece.refusal(RowError(int(rec), "sink-rejected", None, "x")) for rec in piece._recs
+            ]
+            block = piece.block(Settlement())
+            assert block.lines is not None
+            lines.append(bytes(block.lines.data))
+            positions += block.positions
+            days |= block.days
+        found = Loaded(
+            b"".join(lines),
+            positions,
+            frozenset(days),
+            refused,
+            refusals,
+            versions,
+            dict(source.notes),
+        )
+    return found, places
+
+
+good = st.builds(
+    lambda meter, minute, kwh, note, premise: (
+        f"{meter},2024-05-01T00:{minute:02}:00Z,{kwh},{note},{premise},".encode()
+    ),
+    st.sampled_from(["m-1", "Zähler", '"m,2"', "m 3"]),
+    st.integers(0, 59),
+    st.sampled_from(["1", "0.25", '"7.5"', "1e3"]),
+    st.sampled_from(["", "x", '"a,b"']),
+    st.sampled_from(["", "p", '""']),
+)
+tokens = st.sampled_from(
+    [*',"\r\t\\ -+.eZT01', '""', "é", '\n"', '"\n', "\x00", "\xa0", "\r\n", ",,"]
+).map(str.encode) | st.binary(max_size=2)
+
+
+@st.composite
+def written(draw: st.DrawFn) -> bytes:
+    """A line, often a reading, perhaps with some bytes replaced."""
+    line = draw(good)
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        start = draw(st.integers(0, len(line)))
+        line = line[:start] + draw(tokens) + line[start + draw(st.integers(0, 3)) :]
+    return line + draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
+
+
+@given(st.lists(written(), min_size=1, max_size=12), st.booleans())
+def test_both_ways_load_the_same(lines: list[bytes], cut: bool) -> None:
+    content = b"".join(lines)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_bytes(HEAD + (content[:-1] if cut else content))
+        assert loaded(path, at_once=True)[0] == loaded(path, at_once=False)[0]
+
+
+def text(number: int) -> bytes:
+    """Return reading `number`; some are cut, negative, or spread over two lines."""
+    day, minute = divmod(number, 1_440)
+    ts = f"2024-01-{1 + day:02}T{minute // 60:02}:{minute % 60:02}:00Z"
+    if number % 7_001 == 0:
+        return f"m,{ts}\n".encode()
+    kwh = "-1" if number % 5_000 == 0 else "1.5"
+    note = '"two\nlines"' if number % 3_000 == 0 else "n" * 60
+    return f"m-{number % 3},{ts},{kwh},{note},,\n".encode()
+
+
+def test_odd_records_among_many_cost_their_own_block_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEAD + b"".join(map(text, range(1, 40_001))))
+    seen = Encodings()
+    found, places = loaded(path, at_once=True, seen=seen)
+    assert found == loaded(path, at_once=False)[0]
+    assert len(found.positions) == 40_000 - len({*range(5_000, 40_001, 5_000)}) - 5
+    assert 5_000 < seen.rows < 40_000
+    assert len(places) > 5
+
+
+def test_load_goes_on_behind_each_place_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEAD + b"".join(map(text, range(1, 40_001))))
+    whole, places = loaded(path, at_once=True)
+    own_place = Place(1_000, 1_001, None)  # within a block: another version read fewer at a time
+    for place in (own_place, *places[:-1]):
+        rest, _ = loaded(path, at_once=True, start=place)
+        first = place.next_line
+        assert rest.positions == [one for one in whole.positions if one >= first]
+        assert whole.lines.endswith(rest.lines)
+        assert rest.refused == [one for one in whole.refused if one.rec >= first]
+        assert rest.versions == whole.versions
