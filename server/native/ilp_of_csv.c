@@ -1,6 +1,6 @@
-/* Lines of separated text to ILP lines with event ids, without an object for any row. Reading ends at
- * the first line that is in any way unusual: quotes within a cell, a value out of its range, a record
- * of several lines. The reader of tables has the last word on it. */
+/* Lines of separated text to ILP lines with event ids, without an object for any row. A line that is
+ * in any way unusual is left to the reader of tables, which has the last word on it; where it may be
+ * no record of its own, being blank or with quotes, so are all lines behind it. */
 #include "text_rows.h"
 #include "text_values.h"
 
@@ -110,20 +110,32 @@ read_record(const char **at, const Reader *reader, Value values[FIELDS_MAX])
     return 1;
 }
 
-/* Read lines up to the first in doubt; the bytes of those before it, -1 with an exception set. */
+/* Tell whether a line is one record for sure, whatever is in it. */
+static int
+is_record(const char *line, const char *end)
+{
+    return *line != '\n' && *line != '\r' && memchr(line, QUOTE, end - line) == NULL;
+}
+
+/* Read lines; the bytes of those that were, -1 with an exception set. */
 static Py_ssize_t
 read_lines(Reader *reader, PyObject *data)
 {
     const char *start = PyBytes_AS_STRING(data), *at = start, *end = start + PyBytes_GET_SIZE(data);
     Value values[FIELDS_MAX];
-    while (at < end) {
+    int status = 0;
+    for (Py_ssize_t index = 0; status == 0 && at < end; index++) {
         const char *line = at;
-        if (!read_record(&at, reader, values))
-            break;
-        if (text_rows_add(&reader->rows, values, at - line) < 0)
-            return -1;
+        if (read_record(&at, reader, values))
+            status = text_rows_add(&reader->rows, values, at - line);
+        else {
+            at = memchr(line, '\n', end - line);
+            if (!is_record(line, at++))
+                return line - start;
+            status = text_rows_doubt(&reader->rows, index);
+        }
     }
-    return at - start;
+    return status < 0 ? -1 : at - start;
 }
 
 /* ilp_of_csv(data, fields, table, seed, first, end, key_names, cells, separator): see `_native.pyi`. */
@@ -141,7 +153,7 @@ ilp_of_csv(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t c
         size = read_lines(&reader, arguments[0]);
     PyObject *answer = NULL;
     if (size >= 0)
-        answer = text_rows_result(&reader.rows, PyLong_FromSsize_t(size));
+        answer = text_rows_result(&reader.rows, size);
     text_rows_drop(&reader.rows);
     return answer;
 }

@@ -3,13 +3,9 @@
 #include "text_rows.h"
 #include "text_values.h"
 
-#define DOUBTS_FREE 16 /* so many may be in doubt before their share counts */
-#define DOUBTS_SHARE 4 /* then one in so many: more are cheaper for the decoder alone */
-
 typedef struct {
     TextRows rows;
     unsigned char order[FIELDS_MAX + 1]; /* the fields of the record before, as they came */
-    PyObject *doubts; /* indexes of lines */
 } Reader;
 
 static inline const char *
@@ -168,18 +164,6 @@ read_record(const char **at, const char *end, Reader *reader, Value values[FIELD
     return 1;
 }
 
-/* Keep the index of a line in doubt. 1 where there are too many, -1 with an exception set. */
-static int
-add_doubt(PyObject *doubts, Py_ssize_t line)
-{
-    PyObject *number = PyLong_FromSsize_t(line);
-    int status = number == NULL ? -1 : PyList_Append(doubts, number);
-    Py_XDECREF(number);
-    if (status == 0 && PyList_GET_SIZE(doubts) > DOUBTS_FREE + line / DOUBTS_SHARE)
-        return 1;
-    return status;
-}
-
 /* Read all lines; 0, 1 where the decoder should, -1 with an exception set. */
 static int
 read_lines(Reader *reader, PyObject *data)
@@ -192,7 +176,7 @@ read_lines(Reader *reader, PyObject *data)
         if (read_record(&at, end, reader, values))
             status = text_rows_add(&reader->rows, values, at - start);
         else {
-            status = add_doubt(reader->doubts, line);
+            status = text_rows_doubt(&reader->rows, line);
             at = (const char *)memchr(at, '\n', end - at) + 1;
         }
     }
@@ -211,12 +195,11 @@ ilp_of_json(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t 
     PyObject *answer = NULL;
     int status = text_rows_open(&reader.rows, arguments);
     if (status == 0)
-        status = (reader.doubts = PyList_New(0)) == NULL ? -1 : read_lines(&reader, arguments[0]);
+        status = read_lines(&reader, arguments[0]);
     if (status == 0)
-        answer = text_rows_result(&reader.rows, Py_NewRef(reader.doubts));
+        answer = text_rows_result(&reader.rows, PyBytes_GET_SIZE(arguments[0]));
     else if (status == 1)
         answer = Py_NewRef(Py_None);
-    Py_XDECREF(reader.doubts);
     text_rows_drop(&reader.rows);
     return answer;
 }

@@ -4,6 +4,8 @@
 #include "line.h"
 
 #define DAY_MICROSECONDS 86400000000ULL
+#define DOUBTS_FREE 16 /* so many may be in doubt before their share counts */
+#define DOUBTS_SHARE 4 /* then one in so many: more are cheaper for the other way alone */
 
 _Static_assert(CONTENT_FIELD_BYTES_MAX <= LINE_FIELD_BYTES_MAX, "the bound is for both");
 
@@ -84,8 +86,9 @@ text_rows_open(TextRows *rows, PyObject *const *arguments)
     rows->versions.data = PyBytes_FromStringAndSize(NULL, rows->has_versions ? size / 8 + 64 : 0);
     rows->content.data = PyBytes_FromStringAndSize(NULL, 512);
     rows->days = PyFrozenSet_New(NULL);
+    rows->doubts = PyList_New(0);
     return rows->lines.data && rows->ends.data && rows->versions.data && rows->content.data
-            && rows->days
+            && rows->days && rows->doubts
         ? 0
         : -1;
 }
@@ -98,6 +101,7 @@ text_rows_drop(TextRows *rows)
     Py_XDECREF(rows->versions.data);
     Py_XDECREF(rows->content.data);
     Py_XDECREF(rows->days);
+    Py_XDECREF(rows->doubts);
 }
 
 /* Tell whether an identifier is surely neither empty nor blank: by its first character. */
@@ -165,15 +169,24 @@ text_rows_add(TextRows *rows, Value values[FIELDS_MAX], Py_ssize_t text_size)
     return 0;
 }
 
-PyObject *
-text_rows_result(TextRows *rows, PyObject *more)
+int
+text_rows_doubt(TextRows *rows, Py_ssize_t line)
 {
-    PyObject *answer = NULL;
-    if (more != NULL && _PyBytes_Resize(&rows->lines.data, rows->lines.size) == 0
-        && _PyBytes_Resize(&rows->ends.data, rows->ends.size) == 0
-        && _PyBytes_Resize(&rows->versions.data, rows->versions.size) == 0)
-        answer = PyTuple_Pack(5, rows->lines.data, rows->ends.data, rows->days,
-                              rows->versions.data, more);
-    Py_XDECREF(more);
-    return answer;
+    PyObject *number = PyLong_FromSsize_t(line);
+    int status = number == NULL ? -1 : PyList_Append(rows->doubts, number);
+    Py_XDECREF(number);
+    if (status == 0 && PyList_GET_SIZE(rows->doubts) > DOUBTS_FREE + line / DOUBTS_SHARE)
+        return 1;
+    return status;
+}
+
+PyObject *
+text_rows_result(TextRows *rows, Py_ssize_t size)
+{
+    if (_PyBytes_Resize(&rows->lines.data, rows->lines.size) < 0
+        || _PyBytes_Resize(&rows->ends.data, rows->ends.size) < 0
+        || _PyBytes_Resize(&rows->versions.data, rows->versions.size) < 0)
+        return NULL;
+    return Py_BuildValue("OOOOOn", rows->lines.data, rows->ends.data, rows->days,
+                         rows->versions.data, rows->doubts, size);
 }

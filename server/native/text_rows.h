@@ -27,6 +27,7 @@ typedef struct {
     Hashing hashing;
     Output lines, ends, versions, content;
     PyObject *days;
+    PyObject *doubts; /* indexes of lines that came to nothing */
     uint64_t day; /* of the row before */
     Py_ssize_t row_bound; /* most bytes of a content or line beside its texts */
 } TextRows;
@@ -48,7 +49,10 @@ int text_rows_whole(const TextRows *rows, const Value values[FIELDS_MAX], uint32
  * an exception set. */
 int text_rows_add(TextRows *rows, Value values[FIELDS_MAX], Py_ssize_t text_size);
 
-/* Return lines, their ends, days, versions and `more`, which is stolen; NULL with an exception set. */
-PyObject *text_rows_result(TextRows *rows, PyObject *more);
+/* Keep the index of a line in doubt. 1 where there are too many, -1 with an exception set. */
+int text_rows_doubt(TextRows *rows, Py_ssize_t line);
+
+/* Return lines, their ends, days, versions, doubts and `size`; NULL with an exception set. */
+PyObject *text_rows_result(TextRows *rows, Py_ssize_t size);
 
 #endif

@@ -122,8 +122,11 @@ def ilp_of_csv(
     cells: bytes,
     separator: bytes,
     /,
-) -> tuple[bytes, bytes, frozenset[int], bytes, int]:
-    """Return ILP lines for lines of separated text, up to the first that is in doubt.
+) -> tuple[bytes, bytes, frozenset[int], bytes, list[int], int]:
+    """Return ILP lines for lines of separated text.
+
+    Ends in front of a line that is in doubt and may be no record of its own, being blank or with
+    quotes; and behind a line where many are in doubt.
 
     Args:
         data: As for `ilp_of_json`, and so on.
@@ -137,7 +140,7 @@ def ilp_of_csv(
         separator: One of `,` `;` `|` and the tab.
 
     Returns:
-        As `ilp_of_json`, but the bytes of the lines that were read in place of the indexes.
+        As `ilp_of_json`; the bytes are those of the lines that were read.
 
     Raises:
         TypeError: An argument is of another type.
@@ -154,7 +157,7 @@ def ilp_of_json(
     end: int,
     key_names: tuple[str, ...],
     /,
-) -> tuple[bytes, bytes, frozenset[int], bytes, list[int]] | None:
+) -> tuple[bytes, bytes, frozenset[int], bytes, list[int], int] | None:
     """Return ILP lines with event ids for lines of JSON, as decoder, ids and `ilp_lines` do.
 
     Args:
@@ -168,9 +171,9 @@ def ilp_of_json(
 
     Returns:
         The lines; where each of them ends, as native 64-bit integers; the days of the rows, from
-        1970-01-01; two hashes for each row, as of `row_versions`; and the indexes of lines of JSON
-        that are in doubt: blank, wrong or unusual ones, which came to nothing. None if these are
-        many.
+        1970-01-01; two hashes for each row, as of `row_versions`; the indexes of lines of JSON that
+        are in doubt: blank, wrong or unusual ones, which came to nothing; and the bytes of all
+        lines. None if those in doubt are many.
 
     Raises:
         TypeError: An argument is of another type.

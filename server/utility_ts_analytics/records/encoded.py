@@ -4,12 +4,14 @@ They are made where a whole block is read at once by compiled code (`sinks.ilp.c
 `sinks.ilp.text_blocks`), and go through the queue and the lanes as they are.
 """
 
+from array import array
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from utility_ts_analytics.records.reading import Reading
+from utility_ts_analytics.records.row_versions import VERSION_BYTES
 
 
 class EncodedLines(Struct, frozen=True, gc=False):
@@ -64,6 +66,35 @@ class EncodedLines(Struct, frozen=True, gc=False):
         data = self.data[start - self.start : end - self.start]
         return EncodedLines(data, self.ends[first:stop], start, self.table, self.restore)
 
+    def merged(self, others: "EncodedLines", places: Sequence[int]) -> "EncodedLines":
+        """Return whole lines with others among them.
+
+        Args:
+            others: Whole lines into the same table, with versions where these have them.
+            places: Of each of the others the index of the line here that it stands before, rising.
+        """
+        parts: list[memoryview] = []
+        versions: list[bytes] = []
+        ends = array("q")
+        start = done = begin = 0  # of what comes next: byte and line here, byte of the others
+        for index, (place, stop) in enumerate(zip(places, others.ends, strict=True)):
+            end = self.ends[place - 1] if place else 0
+            parts += self.data[start:end], others.data[begin:stop]
+            versions += _versions(self, done, place), _versions(others, index, index + 1)
+            ends.extend([one + begin for one in self.ends[done:place]])
+            ends.append(end + stop)
+            start, done, begin = end, place, stop
+        parts.append(self.data[start:])
+        versions.append(_versions(self, done, len(self)))
+        ends.extend([one + begin for one in self.ends[done:]])
+        return EncodedLines.of(
+            b"".join(parts), ends.tobytes(), self.table, self.restore, b"".join(versions)
+        )
+
+
+def _versions(lines: EncodedLines, first: int, stop: int) -> bytes:
+    return lines.versions[VERSION_BYTES * first : VERSION_BYTES * stop]
+
 
 Rows = Sequence[Reading] | EncodedLines
 """Valid rows in order, in either form."""
@@ -98,15 +129,18 @@ class EncodedCsv(Struct, frozen=True, gc=False):
     """Lines of separated text that were encoded, from the first on.
 
     Attributes:
-        lines: One for each of them, with versions.
-        days: Days of the rows (`records.days`).
-        size_bytes: Of the text that they came from; the line behind it is in doubt.
+        lines: Of all but those in doubt, in order, with versions.
+        days: Days of these rows (`records.days`).
+        doubts: Indexes of the other lines, rising: each is one record, wrong or unusual.
+        size_bytes: Of all these lines; behind them is a line that may be no record of its own, or
+            too many were in doubt.
     """
 
     lines: EncodedLines
     days: frozenset[int]
+    doubts: Sequence[int]
     size_bytes: int
 
 
 CsvEncoder = Callable[[bytes], EncodedCsv]
-"""Encodes whole lines of separated text, each ended by a newline, up to the first in doubt."""
+"""Encodes whole lines of separated text, each ended by a newline; the first begins a record."""

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     _Fields = tuple[TextField, ...]
     IlpOfCsv = Callable[
         [bytes, _Fields, bytes, int, int, int, tuple[str, ...], bytes, bytes],
-        tuple[bytes, bytes, frozenset[int], bytes, int],
+        tuple[bytes, bytes, frozenset[int], bytes, list[int], int],
     ]
     IlpOfJson = Callable[
         [bytes, _Fields, bytes, int, int, int, tuple[str, ...]],
-        tuple[bytes, bytes, frozenset[int], bytes, list[int]] | None,
+        tuple[bytes, bytes, frozenset[int], bytes, list[int], int] | None,
     ]
 
 column_lines: "Callable[[Sequence[Column], int, bytes, int], tuple[bytes, bytes]] | None"

@@ -4,8 +4,10 @@ Memory: DuckDB's limit, and one on the data of the process, as a single text goe
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -15,12 +17,14 @@ from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.mapping.data_bound import DATA_BOUND
 from utility_ts_analytics.files.mapping.databases import MEMORY_LIMIT, Databases
 from utility_ts_analytics.files.mapping.preparation import Prepared, prepare
-from utility_ts_analytics.files.mapping.problems import reason_of
+from utility_ts_analytics.files.mapping.problems import column_not_there
 from utility_ts_analytics.files.mapping.refused_queue import RefusedQueue
 from utility_ts_analytics.files.mapping.statement import Statement
 from utility_ts_analytics.files.pieces import ErrorBudget
 from utility_ts_analytics.files.tables.contract import BLOCK_ROWS_MAX, RecordTable, Refused
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
+
+_CASTS: Final = "; num(), wall() and TRY_CAST give NULL where CAST ends the file"
 
 
 class Selection:
@@ -205,7 +209,7 @@ class Selection:
         if self._interrupted:
             return OperatorError(f"{self._file.name}: interrupted")
         columns = self.tables[0].schema.names if self.tables else None
-        reason = reason_of(error, columns, MEMORY_LIMIT)
+        reason = _reason_of(error, columns)
         return OperatorError(f"cannot read {self._file.name} by the mapping: {reason}")
 
 
@@ -229,3 +233,29 @@ def _arguments(given: Mapping[str, object], statement: Statement) -> dict[str, o
     if statement.encoding is not None and "encoding" in arguments:
         arguments["encoding"] = statement.encoding
     return arguments
+
+
+def _reason_of(error: BaseException, columns: Sequence[str] | None) -> str:
+    """Return why a mapping could not be run.
+
+    Args:
+        error: As it was raised.
+        columns: Of the file; None where no table is read.
+    """
+    reason = " ".join(str(error).split("\n\nLINE")[0].split("\n\nPossible solutions")[0].split())
+    match error:
+        case duckdb.BinderException() | duckdb.CatalogException() if columns is not None:
+            reason = column_not_there(reason, columns)
+        case duckdb.PermissionException():
+            reason += "; a mapping reads $path and nothing else"
+        case duckdb.Error() if "offload" in reason or "space left" in reason:
+            reason += f"; make room in {tempfile.gettempdir()}, or set TMPDIR"
+        case duckdb.OutOfMemoryException() | MemoryError():
+            reason += f"; what the mapping makes of the file is too large ({MEMORY_LIMIT})"
+        case duckdb.ConversionException():
+            reason += _CASTS
+        case duckdb.InvalidInputException() if "Could not parse" in reason:
+            reason += _CASTS
+        case _:
+            pass
+    return reason

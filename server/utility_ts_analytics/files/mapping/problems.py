@@ -1,11 +1,9 @@
-"""What is wrong with a mapping: its columns before the first row, and what DuckDB says of it."""
+"""What is wrong with the columns of a mapping or file, before the first row."""
 
 import difflib
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 
 from utility_ts_analytics.records.reading import FieldRules
@@ -150,33 +148,3 @@ def is_text(kind: pa.DataType) -> bool:
         or pa.types.is_string_view(kind)
         or pa.types.is_null(kind)
     )
-
-
-_CASTS: Final = "; num(), wall() and TRY_CAST give NULL where CAST ends the file"
-
-
-def reason_of(error: BaseException, columns: Sequence[str] | None, memory_limit: str) -> str:
-    """Return why a mapping could not be run.
-
-    Args:
-        error: As it was raised.
-        columns: Of the file; None where no table is read.
-        memory_limit: Of DuckDB.
-    """
-    reason = " ".join(str(error).split("\n\nLINE")[0].split("\n\nPossible solutions")[0].split())
-    match error:
-        case duckdb.BinderException() | duckdb.CatalogException() if columns is not None:
-            reason = column_not_there(reason, columns)
-        case duckdb.PermissionException():
-            reason += "; a mapping reads $path and nothing else"
-        case duckdb.Error() if "offload" in reason or "space left" in reason:
-            reason += f"; make room in {tempfile.gettempdir()}, or set TMPDIR"
-        case duckdb.OutOfMemoryException() | MemoryError():
-            reason += f"; what the mapping makes of the file is too large ({memory_limit})"
-        case duckdb.ConversionException():
-            reason += _CASTS
-        case duckdb.InvalidInputException() if "Could not parse" in reason:
-            reason += _CASTS
-        case _:
-            pass
-    return reason

@@ -17,6 +17,7 @@ from utility_ts_analytics.files.sources.ndjson_pieces import NdjsonRules
 from utility_ts_analytics.files.sources.stream_bytes import CopiedStream, StreamBytes
 from utility_ts_analytics.files.sources.table_file import TableFile
 from utility_ts_analytics.files.tables.contract import RecordTable
+from utility_ts_analytics.files.tables.csv_table import CsvTable
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.json_tables import array_elements
 from utility_ts_analytics.files.tables.text import TextFile
@@ -112,7 +113,9 @@ class ColumnOpening:
                 if kind == "json":
                     return self._array(file, records, place)
                 table = self._table(file, kind)
-                return TableFile(table, file, rules, place, self._csv_encoder(table, kind))
+                if isinstance(table, CsvTable):
+                    table.encode = self._csv_encoder(table, kind)
+                return TableFile(table, file, rules, place)
             except BaseException:
                 file.close()
                 raise
@@ -132,7 +135,7 @@ class ColumnOpening:
             self._mapped = MappedOpening(self._statement, self._max_line_bytes)
         return self._mapped
 
-    def _csv_encoder(self, table: RecordTable, kind: FileKind | None) -> CsvEncoder | None:
+    def _csv_encoder(self, table: CsvTable, kind: FileKind | None) -> CsvEncoder | None:
         """Return what encodes the text of a file at once; None where columns are needed."""
         if kind not in _SEPARATORS or self._encode is None:
             return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,9 +24,10 @@ from utility_ts_analytics.files.pieces import (
     Versions,
 )
 from utility_ts_analytics.files.sources.row_batch import Recs, RowBatch
-from utility_ts_analytics.files.tables.contract import EncodedBlock
+from utility_ts_analytics.files.tables.contract import EncodedRows
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.locator import Located
+from utility_ts_analytics.records.column_buffers import versions_of_columns
 from utility_ts_analytics.records.columns import check_columns
 from utility_ts_analytics.records.encoded import EncodedLines
 from utility_ts_analytics.records.streams import StreamSpec
@@ -62,7 +64,7 @@ class ColumnPiece:
     def __init__(
         self,
         rows: pa.RecordBatch | EncodedLines,
-        recs: "Recs | range",
+        recs: Recs,
         refused: Sequence[Refused],
         *,
         spec: StreamSpec,
@@ -92,8 +94,7 @@ class ColumnPiece:
         """Return the lines as a block, once."""
         lines, self._rows = self._rows, None
         if isinstance(lines, EncodedLines):
-            recs = self._recs if isinstance(self._recs, range) else self._recs.tolist()
-            return Block(lines, recs, lines.size_bytes, settlement, self._days)
+            return Block(lines, self._recs.tolist(), lines.size_bytes, settlement, self._days)
         raise AssertionError("the lines of a piece are handed over once")
 
     def refusal(self, error: RowError) -> Refused:
@@ -139,13 +140,16 @@ class ColumnFile(PieceSource):
         """Bytes read so far of the file on disk."""
         return self._file.bytes_read
 
-    def piece(self, part: RowBatch, next_line: int | None) -> ColumnPiece | None:
+    def piece(
+        self, part: RowBatch, next_line: int | None, encoded: EncodedRows | None = None
+    ) -> ColumnPiece | None:
         """Return some rows as a piece; None where an earlier run has settled all of them.
 
         Args:
             part: The rows.
             next_line: Number of the record behind them; None where more rows of their last record
                 may follow, or reading cannot continue there.
+            encoded: Rows of records between those of `part`.
         """
         rules = self._rules
         readings = part.readings
@@ -153,22 +157,40 @@ class ColumnFile(PieceSource):
             readings.columns, rules.spec, allow_negative=rules.allow_negative, ts_end=rules.ts_end
         )
         recs = part.recs[readings.kept]
-        batch, kept = checked.batch, recs[checked.kept]
-        rules.versions(batch, kept)
+        rows: pa.RecordBatch | EncodedLines = checked.batch
+        kept, days = recs[checked.kept], _days_of(checked.batch)
+        if encoded is not None:
+            rows, kept = self._merged(checked.batch, kept, encoded)
+            days |= encoded.days
+        rules.versions(rows, kept)
         if next_line is not None and next_line <= self._first:
             return None
         if self._first:
             done = int(np.searchsorted(kept, self._first))
-            batch, kept = batch.slice(done), kept[done:]
+            rows, kept = _behind(rows, done), kept[done:]
         refused = part.refused_of(checked.broken, recs, rules.spec, self._first)
-        return self.made(batch, kept, refused, next_line=next_line, find=part.find)
+        return self.made(rows, kept, refused, days=days, next_line=next_line, find=part.find)
+
+    def _merged(
+        self, batch: pa.RecordBatch, recs: Recs, encoded: EncodedRows
+    ) -> tuple[EncodedLines, Recs]:
+        """Return encoded rows and those of a batch in the order of their records."""
+        encode = self._rules.encode
+        if encode is None or not batch.num_rows:
+            return encoded.lines, encoded.recs
+        versions = versions_of_columns(batch, self._rules.spec)
+        places = np.searchsorted(encoded.recs, recs)
+        others = msgspec.structs.replace(encode(batch), versions=versions)
+        lines = encoded.lines.merged(others, places.tolist())
+        return lines, np.insert(encoded.recs, places, recs)
 
     def made(
         self,
-        batch: pa.RecordBatch,
+        rows: pa.RecordBatch | EncodedLines,
         recs: Recs,
         refused: Sequence[Refused],
         *,
+        days: frozenset[int],
         next_line: int | None,
         find: Callable[[int], Located],
     ) -> ColumnPiece:
@@ -181,29 +203,11 @@ class ColumnFile(PieceSource):
         place = None
         if next_line is not None and not self._over_budget:
             place = Place(self._lines, next_line)
-        encode, days = self._rules.encode, _days_of(batch)
-        rows = batch if encode is None or not batch.num_rows else encode(batch)
+        encode = self._rules.encode
+        if encode is not None and len(recs) and not isinstance(rows, EncodedLines):
+            rows = encode(rows)
         return ColumnPiece(
             rows, recs, refused, spec=self._rules.spec, days=days, place=place, find=find
-        )
-
-    def encoded(self, block: EncodedBlock) -> ColumnPiece | None:
-        """Return a block as a piece; None where an earlier run has settled all of it."""
-        lines, recs = block.lines, range(block.first, block.first + len(block.lines))
-        self._rules.versions(lines, recs)
-        done = max(0, self._first - block.first)
-        if done >= len(lines):
-            return None
-        if done:
-            lines, recs = lines.part(done, len(lines)), recs[done:]
-        self._lines += len(recs)
-
-        def find(rec: int) -> Located:
-            return Located(block.line_of(rec - block.first), block.text_of(rec - block.first))
-
-        place = Place(self._lines, recs.stop)
-        return ColumnPiece(
-            lines, recs, (), spec=self._rules.spec, days=block.days, place=place, find=find
         )
 
     def check_budget(self) -> None:
@@ -229,3 +233,10 @@ def _days_of(batch: pa.RecordBatch) -> frozenset[int]:
     if batch.num_rows == 0:
         return frozenset()
     return frozenset(pc.unique(batch.column("ts").cast(pa.date32())).cast(pa.int32()).to_pylist())
+
+
+def _behind(rows: pa.RecordBatch | EncodedLines, done: int) -> pa.RecordBatch | EncodedLines:
+    """Return all but the first `done` rows."""
+    if isinstance(rows, EncodedLines):
+        return rows.part(done, len(rows))
+    return rows.slice(done)

@@ -152,6 +152,7 @@ class MappedFile(ColumnFile):
                 empty_batch(self._output.schema),
                 np.array([], np.int64),
                 refused,
+                days=frozenset(),
                 next_line=next_line if whole and self.resumable else None,
                 find=self._find,
             )

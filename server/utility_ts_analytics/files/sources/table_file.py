@@ -8,11 +8,9 @@ from utility_ts_analytics.files.mapping.output import Output
 from utility_ts_analytics.files.pieces import START, Place
 from utility_ts_analytics.files.sources.column_pieces import ColumnFile, ColumnPiece, ColumnRules
 from utility_ts_analytics.files.sources.row_batch import Recs, RowBatch
-from utility_ts_analytics.files.tables.contract import EncodedBlock, RecordBlock, RecordTable
-from utility_ts_analytics.files.tables.csv_table import CsvTable
+from utility_ts_analytics.files.tables.contract import RecordBlock, RecordTable
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.locator import Located
-from utility_ts_analytics.records.encoded import CsvEncoder
 
 
 class TableFile(ColumnFile):
@@ -23,19 +21,13 @@ class TableFile(ColumnFile):
         file: The file.
         rules: How its columns are checked and encoded.
         start: Where to begin: the place of a piece of an earlier run over the same file.
-        encode: Encodes the text of a `CsvTable` at once, where that can be.
 
     Raises:
         OperatorError: A required column is missing, or one is of a type that it must not be.
     """
 
     def __init__(
-        self,
-        table: RecordTable,
-        file: FileBytes,
-        rules: ColumnRules,
-        start: Place = START,
-        encode: CsvEncoder | None = None,
+        self, table: RecordTable, file: FileBytes, rules: ColumnRules, start: Place = START
     ) -> None:
         super().__init__(file, rules, start)
         self._table = table
@@ -44,9 +36,6 @@ class TableFile(ColumnFile):
             table.wanted = frozenset(rules.spec.fields)
         self._notes: dict[str, int] = {}
         self._stopped = False
-        self._blocks: Iterator[RecordBlock | EncodedBlock] = table.blocks(self._notes)
-        if encode is not None and isinstance(table, CsvTable):
-            self._blocks = table.encoded_blocks(encode, self._notes)
 
     @property
     def head(self) -> bytes:
@@ -64,26 +53,25 @@ class TableFile(ColumnFile):
 
     def __iter__(self) -> Iterator[ColumnPiece]:
         """Yield the pieces in order; see `PieceSource`."""
-        for block in self._blocks:
+        for block in self._table.blocks(self._notes):
             if self._stopped:
                 return
-            if isinstance(block, EncodedBlock):
-                encoded = self.encoded(block)
-                if encoded is not None:
-                    yield encoded
-                continue
-            recs = block.batch.column("rec").to_numpy()
-            last = max([*recs[-1:].tolist(), *(one.rec for one in block.refused[-1:])], default=0)
+            recs, encoded = block.batch.column("rec").to_numpy(), block.encoded
+            last = max([0, *recs[-1:].tolist(), *(one.rec for one in block.refused[-1:])])
+            if encoded is not None:
+                last = max(last, int(encoded.recs[-1]))
             if not last:
                 continue
             refused = [one for one in block.refused if one.rec >= self._first]
 
-            def find(rec: int, recs: Recs = recs, block: object = block) -> Located:
+            def find(rec: int, recs: Recs = recs, block: RecordBlock = block) -> Located:
                 index = int(np.searchsorted(recs, rec))
-                return Located(block.line_of(index), block.text_of(index))  # type: ignore[attr-defined]
+                if block.encoded is not None:
+                    index = rec - block.encoded.first
+                return Located(block.line_of(index), block.text_of(index))
 
             part = RowBatch(self._output.readings(block.batch), recs, refused, find)
-            piece = self.piece(part, last + 1)
+            piece = self.piece(part, last + 1, encoded)
             if piece is not None:
                 yield piece
                 self.check_budget()

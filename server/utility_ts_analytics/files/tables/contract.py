@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from utility_ts_analytics.files.pieces import CELL_CHARACTERS_MAX, Refused
@@ -14,7 +16,7 @@ __all__ = [
     "BLOCK_ROWS_MAX",
     "CELL_CHARACTERS_MAX",
     "REC",
-    "EncodedBlock",
+    "EncodedRows",
     "RecordBlock",
     "RecordTable",
     "Refused",
@@ -31,16 +33,35 @@ REC = pa.field("rec", pa.int64(), nullable=False)
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Records of a block that were read, checked and encoded at once.
+
+    Attributes:
+        lines: The rows, with versions; at least one.
+        days: Days of the rows (`records.days`).
+        recs: Number of the record of each.
+        first: Number of the first record of the block; the others follow it without a gap.
+    """
+
+    lines: EncodedLines
+    days: frozenset[int]
+    recs: npt.NDArray[np.int64]
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordBlock:
-    """What one block of a file came to. Every record of it is in `batch` or in `refused`.
+    """What one block of a file came to. Every record of it is in `batch`, `refused` or `encoded`.
 
     Attributes:
         batch: Of the table's schema; `rec` rises. May be empty.
         refused: Records that cannot be read, `rec` rising.
         size_bytes: Of the file that all this came from, unpacked, >= 0.
-        line_of: Returns the line on which row i of `batch` begins; None where there are no lines.
-        text_of: Returns row i of `batch` as it stood in the file, newline included. Valid as long
-            as the block is.
+        line_of: Returns the line on which a record begins; None where there are no lines. Takes the
+            index of its row in `batch`, or of the record in a block with `encoded`.
+        text_of: Returns a record as it stood in the file, newline included; takes the same. Valid
+            as long as the block is.
+        encoded: The rows that are not in `batch` for that reason.
     """
 
     batch: pa.RecordBatch
@@ -48,25 +69,7 @@ class RecordBlock:
     size_bytes: int
     line_of: Callable[[int], int | None]
     text_of: Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedBlock:
-    """A block of a file that was read and encoded at once; each of its records is a row.
-
-    Attributes:
-        lines: The rows, with versions; at least one.
-        days: Days of the rows (`records.days`).
-        first: Number of the first record; the others follow it without a gap.
-        line_of: Returns the line on which row i begins.
-        text_of: As of `RecordBlock`.
-    """
-
-    lines: EncodedLines
-    days: frozenset[int]
-    first: int
-    line_of: Callable[[int], int | None]
-    text_of: Callable[[int], bytes]
+    encoded: EncodedRows | None = None
 
 
 class RecordTable(Protocol):

@@ -1,9 +1,8 @@
 """One pass over the records of separated text, block by block, from behind its header on."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import pyarrow as pa
 from utility_ts_analytics.files.pieces import add_note
 from utility_ts_analytics.files.tables.contract import (
     CELL_CHARACTERS_MAX,
-    EncodedBlock,
+    EncodedRows,
     RecordBlock,
     Refused,
 )
@@ -26,9 +25,6 @@ from utility_ts_analytics.records.validation import RowCode
 
 _PLAIN_LINES: Final = 256
 """Lines that are read one by one where one of them is odd; more than one record may have."""
-
-
-_BlockT = TypeVar("_BlockT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +45,7 @@ class CsvPass:
         schema: `rec` and the columns.
         wanted: Columns to be read; None: all.
         notes: Gets `records-with-surplus-cells`.
+        encode: Encodes records at once where that can be; None: none.
     """
 
     def __init__(
@@ -58,7 +55,10 @@ class CsvPass:
         schema: pa.Schema,
         wanted: frozenset[str] | None,
         notes: dict[str, int],
+        *,
+        encode: CsvEncoder | None = None,
     ) -> None:
+        self._encode = encode
         self._rules = rules
         self._text = text
         self._schema = schema
@@ -73,20 +73,6 @@ class CsvPass:
 
     def blocks(self, parts: "Iterator[Lines | LongLine]") -> Iterator[RecordBlock]:
         """Yield the blocks of lines behind the header."""
-        return self._through(parts, self._some)
-
-    def encoded_blocks(
-        self, encode: CsvEncoder, parts: "Iterator[Lines | LongLine]"
-    ) -> Iterator[RecordBlock | EncodedBlock]:
-        """Yield the blocks of lines behind the header, encoded up to the first odd line of each."""
-        return self._through(parts, partial(self._encoded, encode))
-
-    def _through(
-        self,
-        parts: "Iterator[Lines | LongLine]",
-        some: "Callable[[Lines], Generator[_BlockT, None, bytes]]",
-    ) -> "Iterator[_BlockT | RecordBlock]":
-        """Yield what `some` does of lines that begin with a record, and the lines that are odd."""
         held = b""
         behind = 1
         for part in parts:
@@ -100,26 +86,10 @@ class CsvPass:
                 continue
             behind = part.first + part.count
             lines = Lines(held + part.data, part.first - count, part.count + count)
-            held = yield from some(lines)
+            held = yield from self._some(lines)
         if held:
             count = held.count(b"\n")
             yield self._plain(Lines(held, behind - count, count), at_end=True)[0]
-
-    def _encoded(
-        self, encode: CsvEncoder, lines: Lines
-    ) -> "Generator[RecordBlock | EncodedBlock, None, bytes]":
-        """Encode lines up to the first odd one, and read the others as `_some` does."""
-        found = encode(lines.data)
-        count, first = len(found.lines), lines.first
-        if count:
-            texts = _Texts(lines.data, self._text)
-            block = EncodedBlock(found.lines, found.days, self._rec + 1, lambda i: first + i, texts)
-            self._rec += count
-            yield block
-        if count == lines.count:
-            return b""
-        rest = Lines(lines.data[found.size_bytes :], first + count, lines.count - count)
-        return (yield from self._some(rest))
 
     def _some(self, lines: Lines) -> Generator[RecordBlock, None, bytes]:
         """Read lines quickly, where they are odd one by one; return what may go on behind them.
@@ -131,6 +101,12 @@ class CsvPass:
                 empty_batch(self._schema), (), len(lines.data), lambda _: None, lambda _: b""
             )
             return b""
+        if self._encode is not None:
+            block, lines = self._encoded(self._encode, lines)
+            if block is not None:
+                yield block
+            if not lines.count:
+                return b""
         block = self._quickly(lines)
         if block is not None:
             yield block
@@ -153,6 +129,32 @@ class CsvPass:
                 if held and begin + held.count(b"\n") == lines.count:
                     return held
         return b""
+
+    def _encoded(self, encode: CsvEncoder, lines: Lines) -> tuple[RecordBlock | None, Lines]:
+        """Return lines with their rows encoded, None of none; and the lines that must be cut."""
+        found = encode(lines.data)
+        count = len(found.lines) + len(found.doubts)
+        if not found.lines:
+            return None, lines
+        texts = lines_of(lines.data) if found.doubts else []
+        rec, first, text = self._rec + 1, lines.first, _Texts(lines.data, self._text)
+        odd = (
+            (rec + index, one)
+            for index in found.doubts
+            for one in self._cutter.cut([texts[index]], first + index, at_end=True)[0]
+        )
+        batch, refused, _ = self._sorted_out(odd)
+        recs = np.delete(np.arange(rec, rec + count), found.doubts)
+        self._rec += count
+        block = RecordBlock(
+            batch,
+            refused,
+            found.size_bytes,
+            lambda i: first + i,
+            text,
+            EncodedRows(found.lines, found.days, recs, rec),
+        )
+        return block, Lines(lines.data[found.size_bytes :], first + count, lines.count - count)
 
     def _quickly(self, lines: Lines) -> RecordBlock | None:
         """Read a record for each line, or return None if any is odd, or filled beyond the last."""
@@ -180,17 +182,32 @@ class CsvPass:
     def _plain(self, lines: Lines, *, at_end: bool) -> tuple[RecordBlock, bytes]:
         """Read record by record; also return the lines of one that goes on behind them."""
         found, rest = self._cutter.cut(lines_of(lines.data), lines.first, at_end=at_end)
+        batch, refused, good = self._sorted_out(enumerate(found, self._rec + 1))
+        self._rec += len(found)
+        held = b"".join(rest)
+        block = RecordBlock(
+            batch,
+            refused,
+            len(lines.data) - len(held),
+            lambda i: good[i].line,
+            lambda i: self._text.original(good[i].text),
+        )
+        return block, held
+
+    def _sorted_out(
+        self, found: Iterable[tuple[int, Row | Broken]]
+    ) -> tuple[pa.RecordBatch, list[Refused], list[Row]]:
+        """Return numbered records as a batch, those that are refused, and those of the batch."""
         good: list[Row] = []
         numbers: list[int] = []
         refused: list[Refused] = []
-        for one in found:
-            self._rec += 1
-            row = self._judged(one)
+        for rec, one in found:
+            row = self._judged(one, rec)
             if isinstance(row, Refused):
                 refused.append(row)
             else:
                 good.append(row)
-                numbers.append(self._rec)
+                numbers.append(rec)
         if good:
             self._cell_count = max(len(good[-1].cells), len(self._names))
         columns: list[pa.Array] = [pa.array(numbers, pa.int64())]
@@ -202,26 +219,17 @@ class CsvPass:
                 ]
                 column = pa.array(cells, pa.string())
             columns.append(column)
-        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        held = b"".join(rest)
-        block = RecordBlock(
-            batch,
-            refused,
-            len(lines.data) - len(held),
-            lambda i: good[i].line,
-            lambda i: self._text.original(good[i].text),
-        )
-        return block, held
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema), refused, good
 
-    def _judged(self, one: Row | Broken) -> Row | Refused:
+    def _judged(self, one: Row | Broken, rec: int) -> Row | Refused:
         """Return a record, or what is wrong with it as such."""
         if isinstance(one, Broken):
-            return self._refused(one, "wrong-type", one.detail)
+            return self._refused(one, rec, "wrong-type", one.detail)
         width, cells = len(self._names), one.cells
         if not self._rules.takes(cells, width):
             detail = f"the record has {len(cells)} cells, there are {width} columns"
             code: RowCode = "missing-field" if len(cells) < width else "wrong-type"
-            return self._refused(one, code, detail)
+            return self._refused(one, rec, code, detail)
         if any(cells[width:]):
             add_note(self._notes, "records-with-surplus-cells")
         try:
@@ -232,14 +240,14 @@ class CsvPass:
             detail = (
                 "the text is not UTF-8: name its encoding, such as `encoding := 'windows-1252'`"
             )
-            return self._refused(one, "invalid-utf8", detail)
+            return self._refused(one, rec, "invalid-utf8", detail)
         return one
 
-    def _refused(self, one: Row | Broken, code: RowCode, detail: str) -> Refused:
+    def _refused(self, one: Row | Broken, rec: int, code: RowCode, detail: str) -> Refused:
         text = self._text.original(one.text)
         start = one.text[: 4 * CELL_CHARACTERS_MAX]
         cell = start.decode(errors="replace").rstrip("\r\n")[:CELL_CHARACTERS_MAX]
-        return Refused(self._rec, one.line, code, None, detail, cell, text)
+        return Refused(rec, one.line, code, None, detail, cell, text)
 
     def _long_line(self, part: LongLine) -> RecordBlock:
         self._rec += 1

@@ -13,7 +13,7 @@ from typing import Final
 import pyarrow as pa
 
 from utility_ts_analytics.errors import OperatorError
-from utility_ts_analytics.files.tables.contract import REC, EncodedBlock, RecordBlock
+from utility_ts_analytics.files.tables.contract import REC, RecordBlock
 from utility_ts_analytics.files.tables.csv_pass import CsvPass, lines_behind
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row
 from utility_ts_analytics.files.tables.csv_rules import CsvRules, checked_rules, column_names
@@ -58,6 +58,7 @@ class CsvTable:
     Attributes:
         names: Of the columns as they stand in the header, blanks included.
         wanted: Columns to be read, by the name in `schema`; the others come as NULL. None: all.
+        encode: Encodes records at once where that can be.
 
     Raises:
         OperatorError: The file cannot be read, is empty or no text, its header cannot be read, or
@@ -71,6 +72,7 @@ class CsvTable:
         self._text = TextFile(file, rules.encoding, max_line_bytes)
         self._name = file.name
         self.wanted: frozenset[str] | None = None
+        self.encode: CsvEncoder | None = None
         self._layout = self._with_header() if rules.header else self._without_header()
         self.names = self._layout.names
         self.head = self._layout.head
@@ -80,17 +82,8 @@ class CsvTable:
 
     def blocks(self, notes: dict[str, int]) -> Iterator[RecordBlock]:
         """Yield the blocks; see `RecordTable`."""
-        yield from self._pass(notes).blocks(lines_behind(self._text, self._layout.skip))
-
-    def encoded_blocks(
-        self, encode: CsvEncoder, notes: dict[str, int]
-    ) -> Iterator[RecordBlock | EncodedBlock]:
-        """Yield the blocks, those encoded that can be; see `RecordTable`."""
-        one = self._pass(notes)
-        yield from one.encoded_blocks(encode, lines_behind(self._text, self._layout.skip))
-
-    def _pass(self, notes: dict[str, int]) -> CsvPass:
-        return CsvPass(self._rules, self._text, self.schema, self.wanted, notes)
+        one = CsvPass(self._rules, self._text, self.schema, self.wanted, notes, encode=self.encode)
+        yield from one.blocks(lines_behind(self._text, self._layout.skip))
 
     def _with_header(self) -> _Layout:
         where = f"cannot read {self._name}"

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from utility_ts_analytics.records import native
@@ -22,7 +23,7 @@ from utility_ts_analytics.records.encoded import (
     JsonEncoder,
 )
 from utility_ts_analytics.records.reading import NATIVE_KINDS, Reading, fields_of, microseconds_of
-from utility_ts_analytics.records.row_versions import VERSION_BYTES, versions_of_rows
+from utility_ts_analytics.records.row_versions import versions_of_rows
 from utility_ts_analytics.records.streams import StreamSpec
 from utility_ts_analytics.records.validation import TS_MIN
 from utility_ts_analytics.sinks.ilp.encode import RowEncoder, row_encoder, way_back
@@ -64,7 +65,7 @@ def json_encoder(
         )
         if found is None:
             return None
-        lines, ends, days, hashes, doubts = found
+        lines, ends, days, hashes, doubts, _ = found
         whole = EncodedLines.of(lines, ends, escaped_table, restore, hashes)
         insert = partial(_with_rows, whole, encode_rows, spec if versions else None)
         return EncodedJson(whole, days, doubts, insert)
@@ -106,9 +107,10 @@ def csv_encoder(
     rules = (fields, escaped_table, spec.number, _FIRST, _instant(ts_end), spec.dedup_keys)
 
     def encode(data: bytes) -> EncodedCsv:
-        lines, ends, days, hashes, size = ilp_of_csv(data, *rules, cells, separator.encode())
+        found = ilp_of_csv(data, *rules, cells, separator.encode())
+        lines, ends, days, hashes, doubts, size_bytes = found
         whole = EncodedLines.of(lines, ends, escaped_table, restore, hashes)
-        return EncodedCsv(whole, days, size)
+        return EncodedCsv(whole, days, doubts, size_bytes)
 
     return encode
 
@@ -138,28 +140,8 @@ def _with_rows(
 
     The stream is given where they have versions.
     """
-    data, ends, hashes = whole.data, whole.ends, memoryview(whole.versions)
-    more_hashes = b"" if spec is None else versions_of_rows(rows, spec)
-    parts: list[bytes | memoryview] = []
-    versions: list[bytes | memoryview] = []
-    new_ends = array("q")
-    start = done = more = 0  # where the next part begins, in bytes and lines; bytes inserted
-    for index, (row, place) in enumerate(zip(rows, places, strict=True)):
-        line = encode([row])
-        end = ends[place - 1] if place else 0
-        parts += data[start:end], line
-        versions += _versions(hashes, done, place), _versions(more_hashes, index, index + 1)
-        new_ends.extend([one + more for one in ends[done:place]])
-        more += len(line)
-        new_ends.append(end + more)
-        start, done = end, place
-    parts.append(data[start:])
-    versions.append(_versions(hashes, done, len(ends)))
-    new_ends.extend([one + more for one in ends[done:]])
-    return EncodedLines.of(
-        b"".join(parts), new_ends.tobytes(), whole.table, whole.restore, b"".join(versions)
-    )
-
-
-def _versions(hashes: bytes | memoryview, first: int, stop: int) -> bytes | memoryview:
-    return hashes[VERSION_BYTES * first : VERSION_BYTES * stop]
+    lines = [encode([row]) for row in rows]
+    ends = array("q", accumulate(map(len, lines))).tobytes()
+    hashes = b"" if spec is None else versions_of_rows(rows, spec)
+    others = EncodedLines.of(b"".join(lines), ends, whole.table, whole.restore, hashes)
+    return whole.merged(others, places)

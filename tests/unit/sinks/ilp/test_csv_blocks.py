@@ -1,4 +1,4 @@
-"""Lines of separated text that are encoded at once: which are, and which end that."""
+"""Lines of separated text that are encoded at once: which are, and which are left to columns."""
 
 from datetime import UTC, datetime
 
@@ -106,10 +106,23 @@ ODD = [
 
 
 @pytest.mark.parametrize("line", ODD)
-def test_what_is_odd_ends_it(line: str | bytes) -> None:
+def test_what_is_odd_is_left_to_columns(line: str | bytes) -> None:
     found = encoded(GOOD, line, GOOD)
-    assert found.size_bytes == len(GOOD) + 1
-    assert len(found.lines) == 1
+    text = line if isinstance(line, bytes) else line.encode()
+    if b'"' in text or not text.strip(b"\r"):  # it may be no record, or not the only line of one
+        assert found.doubts == []
+        assert found.size_bytes == len(GOOD) + 1
+        assert len(found.lines) == 1
+    else:
+        assert found.doubts == [1]
+        assert found.size_bytes == 2 * len(GOOD) + len(text) + 3
+        assert len(found.lines) == 2
+
+
+def test_where_most_lines_are_odd_it_ends() -> None:
+    found = encoded(*[GOOD.replace("1.5", "x")] * 40)
+    assert found.size_bytes < 40 * len(GOOD)
+    assert len(found.lines) == 0
 
 
 def test_negative_numbers_are_encoded_where_the_source_allows_them() -> None:
