@@ -35,9 +35,23 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 _PROBLEM_TYPE = "urn:utility-ts-analytics:problem:"
 
 
+_IDS_AT_ONCE: Final = 256
+_ids: Final[list[str]] = []
+
+
 def new_request_id() -> str:
-    """Return 128 random bits as hexadecimal text. `uuid4` takes four times as long."""
-    return os.urandom(16).hex()
+    """Return 128 random bits as hexadecimal text.
+
+    Many are drawn at once: `os.urandom` gives up the GIL, and to get it back from another thread
+    takes longer than all else here.
+    """
+    if not _ids:
+        drawn = os.urandom(16 * _IDS_AT_ONCE).hex()
+        _ids.extend(drawn[at : at + 32] for at in range(0, len(drawn), 32))
+    return _ids.pop()
+
+
+os.register_at_fork(after_in_child=_ids.clear)
 
 
 async def send_json(
