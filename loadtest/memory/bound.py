@@ -28,7 +28,7 @@ ZSTD_KIB = 512.0
 """On top of it: the state of zstd, a window of up to 128 KiB, and a piece of output."""
 WINDOW_BYTES_MAX = 8 * MIB
 """The largest that is let in (RFC 9659)."""
-AHEAD_KIB = 256.0
+AHEAD_KIB = 128.0
 """Read of a compressed body in advance, during long work on earlier bytes."""
 CONNECTION_KIB = 12.0
 HEAD_KIB = 144.0

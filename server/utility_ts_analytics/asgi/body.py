@@ -18,7 +18,7 @@ from utility_ts_analytics.errors import BodyTimeout, BodyTooLarge, TruncatedBody
 _LONG_WORK_S = 0.25
 """When the work on one message takes longer than this, seconds, further messages are asked for
 meanwhile: they tell when the client is gone. Doing so always would cost every small post 60 us."""
-_AHEAD_BYTES_MAX = 192 * 1024
+_AHEAD_BYTES_MAX = 64 * 1024
 """Bytes of messages held ahead if the body is compressed, so that the work on each may be long; of
 other bodies one message is enough. One message more than this bound may come."""
 _MESSAGE_BYTES = 512

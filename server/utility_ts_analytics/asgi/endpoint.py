@@ -152,8 +152,9 @@ class IngestEndpoint:
         body = exchange.body
         splitter = LineSplitter(self._limits.max_line_bytes)
         async for chunk in body.chunks():
-            for piece in plain.feed(chunk):
-                await self._take_lines(exchange, splitter.feed(piece))
+            # No name for a piece: it would be held while its lines wait.
+            for lines in map(splitter.feed, plain.feed(chunk)):
+                await self._take_lines(exchange, lines)
                 if body.compressed:  # a piece may have no line, and be one of thousands
                     await _pause(exchange, plain, window)
         plain.finish()

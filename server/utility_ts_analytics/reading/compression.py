@@ -156,11 +156,13 @@ class _Gzip:
                     f"cannot decompress the body: it is not gzip {where}{of_packed(self._begins)}"
                 ) from None
             self._budget.spend(piece)
-            if piece:
-                yield piece
+            size, handed = len(piece), [piece]
+            del piece  # not held while its lines wait
+            if size:
+                yield handed.pop()
             data = self._member.unconsumed_tail
             # A full piece may have left output inside zlib with all input used up.
-            if self._member.eof or (not data and len(piece) < size_max):
+            if self._member.eof or (not data and size < size_max):
                 return
 
 

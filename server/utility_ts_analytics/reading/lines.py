@@ -103,9 +103,11 @@ class LineSplitter:
             self._dropping = False
         with memoryview(chunk) as view:
             whole = b"".join((self._unfinished, view[start:last]))
+        rest = chunk[last:]
+        del chunk  # lines may wait for long
         self._unfinished.clear()
         yield from self._split(whole)
-        yield from self._hold(chunk[last:])
+        yield from self._hold(rest)
 
     def finish(self) -> Iterator[LineBlock | LongLine]:
         """Yield the last line of a complete body, if it has no newline.
