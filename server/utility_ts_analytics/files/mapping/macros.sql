@@ -17,7 +17,8 @@ CREATE MACRO _bare(s) AS list_transform([trim(s::VARCHAR)], lambda x: CASE
     WHEN ascii(x) BETWEEN 33 AND 126 AND ascii(right(x, 1)) BETWEEN 33 AND 126 THEN x
     ELSE trim(x, ' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8199) || chr(8239) || chr(65279)) END)[1];
 
-CREATE MACRO txt(s) AS nullif(_bare(s), '');
+-- `nullif` computes its first argument twice.
+CREATE MACRO txt(s) AS list_transform([_bare(s)], lambda x: CASE WHEN x <> '' THEN x END)[1];
 
 CREATE MACRO is_blank(s, also := []) AS
     txt(s) IS NULL OR coalesce(list_contains(also, txt(s)) OR list_contains(also, s::VARCHAR), false);
