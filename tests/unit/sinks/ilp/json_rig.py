@@ -23,6 +23,13 @@ FULL = (
     '"event_id":"6E8BC430-9C3A-11D9-9669-0800200C9A66"}'
 )
 
+FIELDS = (
+    ("ts", "t", True, False, 0, True),
+    ("event_id", "s", False, False, 256, True),
+    ("kwh", "d", True, False, 0, True),
+)
+"""Of a small record type, as compiled code takes them."""
+
 
 def encoder(*, signed: bool = False) -> JsonEncoder:
     encode = json_encoder(TABLE, SPEC, SPEC.type_for(allow_negative=signed), versions=True)

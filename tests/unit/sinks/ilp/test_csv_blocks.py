@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.sinks.ilp.json_rig import ROWS_TO_LINES, SPEC, TABLE
+from tests.unit.sinks.ilp.json_rig import FIELDS, ROWS_TO_LINES, SPEC, TABLE
 
 from utility_ts_analytics.records import native
 from utility_ts_analytics.records.encoded import EncodedCsv
@@ -142,13 +142,6 @@ def test_files_of_very_many_columns_are_left_to_the_other_way() -> None:
 
     assert made(1_024) is not None
     assert made(1_025) is None
-
-
-FIELDS = (
-    ("ts", "t", True, False, 0, True),
-    ("event_id", "s", False, False, 256, True),
-    ("kwh", "d", True, False, 0, True),
-)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.unit.sinks.ilp.json_rig import GOOD, assert_same, block_of, encoded, value_of
+from tests.unit.sinks.ilp.json_rig import FIELDS, GOOD, assert_same, block_of, encoded, value_of
 
 from utility_ts_analytics.records import native
 
@@ -67,13 +67,6 @@ def test_values_at_the_edge_of_a_float() -> None:
         assert value_of(GOOD.replace("1.5", text), "kwh") == float(text)
     assert math.isinf(float("1.8e308"))
     assert encoded(GOOD.replace("1.5", "1.8e308")).doubts == [0]
-
-
-FIELDS = (
-    ("ts", "t", True, False, 0, True),
-    ("event_id", "s", False, False, 256, True),
-    ("kwh", "d", True, False, 0, True),
-)
 
 
 @pytest.mark.parametrize(
