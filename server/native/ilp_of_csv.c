@@ -5,6 +5,7 @@
 #include "text_values.h"
 
 #define CELLS_MAX 1024
+#define DOUBTS_SHARE 32
 #define QUOTE '"'
 
 typedef struct {
@@ -132,7 +133,7 @@ read_lines(Reader *reader, PyObject *data)
             at = memchr(line, '\n', end - line);
             if (!is_record(line, at++))
                 return line - start;
-            status = text_rows_doubt(&reader->rows, index);
+            status = text_rows_doubt(&reader->rows, index, DOUBTS_SHARE);
         }
     }
     return status < 0 ? -1 : at - start;

@@ -3,6 +3,8 @@
 #include "text_rows.h"
 #include "text_values.h"
 
+#define DOUBTS_SHARE 4
+
 typedef struct {
     TextRows rows;
     unsigned char order[FIELDS_MAX + 1]; /* the fields of the record before, as they came */
@@ -176,7 +178,7 @@ read_lines(Reader *reader, PyObject *data)
         if (read_record(&at, end, reader, values))
             status = text_rows_add(&reader->rows, values, at - start);
         else {
-            status = text_rows_doubt(&reader->rows, line);
+            status = text_rows_doubt(&reader->rows, line, DOUBTS_SHARE);
             at = (const char *)memchr(at, '\n', end - at) + 1;
         }
     }

@@ -5,7 +5,6 @@
 
 #define DAY_MICROSECONDS 86400000000ULL
 #define DOUBTS_FREE 16 /* so many may be in doubt before their share counts */
-#define DOUBTS_SHARE 4 /* then one in so many: more are cheaper for the other way alone */
 
 _Static_assert(CONTENT_FIELD_BYTES_MAX <= LINE_FIELD_BYTES_MAX, "the bound is for both");
 
@@ -170,12 +169,12 @@ text_rows_add(TextRows *rows, Value values[FIELDS_MAX], Py_ssize_t text_size)
 }
 
 int
-text_rows_doubt(TextRows *rows, Py_ssize_t line)
+text_rows_doubt(TextRows *rows, Py_ssize_t line, int share)
 {
     PyObject *number = PyLong_FromSsize_t(line);
     int status = number == NULL ? -1 : PyList_Append(rows->doubts, number);
     Py_XDECREF(number);
-    if (status == 0 && PyList_GET_SIZE(rows->doubts) > DOUBTS_FREE + line / DOUBTS_SHARE)
+    if (status == 0 && PyList_GET_SIZE(rows->doubts) > DOUBTS_FREE + line / share)
         return 1;
     return status;
 }

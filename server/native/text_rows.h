@@ -49,8 +49,9 @@ int text_rows_whole(const TextRows *rows, const Value values[FIELDS_MAX], uint32
  * an exception set. */
 int text_rows_add(TextRows *rows, Value values[FIELDS_MAX], Py_ssize_t text_size);
 
-/* Keep the index of a line in doubt. 1 where there are too many, -1 with an exception set. */
-int text_rows_doubt(TextRows *rows, Py_ssize_t line);
+/* Keep the index of a line in doubt. 1 where these are more than one in `share`, as then the other way
+ * is cheaper for all; -1 with an exception set. */
+int text_rows_doubt(TextRows *rows, Py_ssize_t line, int share);
 
 /* Return lines, their ends, days, versions, doubts and `size`; NULL with an exception set. */
 PyObject *text_rows_result(TextRows *rows, Py_ssize_t size);

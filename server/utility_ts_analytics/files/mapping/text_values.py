@@ -6,7 +6,7 @@ different text once.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 INSTANT: Final = pa.timestamp("us", tz="UTC")
 _NUMBER: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_YEAR_1: Final = microseconds_of(datetime(1, 1, 1, tzinfo=UTC))
 _UTC_WIDTH: Final = len("2024-01-01T00:00:00Z")
 _OFFSET_WIDTH: Final = len("2024-01-01T00:00:00+00:00")
 _NO_OFFSET: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?", re.ASCII)
@@ -97,9 +98,11 @@ def _quickly(text: pa.Array) -> pa.Array | None:
     if width == _OFFSET_WIDTH and not _have_offsets(text):
         return None
     try:
-        return text.cast(INSTANT)
+        found = text.cast(INSTANT)
     except pa.ArrowInvalid:
         return None
+    # Arrow knows a year 0, `_read` does not.
+    return None if pc.min(found).cast(pa.int64()).as_py() < _YEAR_1 else found
 
 
 def _have_offsets(text: pa.Array) -> bool:

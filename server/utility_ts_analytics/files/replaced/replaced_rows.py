@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -222,8 +223,9 @@ def _index_at(versions: bytes, recs: "Numbers", place: VersionPlace) -> int | No
 
 
 def _written(value: object) -> str:
-    text = getattr(value, "isoformat", None)
-    return str(value) if text is None else str(text()).replace("+00:00", "Z")
+    if isinstance(value, datetime):  # in UTC, whichever way it was read
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def difference_text(

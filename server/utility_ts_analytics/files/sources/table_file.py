@@ -1,6 +1,6 @@
 """Files whose columns are named as the stream's fields, as pieces."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -64,14 +64,20 @@ class TableFile(ColumnFile):
                 continue
             refused = [one for one in block.refused if one.rec >= self._first]
 
-            def find(rec: int, recs: Recs = recs, block: RecordBlock = block) -> Located:
-                index = int(np.searchsorted(recs, rec))
-                if block.encoded is not None:
-                    index = rec - block.encoded.first
-                return Located(block.line_of(index), block.text_of(index))
-
-            part = RowBatch(self._output.readings(block.batch), recs, refused, find)
+            part = RowBatch(self._output.readings(block.batch), recs, refused, _finder(block, recs))
             piece = self.piece(part, last + 1, encoded)
             if piece is not None:
                 yield piece
                 self.check_budget()
+
+
+def _finder(block: RecordBlock, recs: Recs) -> Callable[[int], Located]:
+    """Return what finds a record of a block by its number; it keeps no rows."""
+    line_of, text_of = block.line_of, block.text_of
+    first = None if block.encoded is None else block.encoded.first
+
+    def find(rec: int) -> Located:
+        index = int(np.searchsorted(recs, rec)) if first is None else rec - first
+        return Located(line_of(index), text_of(index))
+
+    return find

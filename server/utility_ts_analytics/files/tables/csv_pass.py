@@ -1,39 +1,30 @@
 """One pass over the records of separated text, block by block, from behind its header on."""
 
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from utility_ts_analytics.files.pieces import add_note
 from utility_ts_analytics.files.tables.contract import (
     CELL_CHARACTERS_MAX,
+    REC,
     EncodedRows,
     RecordBlock,
     Refused,
 )
+from utility_ts_analytics.files.tables.csv_lines import Lines, LineTexts, part_of
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row, read_quickly
 from utility_ts_analytics.files.tables.csv_rules import CsvRules
 from utility_ts_analytics.files.tables.lines_table import empty_batch
 from utility_ts_analytics.files.tables.text import TextFile, lines_of
-from utility_ts_analytics.reading.lines import LineBlock, LongLine
+from utility_ts_analytics.reading.lines import LongLine
 from utility_ts_analytics.records.encoded import CsvEncoder
 from utility_ts_analytics.records.validation import RowCode
 
 _PLAIN_LINES: Final = 256
 """Lines that are read one by one where one of them is odd; more than one record may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Whole lines of the file, and the number of the first."""
-
-    data: bytes
-    first: int
-    count: int
 
 
 class CsvPass:
@@ -114,7 +105,7 @@ class CsvPass:
         ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord("\n")) + 1
         begin, count = 0, lines.count
         while begin < lines.count:
-            stretch = _part(lines, ends, begin, min(begin + count, lines.count))
+            stretch = part_of(lines, ends, begin, min(begin + count, lines.count))
             block = None if stretch.count == lines.count else self._quickly(stretch)
             if block is not None:
                 yield block
@@ -136,14 +127,8 @@ class CsvPass:
         count = len(found.lines) + len(found.doubts)
         if not found.lines:
             return None, lines
-        texts = lines_of(lines.data) if found.doubts else []
-        rec, first, text = self._rec + 1, lines.first, _Texts(lines.data, self._text)
-        odd = (
-            (rec + index, one)
-            for index in found.doubts
-            for one in self._cutter.cut([texts[index]], first + index, at_end=True)[0]
-        )
-        batch, refused, _ = self._sorted_out(odd)
+        rec, first, text = self._rec + 1, lines.first, LineTexts(lines.data, self._text)
+        batch, refused = self._odd(lines, found.doubts)
         recs = np.delete(np.arange(rec, rec + count), found.doubts)
         self._rec += count
         block = RecordBlock(
@@ -156,28 +141,55 @@ class CsvPass:
         )
         return block, Lines(lines.data[found.size_bytes :], first + count, lines.count - count)
 
+    def _odd(
+        self, lines: Lines, indexes: Sequence[int]
+    ) -> tuple[pa.RecordBatch, Sequence[Refused]]:
+        """Read some of the lines, each one record, together if that can be."""
+        if not indexes:
+            return empty_batch(self._schema), ()
+        texts, rec = lines_of(lines.data), self._rec + 1
+        odd = [texts[index] for index in indexes]
+        columns = self._columns(b"".join(odd), len(odd))
+        if columns is not None:
+            numbers = pa.array([rec + index for index in indexes], REC.type)
+            return pa.RecordBatch.from_arrays([numbers, *columns], schema=self._schema), ()
+        found = (
+            (rec + index, one)
+            for index, line in zip(indexes, odd, strict=True)
+            for one in self._cutter.cut([line], lines.first + index, at_end=True)[0]
+        )
+        batch, refused, _ = self._sorted_out(found)
+        return batch, refused
+
     def _quickly(self, lines: Lines) -> RecordBlock | None:
         """Read a record for each line, or return None if any is odd, or filled beyond the last."""
-        count = self._cell_count
-        if self._rules.ragged:
-            count = lines.data[: lines.data.index(b"\n")].count(self._rules.sep.encode()) + 1
-        width = len(self._names)
-        surplus = range(width, count)
-        read = [index for index in self._read if index < count]
-        table = read_quickly(lines.data, lines.count, self._rules, count, [*read, *surplus])
-        if table is None:
+        columns = self._columns(lines.data, lines.count)
+        if columns is None:
             return None
-        if any(table.column(str(index)).null_count < table.num_rows for index in surplus):
-            return None
-        columns: list[pa.Array] = [pa.nulls(lines.count, pa.string())] * width
-        for index in read:
-            columns[index] = table.column(str(index)).combine_chunks()
         numbers = np.arange(self._rec + 1, self._rec + lines.count + 1)
         self._rec += lines.count
         batch = pa.RecordBatch.from_arrays([pa.array(numbers), *columns], schema=self._schema)
         first = lines.first
-        texts = _Texts(lines.data, self._text)
+        texts = LineTexts(lines.data, self._text)
         return RecordBlock(batch, (), len(lines.data), lambda i: first + i, texts)
+
+    def _columns(self, data: bytes, line_count: int) -> list[pa.Array] | None:
+        """Return the cells of lines that are a record each; None as of `_quickly`."""
+        count = self._cell_count
+        if self._rules.ragged:
+            count = data[: data.index(b"\n")].count(self._rules.sep.encode()) + 1
+        width = len(self._names)
+        surplus = range(width, count)
+        read = [index for index in self._read if index < count]
+        table = read_quickly(data, line_count, self._rules, count, [*read, *surplus])
+        if table is None:
+            return None
+        if any(table.column(str(index)).null_count < table.num_rows for index in surplus):
+            return None
+        columns: list[pa.Array] = [pa.nulls(line_count, pa.string())] * width
+        for index in read:
+            columns[index] = table.column(str(index)).combine_chunks()
+        return columns
 
     def _plain(self, lines: Lines, *, at_end: bool) -> tuple[RecordBlock, bytes]:
         """Read record by record; also return the lines of one that goes on behind them."""
@@ -255,45 +267,3 @@ class CsvPass:
         refused = Refused(self._rec, part.line, "line-too-long", None, detail)
         empty = empty_batch(self._schema)
         return RecordBlock(empty, (refused,), 0, lambda _: None, lambda _: b"")
-
-
-def lines_behind(text: TextFile, skip: int) -> "Iterator[Lines | LongLine]":
-    """Yield the lines behind the first `skip`."""
-    for part in text.parts():
-        if isinstance(part, LongLine):
-            if part.line > skip:
-                yield part
-        elif part.first_line > skip:
-            yield Lines(part.data, part.first_line, part.lines)
-        elif part.first_line + part.lines - 1 > skip:
-            yield _cut_off(part, skip)
-
-
-def _cut_off(part: LineBlock, skip: int) -> Lines:
-    count = skip - part.first_line + 1
-    data = b"".join(lines_of(part.data)[count:])
-    return Lines(data, part.first_line + count, part.lines - count)
-
-
-def _part(lines: Lines, ends: npt.NDArray[np.intp], begin: int, end: int) -> Lines:
-    """Return the lines from `begin` to before `end`, of which `ends` are the ends."""
-    data = lines.data[ends[begin - 1] if begin else 0 : ends[end - 1]]
-    return Lines(data, lines.first + begin, end - begin)
-
-
-def _cell(row: Row, index: int) -> str | None:
-    return row.cells[index] or None if index < len(row.cells) else None
-
-
-class _Texts:
-    """Text of each line of a block, cut only if one is asked for."""
-
-    def __init__(self, data: bytes, text: TextFile) -> None:
-        self._data = data
-        self._text = text
-        self._lines: list[bytes] = []
-
-    def __call__(self, index: int) -> bytes:
-        if not self._lines:
-            self._lines = lines_of(self._data)
-        return self._text.original(self._lines[index])

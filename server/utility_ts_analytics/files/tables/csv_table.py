@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.tables.contract import REC, RecordBlock
-from utility_ts_analytics.files.tables.csv_pass import CsvPass, lines_behind
+from utility_ts_analytics.files.tables.csv_lines import lines_behind
+from utility_ts_analytics.files.tables.csv_pass import CsvPass
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row
 from utility_ts_analytics.files.tables.csv_rules import CsvRules, checked_rules, column_names
 from utility_ts_analytics.files.tables.file_bytes import FileBytes

@@ -58,6 +58,13 @@ def expected_instant(text: str) -> object:
     return True if moment.tzinfo is None else (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def test_year_without_a_date_is_none_whatever_stands_beside_it() -> None:
+    texts = ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+    for width in (texts, [f"{text[:-1]}+00:00" for text in texts]):
+        assert instants_of(pa.array(width)).unread.tolist() == [True, False, False]
+        assert instants_of(pa.array([*width, "x"])).unread.tolist() == [True, False, False, True]
+
+
 @given(st.lists(ALMOST | INSTANTS, min_size=1, max_size=3), st.booleans())
 @settings(max_examples=250, deadline=None)
 def test_instants_are_those_of_the_server(texts: list[str], same: bool) -> None:

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.files.mapping.mapping_rig import SPEC, column_rules
@@ -13,11 +14,14 @@ from utility_ts_analytics.files.pieces import START, Place, Refused
 from utility_ts_analytics.files.replaced.replaced_rows import VersionTaker
 from utility_ts_analytics.files.sources.column_pieces import ColumnRules
 from utility_ts_analytics.files.sources.table_file import TableFile
+from utility_ts_analytics.files.tables import text as text_parts
 from utility_ts_analytics.files.tables.csv_table import CsvRules, CsvTable
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.records.encoded import EncodedCsv
 from utility_ts_analytics.records.row_versions import VERSION_BYTES
+from utility_ts_analytics.records.streams import STREAMS
 from utility_ts_analytics.records.validation import TS_END, RowError
+from utility_ts_analytics.sinks.ilp.columns import column_encoder
 from utility_ts_analytics.sinks.ilp.text_blocks import csv_encoder
 
 HEAD = b"meter_id,ts,kwh,note,premise_id,event_id\n"
@@ -97,13 +101,16 @@ def loaded(path: Path, seen: Encodings | None, start: Place = START) -> tuple[Lo
     return found, places
 
 
+times = st.one_of(
+    st.integers(0, 59).map("2024-05-01T00:{:02}:00Z".format),
+    st.integers(0, 59).map("2024-05-01T02:{:02}:00+01:00".format),
+    st.sampled_from(["2024-05-01T00:00:00.5Z", "0000-01-01T00:00:00Z", "2024-05-01 00:00:00Z", ""]),
+)
 good = st.builds(
-    lambda meter, minute, kwh, note, premise: (
-        f"{meter},2024-05-01T00:{minute:02}:00Z,{kwh},{note},{premise},".encode()
-    ),
+    lambda meter, ts, kwh, note, premise: f"{meter},{ts},{kwh},{note},{premise},".encode(),
     st.sampled_from(["m-1", "Zähler", '"m,2"', "m 3"]),
-    st.integers(0, 59),
-    st.sampled_from(["1", "0.25", '"7.5"', "1e3"]),
+    times,
+    st.sampled_from(["1", "0.25", '"7.5"', "1e3", ".5", "+1", "-1", "x", ""]),
     st.sampled_from(["", "x", '"a,b"']),
     st.sampled_from(["", "p", '""']),
 )
@@ -122,12 +129,22 @@ def written(draw: st.DrawFn) -> bytes:
     return line + draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
 
 
-@given(st.lists(written(), min_size=1, max_size=12), st.booleans())
-def test_both_ways_load_the_same(lines: list[bytes], cut: bool) -> None:
-    content = b"".join(lines)
-    with tempfile.TemporaryDirectory() as folder:
+@given(
+    st.lists(written(), min_size=1, max_size=12),
+    st.booleans(),
+    st.permutations(["meter_id", "ts", "kwh", "note", "premise_id", "event_id"]),
+    st.sampled_from([1, 2, 5, 16_384]),
+)
+def test_both_ways_load_the_same(
+    lines: list[bytes], cut: bool, names: list[str], block_rows: int
+) -> None:
+    """Also where the names of the columns are mixed up: most lines are then odd."""
+    head = HEAD if block_rows != 2 else ",".join(names).encode() + b"\n"
+    content = head + b"".join(lines)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_parts, "BLOCK_ROWS_MAX", block_rows)
         path = Path(folder) / "a.csv"
-        path.write_bytes(HEAD + (content[:-1] if cut else content))
+        path.write_bytes(content[:-1] if cut else content)
         assert loaded(path, Encodings())[0] == loaded(path, None)[0]
 
 
@@ -165,3 +182,32 @@ def test_load_goes_on_behind_each_place_as_if_it_had_not_stopped(tmp_path: Path)
         assert whole.lines.endswith(rest.lines)
         assert rest.refused == [one for one in whole.refused if one.rec >= first]
         assert rest.versions == whole.versions
+
+
+def test_rows_of_the_other_stream_with_tabs_and_signs(tmp_path: Path) -> None:
+    spec = STREAMS["generation_output"]
+    record = {name: f"{name} 1" for name in spec.texts} | dict.fromkeys(spec.numbers, "-1.25")
+    names = ["x", "ts", *record]
+    lines = ["\t".join(names)]
+    for day in range(1, 28):
+        ts = f"2024-05-{day:02}T00:00:00Z"
+        lines.append("\t".join(["", ts, *record.values()] if day % 5 else ["", "no time", "cut"]))
+    path = tmp_path / "a.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    encode = csv_encoder(
+        "out", spec, spec.signed_record_type, names=names, separator="\t", ts_end=TS_END
+    )
+    assert encode is not None
+    loads = []
+    for at_once in (encode, None):
+        file = FileBytes(path)
+        table = CsvTable(file, CsvRules(sep="\t"), 1_000)
+        table.encode = at_once
+        rules = ColumnRules(spec, True, TS_END, column_encoder("out", spec), lambda *_: None, 0)
+        with TableFile(table, file, rules) as source:
+            pieces = list(source)
+        (stored,) = [piece.block(Settlement()).lines for piece in pieces]
+        assert stored is not None
+        loads.append((bytes(stored.data), [one for piece in pieces for one in piece.refused]))
+        assert (len(stored), len(loads[-1][1])) == (22, 5)
+    assert loads[0] == loads[1]
