@@ -43,8 +43,7 @@ static int
 find_cell(const char **at, char separator, Cell *cell)
 {
     const char *here = *at;
-    int is_quoted = *here == QUOTE;
-    if (is_quoted) {
+    if (*here == QUOTE) {
         cell->start = ++here;
         while (*here != QUOTE && *here != '\n')
             here++;

@@ -71,9 +71,8 @@ text_rows_open(TextRows *rows, PyObject *const *arguments)
     rows->row_bound = CONTENT_HEAD_BYTES + LINE_STAMP_BYTES_MAX + UUID_CHARACTERS;
     if (read_rules(rows, arguments[1]) < 0 || read_numbers(rows, arguments + 3) < 0)
         return -1;
-    rows->has_versions = PyTuple_GET_SIZE(keys) > 0;
     rows->hashing.seed = rows->seed;
-    if (rows->has_versions && read_key(&rows->hashing, &rows->layout, keys) < 0)
+    if (PyTuple_GET_SIZE(keys) && read_key(&rows->hashing, &rows->layout, keys) < 0)
         return -1;
     Py_ssize_t size = PyBytes_GET_SIZE(data);
     if (size && PyBytes_AS_STRING(data)[size - 1] != '\n') {
@@ -82,7 +81,7 @@ text_rows_open(TextRows *rows, PyObject *const *arguments)
     }
     rows->lines.data = PyBytes_FromStringAndSize(NULL, 2 * size + 512);
     rows->ends.data = PyBytes_FromStringAndSize(NULL, size / 16 + 64);
-    rows->versions.data = PyBytes_FromStringAndSize(NULL, rows->has_versions ? size / 8 + 64 : 0);
+    rows->versions.data = PyBytes_FromStringAndSize(NULL, rows->hashing.key_count ? size / 8 + 64 : 0);
     rows->content.data = PyBytes_FromStringAndSize(NULL, 512);
     rows->days = PyFrozenSet_New(NULL);
     rows->doubts = PyList_New(0);
@@ -147,7 +146,7 @@ text_rows_add(TextRows *rows, Value values[FIELDS_MAX], Py_ssize_t text_size)
     char *content = output_room(&rows->content, rows->row_bound + text_size);
     if (content == NULL || add_day(rows, values[layout->ts].microseconds) < 0)
         return -1;
-    if (rows->has_versions) {
+    if (rows->hashing.key_count) {
         char *version = output_room(&rows->versions, VERSION_BYTES);
         if (version == NULL)
             return -1;

@@ -23,8 +23,7 @@ typedef struct {
     unsigned long long end; /* and before this one */
     unsigned long long seed; /* of the event ids */
     PyObject *table; /* borrowed */
-    int has_versions;
-    Hashing hashing;
+    Hashing hashing; /* of versions; without a key there are none */
     Output lines, ends, versions, content;
     PyObject *days;
     PyObject *doubts; /* indexes of lines that came to nothing */

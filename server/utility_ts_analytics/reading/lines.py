@@ -5,8 +5,9 @@ their numbers and the over-long lines are the same; only the borders between blo
 `test_any_chunking_gives_the_same_lines`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from msgspec import Struct
 
@@ -179,6 +180,17 @@ class LineSplitter:
     def _long_line(self, head: bytes) -> LongLine:
         self._next_line += 1
         return LongLine(self._next_line - 1, head[: min(_HEAD_BYTES, self._max_line_bytes)])
+
+
+def from_line(parts: Iterable[LineBlock | LongLine], line: int) -> Iterator[LineBlock | LongLine]:
+    """Yield what lines there are from number `line` on."""
+    for part in parts:
+        first = part.line if isinstance(part, LongLine) else part.first_line
+        if first >= line:
+            yield part
+        elif isinstance(part, LineBlock) and first + part.lines > line:
+            rest = b"".join(BytesIO(part.data).readlines()[line - first :])
+            yield LineBlock(rest, line, first + part.lines - line)
 
 
 def _line_end(whole: bytes, start: int, wanted: int) -> int:

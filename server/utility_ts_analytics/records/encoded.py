@@ -7,6 +7,7 @@ They are made where a whole block is read at once by compiled code (`sinks.ilp.c
 from array import array
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -46,6 +47,18 @@ class EncodedLines(Struct, frozen=True, gc=False):
     ) -> "EncodedLines":
         """Return whole lines; `ends` as bytes of native integers, the others as the attributes."""
         return cls(memoryview(lines), memoryview(ends).cast("q"), 0, table, restore, versions)
+
+    @classmethod
+    def joined(
+        cls,
+        lines: Sequence[bytes],
+        table: bytes,
+        restore: Callable[[bytes], Sequence[Reading]],
+        versions: bytes = b"",
+    ) -> "EncodedLines":
+        """Return lines that come one by one; the others as the attributes."""
+        ends = array("q", accumulate(map(len, lines))).tobytes()
+        return cls.of(b"".join(lines), ends, table, restore, versions)
 
     def __len__(self) -> int:
         return len(self.ends)

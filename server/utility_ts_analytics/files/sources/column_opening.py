@@ -137,7 +137,7 @@ class ColumnOpening:
 
     def _csv_encoder(self, table: CsvTable, kind: FileKind | None) -> CsvEncoder | None:
         """Return what encodes the text of a file at once; None where columns are needed."""
-        if kind not in _SEPARATORS or self._encode is None:
+        if self._encode is None:
             return None
         return csv_encoder(
             self._table_name,

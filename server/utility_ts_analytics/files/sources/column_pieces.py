@@ -175,9 +175,11 @@ class ColumnFile(PieceSource):
         self, batch: pa.RecordBatch, recs: Recs, encoded: EncodedRows
     ) -> tuple[EncodedLines, Recs]:
         """Return encoded rows and those of a batch in the order of their records."""
-        encode = self._rules.encode
-        if encode is None or not batch.num_rows:
+        if not batch.num_rows:
             return encoded.lines, encoded.recs
+        encode = self._rules.encode
+        if encode is None:
+            raise AssertionError("rows of a block are encoded all or none")
         versions = versions_of_columns(batch, self._rules.spec)
         places = np.searchsorted(encoded.recs, recs)
         others = msgspec.structs.replace(encode(batch), versions=versions)

@@ -6,7 +6,7 @@ again but not decoded.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from utility_ts_analytics.files.file_kinds import check_text
@@ -16,7 +16,7 @@ from utility_ts_analytics.files.sources.stream_bytes import StreamBytes
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.reading.decoder_gaps import needs_plain_path
 from utility_ts_analytics.reading.line_errors import over_long
-from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine
+from utility_ts_analytics.reading.lines import LineBlock, LineSplitter, LongLine, from_line
 from utility_ts_analytics.reading.ndjson import BYTE_ORDER_MARK, Decoded
 
 
@@ -91,16 +91,8 @@ class NdjsonFile(_RecordFile):
                 # Refuse a file that is known to be of another kind, rather than each of its lines.
                 check_text(chunk, self._file.name)
             first = False
-            yield from self._behind_start(splitter.feed(chunk))
-        yield from self._behind_start(splitter.finish())
-
-    def _behind_start(
-        self, parts: Iterable[LineBlock | LongLine]
-    ) -> Iterator[LineBlock | LongLine]:
-        for part in parts:
-            rest = _from_line(part, self._start.next_line)
-            if rest is not None:
-                yield rest
+            yield from from_line(splitter.feed(chunk), self._start.next_line)
+        yield from from_line(splitter.finish(), self._start.next_line)
 
 
 class JsonArrayFile(_RecordFile):
@@ -152,18 +144,6 @@ class JsonArrayFile(_RecordFile):
 def _lines(data: bytes | None) -> Sequence[bytes]:
     """Return the lines of a block, ends included; of a line that is too long an empty one."""
     return [b""] if data is None else io.BytesIO(data).readlines()
-
-
-def _from_line(part: LineBlock | LongLine, line: int) -> LineBlock | LongLine | None:
-    """Return what `part` has from `line` on, or None."""
-    if isinstance(part, LongLine):
-        return part if part.line >= line else None
-    if part.first_line >= line:
-        return part
-    if part.first_line + part.lines <= line:
-        return None
-    rest = b"".join(io.BytesIO(part.data).readlines()[line - part.first_line :])
-    return LineBlock(rest, line, part.first_line + part.lines - line)
 
 
 def _may_be_json(head: bytes) -> bool:

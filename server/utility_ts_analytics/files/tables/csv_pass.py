@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from utility_ts_analytics.files.pieces import add_note
@@ -14,17 +15,16 @@ from utility_ts_analytics.files.tables.contract import (
     RecordBlock,
     Refused,
 )
-from utility_ts_analytics.files.tables.csv_lines import Lines, LineTexts, part_of
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row, read_quickly
 from utility_ts_analytics.files.tables.csv_rules import CsvRules
 from utility_ts_analytics.files.tables.lines_table import empty_batch
-from utility_ts_analytics.files.tables.text import TextFile, lines_of
-from utility_ts_analytics.reading.lines import LongLine
+from utility_ts_analytics.files.tables.text import LineTexts, TextFile, lines_of
+from utility_ts_analytics.reading.lines import LineBlock, LongLine
 from utility_ts_analytics.records.encoded import CsvEncoder
 from utility_ts_analytics.records.validation import RowCode
 
 _PLAIN_LINES: Final = 256
-"""Lines that are read one by one where one of them is odd; more than one record may have."""
+"""LineBlock that are read one by one where one of them is odd; more than one record may have."""
 
 
 class CsvPass:
@@ -62,7 +62,7 @@ class CsvPass:
         self._rec = 0
         self._cell_count = len(self._names)
 
-    def blocks(self, parts: "Iterator[Lines | LongLine]") -> Iterator[RecordBlock]:
+    def blocks(self, parts: "Iterator[LineBlock | LongLine]") -> Iterator[RecordBlock]:
         """Yield the blocks of lines behind the header."""
         held = b""
         behind = 1
@@ -70,19 +70,19 @@ class CsvPass:
             count = held.count(b"\n")
             if isinstance(part, LongLine):
                 if held:
-                    yield self._plain(Lines(held, behind - count, count), at_end=True)[0]
+                    yield self._plain(LineBlock(held, behind - count, count), at_end=True)[0]
                 held = b""
                 yield self._long_line(part)
                 behind = part.line + 1
                 continue
-            behind = part.first + part.count
-            lines = Lines(held + part.data, part.first - count, part.count + count)
+            behind = part.first_line + part.lines
+            lines = LineBlock(held + part.data, part.first_line - count, part.lines + count)
             held = yield from self._some(lines)
         if held:
             count = held.count(b"\n")
-            yield self._plain(Lines(held, behind - count, count), at_end=True)[0]
+            yield self._plain(LineBlock(held, behind - count, count), at_end=True)[0]
 
-    def _some(self, lines: Lines) -> Generator[RecordBlock, None, bytes]:
+    def _some(self, lines: LineBlock) -> Generator[RecordBlock, None, bytes]:
         """Read lines quickly, where they are odd one by one; return what may go on behind them.
 
         A stretch always begins where a record does: lines within quotes are never records.
@@ -96,39 +96,41 @@ class CsvPass:
             block, lines = self._encoded(self._encode, lines)
             if block is not None:
                 yield block
-            if not lines.count:
+            if not lines.lines:
                 return b""
         block = self._quickly(lines)
         if block is not None:
             yield block
             return b""
         ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord("\n")) + 1
-        begin, count = 0, lines.count
-        while begin < lines.count:
-            stretch = part_of(lines, ends, begin, min(begin + count, lines.count))
-            block = None if stretch.count == lines.count else self._quickly(stretch)
+        begin, count = 0, lines.lines
+        while begin < lines.lines:
+            stretch = _part(lines, ends, begin, min(begin + count, lines.lines))
+            block = None if stretch.lines == lines.lines else self._quickly(stretch)
             if block is not None:
                 yield block
-                begin, count = begin + stretch.count, 2 * count
-            elif stretch.count > _PLAIN_LINES:
-                count = max(_PLAIN_LINES, stretch.count // 4)
+                begin, count = begin + stretch.lines, 2 * count
+            elif stretch.lines > _PLAIN_LINES:
+                count = max(_PLAIN_LINES, stretch.lines // 4)
             else:
                 count = _PLAIN_LINES
                 block, held = self._plain(stretch, at_end=False)
                 yield block
-                begin += stretch.count - held.count(b"\n")
-                if held and begin + held.count(b"\n") == lines.count:
+                begin += stretch.lines - held.count(b"\n")
+                if held and begin + held.count(b"\n") == lines.lines:
                     return held
         return b""
 
-    def _encoded(self, encode: CsvEncoder, lines: Lines) -> tuple[RecordBlock | None, Lines]:
+    def _encoded(
+        self, encode: CsvEncoder, lines: LineBlock
+    ) -> tuple[RecordBlock | None, LineBlock]:
         """Return lines with their rows encoded, None of none; and the lines that must be cut."""
         found = encode(lines.data)
         count = len(found.lines) + len(found.doubts)
         if not found.lines:
             return None, lines
-        rec, first, text = self._rec + 1, lines.first, LineTexts(lines.data, self._text)
-        batch, refused = self._odd(lines, found.doubts)
+        rec, first, text = self._rec + 1, lines.first_line, LineTexts(lines.data, self._text)
+        batch, refused = self._odd(text, found.doubts, first)
         recs = np.delete(np.arange(rec, rec + count), found.doubts)
         self._rec += count
         block = RecordBlock(
@@ -139,16 +141,18 @@ class CsvPass:
             text,
             EncodedRows(found.lines, found.days, recs, rec),
         )
-        return block, Lines(lines.data[found.size_bytes :], first + count, lines.count - count)
+        return block, LineBlock(lines.data[found.size_bytes :], first + count, lines.lines - count)
 
     def _odd(
-        self, lines: Lines, indexes: Sequence[int]
+        self, texts: LineTexts, indexes: Sequence[int], first: int
     ) -> tuple[pa.RecordBatch, Sequence[Refused]]:
-        """Read some of the lines, each one record, together if that can be."""
+        """Read some lines of a block that begins with line `first`, each one record.
+
+        Together if that can be.
+        """
         if not indexes:
             return empty_batch(self._schema), ()
-        texts, rec = lines_of(lines.data), self._rec + 1
-        odd = [texts[index] for index in indexes]
+        rec, odd = self._rec + 1, [texts.line(index) for index in indexes]
         columns = self._columns(b"".join(odd), len(odd))
         if columns is not None:
             numbers = pa.array([rec + index for index in indexes], REC.type)
@@ -156,20 +160,20 @@ class CsvPass:
         found = (
             (rec + index, one)
             for index, line in zip(indexes, odd, strict=True)
-            for one in self._cutter.cut([line], lines.first + index, at_end=True)[0]
+            for one in self._cutter.cut([line], first + index, at_end=True)[0]
         )
         batch, refused, _ = self._sorted_out(found)
         return batch, refused
 
-    def _quickly(self, lines: Lines) -> RecordBlock | None:
+    def _quickly(self, lines: LineBlock) -> RecordBlock | None:
         """Read a record for each line, or return None if any is odd, or filled beyond the last."""
-        columns = self._columns(lines.data, lines.count)
+        columns = self._columns(lines.data, lines.lines)
         if columns is None:
             return None
-        numbers = np.arange(self._rec + 1, self._rec + lines.count + 1)
-        self._rec += lines.count
+        numbers = np.arange(self._rec + 1, self._rec + lines.lines + 1)
+        self._rec += lines.lines
         batch = pa.RecordBatch.from_arrays([pa.array(numbers), *columns], schema=self._schema)
-        first = lines.first
+        first = lines.first_line
         texts = LineTexts(lines.data, self._text)
         return RecordBlock(batch, (), len(lines.data), lambda i: first + i, texts)
 
@@ -191,9 +195,9 @@ class CsvPass:
             columns[index] = table.column(str(index)).combine_chunks()
         return columns
 
-    def _plain(self, lines: Lines, *, at_end: bool) -> tuple[RecordBlock, bytes]:
+    def _plain(self, lines: LineBlock, *, at_end: bool) -> tuple[RecordBlock, bytes]:
         """Read record by record; also return the lines of one that goes on behind them."""
-        found, rest = self._cutter.cut(lines_of(lines.data), lines.first, at_end=at_end)
+        found, rest = self._cutter.cut(lines_of(lines.data), lines.first_line, at_end=at_end)
         batch, refused, good = self._sorted_out(enumerate(found, self._rec + 1))
         self._rec += len(found)
         held = b"".join(rest)
@@ -267,3 +271,9 @@ class CsvPass:
         refused = Refused(self._rec, part.line, "line-too-long", None, detail)
         empty = empty_batch(self._schema)
         return RecordBlock(empty, (refused,), 0, lambda _: None, lambda _: b"")
+
+
+def _part(lines: LineBlock, ends: npt.NDArray[np.intp], begin: int, end: int) -> LineBlock:
+    """Return the lines from `begin` to before `end`, of which `ends` are the ends."""
+    data = lines.data[ends[begin - 1] if begin else 0 : ends[end - 1]]
+    return LineBlock(data, lines.first_line + begin, end - begin)

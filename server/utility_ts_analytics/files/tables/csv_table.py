@@ -14,13 +14,12 @@ import pyarrow as pa
 
 from utility_ts_analytics.errors import OperatorError
 from utility_ts_analytics.files.tables.contract import REC, RecordBlock
-from utility_ts_analytics.files.tables.csv_lines import lines_behind
 from utility_ts_analytics.files.tables.csv_pass import CsvPass
 from utility_ts_analytics.files.tables.csv_records import Broken, Cutter, Row
 from utility_ts_analytics.files.tables.csv_rules import CsvRules, checked_rules, column_names
 from utility_ts_analytics.files.tables.file_bytes import FileBytes
 from utility_ts_analytics.files.tables.text import TextFile, lines_of
-from utility_ts_analytics.reading.lines import LongLine
+from utility_ts_analytics.reading.lines import LongLine, from_line
 from utility_ts_analytics.records.encoded import CsvEncoder
 
 __all__ = ["CsvRules", "CsvTable", "column_names"]
@@ -84,7 +83,7 @@ class CsvTable:
     def blocks(self, notes: dict[str, int]) -> Iterator[RecordBlock]:
         """Yield the blocks; see `RecordTable`."""
         one = CsvPass(self._rules, self._text, self.schema, self.wanted, notes, encode=self.encode)
-        yield from one.blocks(lines_behind(self._text, self._layout.skip))
+        yield from one.blocks(from_line(self._text.parts(), self._layout.skip + 1))
 
     def _with_header(self) -> _Layout:
         where = f"cannot read {self._name}"
@@ -126,13 +125,13 @@ class CsvTable:
         cutter = Cutter(self._rules, None)
         held = b""
         number = 0
-        for part in lines_behind(self._text, self._rules.skip):
+        for part in from_line(self._text.parts(), self._rules.skip + 1):
             if isinstance(part, LongLine):
                 found, _ = cutter.cut(lines_of(held), number, at_end=True, most=most)
                 held = b""
                 yield [*found, part]
                 continue
-            number = part.first - held.count(b"\n")
+            number = part.first_line - held.count(b"\n")
             texts = lines_of(held + part.data)
             found, rest = cutter.cut(texts, number, at_end=False, most=most)
             held = b"".join(rest)

@@ -149,6 +149,25 @@ def lines_of(data: bytes) -> list[bytes]:
     return BytesIO(data).readlines()
 
 
+class LineTexts:
+    """The lines of a block of a file, cut only if one is asked for."""
+
+    def __init__(self, data: bytes, file: TextFile) -> None:
+        self._data = data
+        self._file = file
+        self._lines: list[bytes] = []
+
+    def line(self, index: int) -> bytes:
+        """Return a line as it stands in the block."""
+        if not self._lines:
+            self._lines = lines_of(self._data)
+        return self._lines[index]
+
+    def __call__(self, index: int) -> bytes:
+        """Return a line as it stands in the file."""
+        return self._file.original(self.line(index))
+
+
 def _utf8(text: str) -> bytes:
     return text.encode(errors="surrogateescape")
 

@@ -5,9 +5,7 @@ while the event loop sends. It writes, byte for byte, what the plain way does: r
 as `records.event_id` gives them, lines as `sinks.ilp.encode` writes them.
 """
 
-from array import array
 from collections.abc import Callable
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from utility_ts_analytics.records import native
@@ -58,7 +56,6 @@ def plain_column_encoder(table: str, spec: StreamSpec) -> ColumnEncoder:
         rows = rows_of_columns(batch, spec.record_type)
         assign_event_ids(rows, stream_number=spec.number)
         lines = [encode_rows([row]) for row in rows]
-        ends = array("q", accumulate(map(len, lines))).tobytes()
-        return EncodedLines.of(b"".join(lines), ends, escaped_table, restore)
+        return EncodedLines.joined(lines, escaped_table, restore)
 
     return encode

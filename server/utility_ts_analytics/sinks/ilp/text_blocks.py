@@ -7,11 +7,9 @@ and errors (docs/decisions/0039-json-to-lines.md).
 """
 
 import functools
-from array import array
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from utility_ts_analytics.records import native
@@ -141,7 +139,6 @@ def _with_rows(
     The stream is given where they have versions.
     """
     lines = [encode([row]) for row in rows]
-    ends = array("q", accumulate(map(len, lines))).tobytes()
     hashes = b"" if spec is None else versions_of_rows(rows, spec)
-    others = EncodedLines.of(b"".join(lines), ends, whole.table, whole.restore, hashes)
+    others = EncodedLines.joined(lines, whole.table, whole.restore, hashes)
     return whole.merged(others, places)
